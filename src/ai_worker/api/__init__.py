@@ -1,0 +1,1 @@
+"""The API door, port 18789."""

@@ -1,0 +1,1 @@
+"""Wires the rooms to the sockets. No logic."""

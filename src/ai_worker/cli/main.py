@@ -1,0 +1,5 @@
+"""The command `ai-worker`."""
+
+
+def main() -> None:
+    """Run the command line."""

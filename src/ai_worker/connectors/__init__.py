@@ -1,0 +1,1 @@
+"""Connectors: business systems turned into typed tools."""

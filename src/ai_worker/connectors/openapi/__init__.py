@@ -1,0 +1,1 @@
+"""Connectors described by an OpenAPI contract."""

@@ -1,0 +1,1 @@
+"""The console door, port 8080."""

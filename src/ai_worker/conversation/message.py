@@ -1,0 +1,96 @@
+"""Messages: what a contact says, and what is said back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+PartKind = Literal["text", "image", "file", "voice", "video", "location", "link", "card", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The person on the other side, as one channel knows them. Never the same across channels."""
+
+    id: str
+    name: str | None = None
+    """How to address them; `None` when the platform did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of a message that is not plain words."""
+
+    kind: PartKind
+    text: str = ""
+    """What a person would read in its place: a file's name, a place's label, a transcript."""
+
+    media_id: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One thing that was said earlier in a conversation."""
+
+    role: Literal["user", "assistant"]
+    """`user`: the contact. `assistant`: the worker, or a person who had taken over."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """One message as a channel decoded it: verified, cleaned, not yet stored."""
+
+    channel: str
+    """The configured channel's name."""
+
+    message_id: str
+    """The platform's own id. (`channel`, `message_id`) is what duplicates are recognised by."""
+
+    conversation_key: str
+    """Which conversation of the channel it belongs to: a contact, or a group."""
+
+    contact: Contact
+    text: str
+    received_at: datetime
+    parts: tuple[Part, ...] = ()
+    sent_at: datetime | None = None
+    """When the contact sent it, by the platform's word; `None` when it does not say."""
+
+    address: Mapping[str, str] = field(default_factory=dict)
+    """What the channel needs to reply, in its own words; nobody else looks inside."""
+
+    worker: str | None = None
+    """Which worker is asked; `None` means the channel's own."""
+
+    history: tuple[Utterance, ...] | None = None
+    """What was said before, when the caller brings it; `None` means: look it up."""
+
+    standalone: bool = False
+    """A question on its own: no history before it, and it is no history for what comes after."""
+
+    digest: str = ""
+    """SHA-256 of the request body where the caller chose the id, to tell a repeat from a clash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that a clarifying question offers."""
+
+    id: str
+    """The entry's id."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the worker, or a person in its place, says."""
+
+    text: str
+    """Markdown of the plainest kind: paragraphs, lists, bold, links. Complete without `choices`."""
+
+    choices: tuple[Choice, ...] = ()
+    """Shown as buttons where the channel has them; `text` lists them with numbers already."""

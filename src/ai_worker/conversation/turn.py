@@ -1,0 +1,132 @@
+"""What one turn takes in and gives out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.message import Choice, InboundMessage, Reply, Utterance
+from ai_worker.knowledge.citation import Citation
+
+Decision = Literal["answer", "clarify", "handoff", "silent"]
+"""`silent`: a person has taken over, or the message asks for nothing; there is no reply."""
+
+StepName = Literal["understand", "retrieve", "decide", "act", "compose", "model", "tool", "guard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a turn did."""
+
+    name: StepName
+    ms: float
+    detail: str = ""
+    """One short phrase for the console: `3 passages, best 0.91`. Never message text or a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """One tool that a turn called."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    ok: bool
+    source: str
+    """Where the result came from; the error's words when `ok` is false."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entry or document that could be the answer."""
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PendingQuestion:
+    """A clarifying question that the worker asked last and that may now be answered."""
+
+    choices: tuple[Choice, ...] = ()
+    verb: str = ""
+    """The tool whose missing slot was asked for; empty when choices were offered."""
+
+    times: int = 1
+    """How often it was asked back in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInput:
+    """Everything a turn knows when it begins."""
+
+    turn_id: str
+    message: InboundMessage
+    history: tuple[Utterance, ...]
+    """What was said before, oldest first, bounded."""
+
+    worker: str
+    pending: PendingQuestion | None = None
+    blocked: bool = False
+    """The conversation waits for a person and the worker may not answer (see `Reason.blocks`)."""
+
+    human: bool = False
+    """A person has taken over."""
+
+    attempt: int = 1
+    held: bool = False
+    """A holding notice has gone out for this message: the real answer is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """What a turn decided and says."""
+
+    decision: Decision
+    reply: Reply | None
+    confidence: float = 0.0
+    """0..1: how sure the worker is that this reply is right."""
+
+    answer_id: str | None = None
+    """The entry or document that was answered from; `None` when none was."""
+
+    candidates: tuple[Candidate, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    tools: tuple[ToolUse, ...] = ()
+    steps: tuple[Step, ...] = ()
+    reason: Reason | None = None
+    """Why it was handed over; `None` unless `decision` is `handoff`."""
+
+    model: str | None = None
+    """The model that wrote the reply; `None` when none did."""
+
+    tokens: int = 0
+    pending: PendingQuestion | None = None
+    """What was asked back, for the next turn to understand `2` or an order number by."""
+
+    hold: bool = False
+    """The answer needs a model and none works now: `reply` is a holding notice, try again later."""
+
+    first_words_ms: float | None = None
+    """Milliseconds from the turn's start to the first streamed words; `None` when not streamed."""
+
+
+def answer_object(turn_id: str, result: TurnResult) -> dict[str, Any]:
+    """Return the public form of a result: what `POST /api/v1/ask` and `knowledge ask` give back.
+
+    `decision` is one of answer, clarify, handoff: a silent turn (a person has taken over) counts as
+    a hand-off to the outside.
+    """
+    return {
+        "decision": "handoff" if result.decision == "silent" else result.decision,
+        "text": result.reply.text if result.reply else "",
+        "answer_id": result.answer_id,
+        "confidence": round(result.confidence, 4),
+        "candidates": [{"id": c.id, "score": round(c.score, 4)} for c in result.candidates],
+        "citations": [
+            {"id": c.id, "document": c.document, "title": c.title, "quote": c.quote, "score": c.score}
+            for c in result.citations
+        ],
+        "turn_id": turn_id,
+    }

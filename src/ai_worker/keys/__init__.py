@@ -1,0 +1,1 @@
+"""Keys: who may call the API, from where, until when."""

@@ -1,0 +1,48 @@
+"""Passages and entries: the retrievable pieces of a knowledge base."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One retrievable piece: an approved FAQ entry, or a stretch of a document."""
+
+    id: str
+    """Unique in its base. A FAQ row keeps its own id; a document's passages are `<document>#<n>`."""
+
+    base: str
+    document_id: str
+    """The file or table it came from; `citations` and `answer_id` of document passages carry it."""
+
+    kind: Literal["entry", "passage"]
+    """`entry`: a question with an approved answer. `passage`: text to be cited."""
+
+    title: str
+    """The question of an entry; the document's title and heading path of a passage."""
+
+    text: str
+    """The approved answer of an entry; the passage itself otherwise. Markdown or plain text."""
+
+    aliases: tuple[str, ...] = ()
+    """Other ways to ask an entry's question."""
+
+    locator: str = ""
+    """Where in the document: `§3.2`, `第 4 页`, `表 价格!A12`; empty for an entry."""
+
+    @property
+    def answer_id(self) -> str:
+        """The id that `answer_id` and `candidates` carry: an entry's own, a passage's document's."""
+        return self.id if self.kind == "entry" else self.document_id
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A passage that a question found, with how sure retrieval is of it."""
+
+    passage: Passage
+    score: float
+    """Confidence in 0..1 that this passage answers the question; comparable between questions."""
+
+    matched: str = ""
+    """The wording of the entry (question or alias) that matched best; for explanations."""

@@ -1,0 +1,90 @@
+"""The port through which the knowledge is kept. The database holds the passages; an index is a cache."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from ai_worker.knowledge.passage import Passage
+
+DocumentState = Literal["ready", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file or FAQ table that was added, whether or not it could be read."""
+
+    id: str
+    """Its path under the folder given to `knowledge add`, or the name of a single file."""
+
+    base: str
+    title: str
+    state: DocumentState
+    passages: int
+    added_at: datetime
+    reason: str = ""
+    """Why a failed document could not be read, in words for its owner; empty otherwise."""
+
+    code: str = ""
+    """The stable error code of a failed document; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One passage that was put (`passage` is set) or removed (`passage` is None) at `revision`."""
+
+    revision: int
+    base: str
+    passage_id: str
+    passage: Passage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A question that nothing answered."""
+
+    question: str
+    times: int
+    first_at: datetime
+    last_at: datetime
+    turn_id: str
+    """The latest turn that asked it."""
+
+
+class KnowledgeStore(Protocol):
+    """Keeps documents and passages. Every change raises the store's revision by one or more."""
+
+    async def put_document(self, document: Document, passages: Sequence[Passage]) -> int:
+        """Replace a document and all of its passages in one transaction; return the new revision.
+
+        Passages are keyed by (base, id): one that stood under another document moves here.
+        """
+        ...
+
+    async def put_entries(self, base: str, document_id: str, entries: Sequence[Passage]) -> int:
+        """Add or replace single entries of a table that exists or is made; return the new revision."""
+        ...
+
+    async def remove_document(self, base: str, document_id: str) -> bool:
+        """Remove a document with its passages; return whether it was there."""
+        ...
+
+    async def documents(self) -> list[Document]:
+        """Return all documents, by base and id."""
+        ...
+
+    async def counts(self) -> tuple[int, int]:
+        """Return how many documents are ready and how many passages they hold."""
+        ...
+
+    async def revision(self) -> int:
+        """Return the revision of the latest change; 0 when nothing was ever added."""
+        ...
+
+    async def changes(self, after: int, limit: int) -> list[Change]:
+        """Return the changes with a revision above `after`, oldest first, the latest of each passage only."""
+        ...
+
+    async def gaps(self, limit: int) -> list[Gap]:
+        """Return unanswered questions, most frequent first."""
+        ...

@@ -1,0 +1,1 @@
+"""Language models: thin clients behind the `conversation.model.ChatModel` port."""

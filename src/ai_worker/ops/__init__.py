@@ -1,0 +1,1 @@
+"""Operation: what is counted, watched and shown."""

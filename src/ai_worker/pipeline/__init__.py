@@ -1,0 +1,1 @@
+"""The pipeline: accept, order, turn, deliver. What was accepted is answered, once, in order."""

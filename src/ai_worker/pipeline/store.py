@@ -1,0 +1,177 @@
+"""The port through which the pipeline keeps its promises. Every method is durable when it returns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from ai_worker.conversation.conversation import State
+from ai_worker.conversation.message import InboundMessage, Reply, Utterance
+from ai_worker.conversation.turn import PendingQuestion, TurnResult
+from ai_worker.foundation.errors import Busy, Conflict
+
+OutboundKind = Literal["reply", "holding", "human", "proactive"]
+
+
+class StoreBusy(Busy):
+    """The store could not make it durable in time; nothing was kept, so a retry is safe."""
+
+    code = "store.busy"
+
+
+class IdReused(Conflict):
+    """This message id was used before with another body."""
+
+    code = "message.id_reused"
+    hint = "Use a new message_id (or Idempotency-Key) for a new message."
+
+
+class LeaseLost(Conflict):
+    """Another runner owns the conversation by now; nothing of this turn was kept."""
+
+    code = "pipeline.lease_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A message that is on disk."""
+
+    turn_id: str
+    conversation_id: int
+    duplicate: bool
+    """The same (channel, message id) had been accepted before; `turn_id` is that one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One message whose conversation this runner owns until it finishes or the lease runs out."""
+
+    seq: int
+    turn_id: str
+    message: InboundMessage
+    conversation_id: int
+    epoch: int
+    """Raised with every claim; a write with an old epoch is refused."""
+
+    attempt: int
+    """1 for the first; counted on disk before the work begins."""
+
+    held: bool
+    state: State
+    blocked: bool
+    pending: PendingQuestion | None
+    history: tuple[Utterance, ...]
+    """The conversation's latest utterances, oldest first; the caller's own if it brought some."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """One thing to deliver. Its id is derived from its turn, so a second send is recognisable."""
+
+    id: str
+    turn_id: str
+    conversation_id: int
+    channel: str
+    address: Mapping[str, str]
+    kind: OutboundKind
+    reply: Reply
+    created_at: datetime
+    expires_at: datetime
+    attempt: int = 1
+    """1 for the first; counted on disk before the send."""
+
+    unsure: bool = False
+    """An earlier send's outcome is unknown: use the platform's own duplicate guard if it has one."""
+
+
+class PipelineStore(Protocol):
+    """Keeps inbound messages, turns and outbound messages."""
+
+    async def accept(self, message: InboundMessage) -> Accepted:
+        """Store a message, or recognise it as a duplicate, in one transaction.
+
+        Raises:
+            StoreBusy: It could not be flushed to disk within the accept deadline.
+            IdReused: The id is known with another digest.
+        """
+        ...
+
+    async def claim(self, *, owner: str, limit: int, now: datetime) -> list[Claim]:
+        """Take the oldest due message of up to `limit` conversations that nobody owns.
+
+        Conversations that have been ready longest come first. A lease runs out by itself, so a
+        dead owner's conversations come back.
+        """
+        ...
+
+    async def renew(self, claims: Sequence[Claim], *, now: datetime) -> None:
+        """Extend the leases of turns that are still in progress."""
+        ...
+
+    async def finish(
+        self,
+        claim: Claim,
+        result: TurnResult,
+        outbound: Sequence[OutboundMessage],
+        *,
+        now: datetime,
+        response_ms: float,
+    ) -> None:
+        """Store the result, the reply and "done", and free the conversation: one transaction.
+
+        `outbound` rows are stored as being sent by this owner already, attempt 1.
+
+        Raises:
+            LeaseLost: The claim's epoch is no longer the conversation's.
+        """
+        ...
+
+    async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> None:
+        """Leave the message first in its lane until `until`, and store the holding notice if one is given.
+
+        Raises:
+            LeaseLost: As for `finish`.
+        """
+        ...
+
+    async def retry(self, claim: Claim, *, error: str, until: datetime) -> None:
+        """Put the message back, first in its lane, due at `until`."""
+        ...
+
+    async def bury(self, claim: Claim, *, error: str, now: datetime) -> None:
+        """Give the message up: a visible dead letter; the lane goes on with the next."""
+        ...
+
+    async def claim_outbound(self, *, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+        """Take due outbound messages for sending, oldest first, one per conversation at most.
+
+        A row whose sender died while sending comes back with `unsure` set.
+        """
+        ...
+
+    async def settle(
+        self,
+        outbound: OutboundMessage,
+        state: Literal["delivered", "sent", "unknown", "failed", "expired"],
+        *,
+        now: datetime,
+        error: str = "",
+        platform_id: str = "",
+    ) -> None:
+        """Record how a send ended; these states are final."""
+        ...
+
+    async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
+        """Record a failed send that is to be tried again at `until`."""
+        ...
+
+    async def next_due(self, *, now: datetime) -> datetime | None:
+        """Return when the next inbound or outbound work becomes due; `None` when there is none."""
+        ...
+
+    async def recover(self, *, owner: str) -> int:
+        """Free what earlier owners on this machine left behind; return how many messages wait.
+
+        Called once at start by the process that holds the data folder's lock.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The settings tree, composed of each room's own settings."""

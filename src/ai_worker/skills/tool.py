@@ -1,0 +1,88 @@
+"""Tools: callables with a schema, offered by connectors and called by a turn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ai_worker.foundation.errors import AiWorkerError
+
+Risk = Literal["read", "write-reversible", "write-irreversible", "money", "admin"]
+
+
+class ToolFailed(AiWorkerError):
+    """The business system refused, failed or did not answer. The words may be shown to the model."""
+
+    code = "tool.failed"
+    hint = "ai-worker connectors test"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One value that a verb needs and that can be read off the contact's words."""
+
+    name: str
+    """The tool's argument."""
+
+    pattern: str
+    """Regular expression whose first group, or whole match, is the value: `ORD\\d{5,}`."""
+
+    ask: str
+    """What to ask when it is missing: `请告诉我订单号（ORD 开头）。`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A business question that a tool answers without any model: words in, a sentence out."""
+
+    name: str
+    """`order.status`"""
+
+    triggers: tuple[str, ...]
+    """Words that give it away; one is enough when every slot is filled: `订单`, `到哪`, `物流`."""
+
+    slots: tuple[Slot, ...]
+    template: str
+    """The answer, with `{field}` of the tool's result: `订单 {id} {status_text}，预计 {eta} 送达。`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One operation of a connector."""
+
+    name: str
+    """`erp.get_order`; letters, digits, `_`, `.` and `-`, at most 64 characters."""
+
+    connector: str
+    description: str
+    parameters: Mapping[str, Any]
+    """JSON Schema of an object."""
+
+    risk: Risk = "read"
+    verb: Verb | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool gave back."""
+
+    data: Any
+    """JSON value."""
+
+    source: str
+    """Where it came from, as shown to the reader: `ERP GET /orders/ORD12345`."""
+
+
+class Toolbox(Protocol):
+    """All tools that a worker may use. The `connectors` floor implements it."""
+
+    def tools(self, connectors: Sequence[str] = ("*",)) -> list[Tool]:
+        """Return the tools of the named connectors; `"*"` means all."""
+        ...
+
+    async def call(self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str) -> ToolResult:
+        """Call a tool once.
+
+        Raises:
+            ToolFailed: It is unknown, its arguments are wrong, or the system refused or failed.
+        """
+        ...

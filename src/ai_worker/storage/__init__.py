@@ -1,0 +1,1 @@
+"""Storage: implements every room's store port."""
