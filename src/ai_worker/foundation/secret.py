@@ -37,7 +37,7 @@ def _resolve(value: object, info: ValidationInfo) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
-        raise ValueError("a secret is text: a literal, env:NAME or file:PATH")
+        raise ValueError("a secret is text: a literal, env:NAME or file:PATH")  # noqa: TRY004  (pydantic wants it)
     resolve = (info.context or {}).get("resolve")
     return Secret(resolve(value) if resolve else value)
 
