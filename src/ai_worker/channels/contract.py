@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.errors import AiWorkerError
+from ai_worker.pipeline.sending import SendFailed as SendFailed
+from ai_worker.pipeline.sending import Sent as Sent
 from ai_worker.pipeline.store import Accepted, OutboundMessage
 
 Receive = Callable[[InboundMessage], Awaitable[Accepted]]
@@ -42,34 +43,6 @@ class CallbackResponse:
 
 REFUSED = CallbackResponse(status=403, body=b"refused")
 """The one answer to everything forged, stale, broken or foreign: it tells an attacker nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """The platform took the message."""
-
-    platform_id: str = ""
-    """The platform's id of it; empty when it gives none."""
-
-    confirmed: bool = True
-    """Whether the platform's word means it is visible to the contact (else it was just taken)."""
-
-
-class SendFailed(AiWorkerError):
-    """The platform did not take a message.
-
-    `retry_after` says when a later try can succeed; `None` means never. `unsure` says that the
-    platform may have taken it after all: the connection broke after the request had gone out.
-    """
-
-    code = "channel.send_failed"
-
-    def __init__(self, platform: str, detail: str, *, retry_after: float | None, unsure: bool = False) -> None:
-        super().__init__(f"{platform}: {detail}")
-        self.retry_after = retry_after
-        """Seconds; `None` when trying again is useless."""
-
-        self.unsure = unsure
 
 
 @dataclass(frozen=True, slots=True)
