@@ -12,6 +12,9 @@ from ai_worker.foundation.errors import Busy, Conflict
 
 OutboundKind = Literal["reply", "holding", "human", "proactive"]
 
+FinalState = Literal["delivered", "sent", "unknown", "failed", "expired"]
+"""How a send can end. `sent`: the platform took it and says no more. `unknown`: it may have."""
+
 
 class StoreBusy(Busy):
     """The store could not make it durable in time; nothing was kept, so a retry is safe."""
@@ -152,7 +155,7 @@ class PipelineStore(Protocol):
     async def settle(
         self,
         outbound: OutboundMessage,
-        state: Literal["delivered", "sent", "unknown", "failed", "expired"],
+        state: FinalState,
         *,
         now: datetime,
         error: str = "",

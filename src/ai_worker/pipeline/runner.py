@@ -1,0 +1,250 @@
+"""The runner: takes conversations that have work, one message at a time each, many at once."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from ai_worker.conversation.conversation import State
+from ai_worker.conversation.model import OnDelta
+from ai_worker.conversation.turn import TurnInput, TurnResult
+from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.errors import Busy
+from ai_worker.foundation.events import EventBus
+from ai_worker.foundation.retry import backoff
+from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp
+from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.facts import TurnCompleted, TurnGivenUp
+from ai_worker.pipeline.outbox import outbound
+from ai_worker.pipeline.store import Claim, LeaseLost, OutboundMessage, PipelineStore
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 0.5
+"""How often the store is asked for work when nobody has called `wake` (retries, other processes)."""
+
+BATCH = 256
+MAX_ATTEMPTS = 5
+"""A message that fails this often becomes a dead letter; counted on disk before each attempt."""
+
+RENEW_S = 5.0
+"""Leases of turns in progress are extended this often; a lease lasts three times as long."""
+
+
+class Turns(Protocol):
+    """What answers a message: `conversation.engine.TurnEngine`."""
+
+    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
+        """Return what the worker decides and says."""
+        ...
+
+
+class Runner:
+    """Works through the store's lanes, at most `max_concurrent` turns at once.
+
+    Nothing is queued in memory: what has no free slot stays in the store. Within a conversation
+    the store hands out one message at a time, so order needs no lock here.
+    """
+
+    def __init__(
+        self,
+        store: PipelineStore,
+        *,
+        turns: Turns,
+        worker_of: Callable[[Claim], str],
+        pushes: Callable[[Claim], bool],
+        delivery: Delivery,
+        board: Board,
+        events: EventBus,
+        clock: Clock,
+        owner: str,
+        max_concurrent: int,
+    ) -> None:
+        self._store = store
+        self._turns = turns
+        self._worker_of = worker_of
+        self._pushes = pushes
+        self._delivery = delivery
+        self._board = board
+        self._events = events
+        self._clock = clock
+        self._owner = owner
+        self.limit = max_concurrent
+        self.peak = 0
+        """The most turns that were in progress at once since the start."""
+
+        self._active: dict[asyncio.Task[None], Claim] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    @property
+    def active(self) -> int:
+        """How many turns are in progress."""
+        return len(self._active)
+
+    def wake(self) -> None:
+        """Look into the store now: there may be work."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Take work until `drain` is called."""
+        renewing = asyncio.create_task(self._renew())
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                wanted = min(self.limit - len(self._active), BATCH)
+                claims = await self._claim(wanted) if wanted > 0 else []
+                for claim in claims:
+                    self._begin(claim)
+                if wanted <= 0 or len(claims) < wanted:
+                    await self._sleep(POLL_S)
+        finally:
+            renewing.cancel()
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new and give the turns in progress `seconds` to end.
+
+        What has not ended by then is cut off; it stays on disk and is answered after the next start.
+        """
+        self._stopping = True
+        self._wake.set()
+        if self._active:
+            await asyncio.wait(set(self._active), timeout=seconds)
+        for task in list(self._active):
+            task.cancel()
+        await asyncio.gather(*self._active, return_exceptions=True)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _claim(self, limit: int) -> list[Claim]:
+        try:
+            return await self._store.claim(owner=self._owner, limit=limit, now=self._clock.now())
+        except Busy:
+            log.warning("runner.store_busy")
+            return []
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            if self._active:
+                try:
+                    await self._store.renew(list(self._active.values()), now=self._clock.now())
+                except Busy:
+                    log.warning("runner.store_busy")
+
+    def _begin(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._work(claim))
+        self._active[task] = claim
+        self.peak = max(self.peak, len(self._active))
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._active[task]
+        self.wake()
+
+    async def _work(self, claim: Claim) -> None:
+        try:
+            if claim.attempt > MAX_ATTEMPTS and not claim.held:
+                await self._give_up(claim, "failed every time it was tried")
+                return
+            result = await self._turns.run(self._input(claim), on_delta=self._on_delta(claim))
+            await self._persist(claim, result)
+        except LeaseLost:
+            log.warning("runner.lease_lost", turn=claim.turn_id)
+        except Exception as defect:  # a task boundary: one message must not stop the others
+            log.exception("runner.turn_failed", turn=claim.turn_id, attempt=claim.attempt)
+            await self._retry(claim, f"{type(defect).__name__}: {defect}")
+
+    def _input(self, claim: Claim) -> TurnInput:
+        return TurnInput(
+            turn_id=claim.turn_id,
+            message=claim.message,
+            history=claim.history,
+            worker=self._worker_of(claim),
+            pending=claim.pending,
+            blocked=claim.blocked,
+            human=claim.state is State.HUMAN,
+            attempt=claim.attempt,
+            held=claim.held,
+        )
+
+    def _on_delta(self, claim: Claim) -> OnDelta | None:
+        if not self._board.heard(claim.turn_id, claim.conversation_id):
+            return None
+
+        def post(text: str) -> None:
+            self._board.post(Delta(claim.turn_id, text), conversation_id=claim.conversation_id)
+
+        return post
+
+    async def _persist(self, claim: Claim, result: TurnResult) -> None:
+        """Make the result durable, however long the store is busy, then tell the world."""
+        now = self._clock.now()
+        response_ms = self._response_ms(claim, result)
+        while True:
+            try:
+                if result.hold:
+                    sent = self._notice(claim, result)
+                    until = now + timedelta(seconds=backoff(claim.attempt, base=2.0, cap=30.0))
+                    await self._store.hold(claim, sent[0] if sent else None, until=until)
+                else:
+                    sent = self._reply(claim, result)
+                    await self._store.finish(claim, result, sent, now=now, response_ms=response_ms)
+                break
+            except Busy as busy:
+                log.warning("runner.store_busy", turn=claim.turn_id)
+                await asyncio.sleep(busy.retry_after)
+        self._delivery.begin(sent)
+        finished = Finished(claim.turn_id, claim.conversation_id, result)
+        self._board.post(finished, conversation_id=claim.conversation_id)
+        if not result.hold:
+            self._events.publish(
+                TurnCompleted(
+                    claim.message.channel, claim.conversation_id, claim.turn_id, result, response_ms, self._clock.now()
+                )
+            )
+
+    def _response_ms(self, claim: Claim, result: TurnResult) -> float:
+        """Return milliseconds from accept to the first visible words."""
+        waited = (self._clock.now() - claim.message.received_at).total_seconds() * 1000
+        if result.first_words_ms is not None:
+            whole = sum(step.ms for step in result.steps)
+            waited -= max(0.0, whole - result.first_words_ms)
+        return max(0.0, waited)
+
+    def _reply(self, claim: Claim, result: TurnResult) -> list[OutboundMessage]:
+        if result.reply is None or not self._pushes(claim):
+            return []
+        return [outbound(claim, result.reply, "reply", now=self._clock.now())]
+
+    def _notice(self, claim: Claim, result: TurnResult) -> list[OutboundMessage]:
+        if claim.held or result.reply is None or not self._pushes(claim):
+            return []
+        return [outbound(claim, result.reply, "holding", now=self._clock.now())]
+
+    async def _retry(self, claim: Claim, error: str) -> None:
+        if claim.attempt >= MAX_ATTEMPTS:
+            await self._give_up(claim, error)
+            return
+        until = self._clock.now() + timedelta(seconds=backoff(claim.attempt, base=1.0, cap=60.0))
+        try:
+            await self._store.retry(claim, error=error, until=until)
+        except (Busy, LeaseLost):  # the lease runs out by itself, and the message comes back
+            log.warning("runner.retry_not_recorded", turn=claim.turn_id)
+
+    async def _give_up(self, claim: Claim, error: str) -> None:
+        try:
+            await self._store.bury(claim, error=error, now=self._clock.now())
+        except (Busy, LeaseLost):
+            log.warning("runner.dead_letter_not_recorded", turn=claim.turn_id)
+            return
+        log.error("runner.dead_letter", turn=claim.turn_id)
+        self._board.post(GivenUp(claim.turn_id, claim.conversation_id), conversation_id=claim.conversation_id)
+        self._events.publish(TurnGivenUp(claim.message.channel, claim.conversation_id, claim.turn_id, error))
