@@ -16,6 +16,13 @@ class ToolFailed(AiWorkerError):
     hint = "ai-worker connectors test"
 
 
+class ToolRefused(ToolFailed):
+    """The business system works and says that there is no such thing: an order number nobody has."""
+
+    code = "tool.refused"
+    hint = "Check the number with the contact."
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One value that a verb needs and that can be read off the contact's words."""
