@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
 from ai_worker.conversation.conversation import State
+from ai_worker.conversation.message import Reply
 from ai_worker.conversation.model import OnDelta
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
@@ -33,11 +35,19 @@ RENEW_S = 5.0
 """Leases of turns in progress are extended this often; a lease lasts three times as long."""
 
 
+HOLDING_AFTER_S = 8.0
+"""A turn that takes longer than this tells the contact that it is being worked on, once."""
+
+
 class Turns(Protocol):
     """What answers a message: `conversation.engine.TurnEngine`."""
 
     async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
         """Return what the worker decides and says."""
+        ...
+
+    def holding(self, given: TurnInput) -> Reply:
+        """Return the words that say the answer is on its way."""
         ...
 
 
@@ -154,8 +164,7 @@ class Runner:
             if claim.attempt > MAX_ATTEMPTS and not claim.held:
                 await self._give_up(claim, "failed every time it was tried")
                 return
-            result = await self._turns.run(self._input(claim), on_delta=self._on_delta(claim))
-            await self._persist(claim, result)
+            await self._answer(claim)
         except LeaseLost:
             log.warning("runner.lease_lost", turn=claim.turn_id)
         except Exception as defect:  # a task boundary: one message must not stop the others
@@ -174,6 +183,30 @@ class Runner:
             attempt=claim.attempt,
             held=claim.held,
         )
+
+    async def _answer(self, claim: Claim) -> None:
+        """Run the turn and persist its result; a slow one tells the contact that it is at work."""
+        given = self._input(claim)
+        turn = asyncio.ensure_future(self._turns.run(given, on_delta=self._on_delta(claim)))
+        try:
+            if self._pushes(claim) and not (claim.held or given.human):
+                await asyncio.wait({turn}, timeout=HOLDING_AFTER_S)
+                if not turn.done():
+                    await self._announce(claim, self._turns.holding(given))
+                    claim = replace(claim, held=True)
+            result = await turn
+        finally:
+            turn.cancel()
+        await self._persist(claim, result)
+
+    async def _announce(self, claim: Claim, words: Reply) -> None:
+        notice = outbound(claim, words, "holding", now=self._clock.now())
+        try:
+            await self._store.announce(claim, notice)
+        except Busy:  # a notice is a courtesy; the answer is what was promised
+            log.warning("runner.store_busy", turn=claim.turn_id)
+        else:
+            self._delivery.begin([notice])
 
     def _on_delta(self, claim: Claim) -> OnDelta | None:
         if not self._board.heard(claim.turn_id, claim.conversation_id):

@@ -137,6 +137,16 @@ class PipelineStore(Protocol):
         """
         ...
 
+    async def announce(self, claim: Claim, notice: OutboundMessage) -> None:
+        """Store a holding notice while the turn goes on, and mark its message as held.
+
+        The row is stored as being sent by this owner already, as `finish` does.
+
+        Raises:
+            LeaseLost: As for `finish`.
+        """
+        ...
+
     async def retry(self, claim: Claim, *, error: str, until: datetime) -> None:
         """Put the message back, first in its lane, due at `until`."""
         ...
