@@ -1,1 +1,1 @@
-"""Drills: the product measuring its own promises. (Their issue is still to come.)."""
+"""Drills: the product measuring its own promises on a scratch installation."""

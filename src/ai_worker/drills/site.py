@@ -1,0 +1,146 @@
+"""A scratch installation: its own folder, free ports, and `ai-worker run` as its own process."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+
+from ai_worker.foundation.errors import AiWorkerError
+
+START_S = 30.0
+STOP_S = 40.0
+
+
+class SiteFailed(AiWorkerError):
+    """The scratch installation did not start, or a command in it did not end."""
+
+    code = "drill.site_failed"
+
+
+def free_port() -> int:
+    """Return a port on loopback that nothing uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Site:
+    """One installation that can be started, killed and started again on the same data.
+
+    Args:
+        folder: An empty folder for settings, data and logs.
+        settings: More lines for the settings file; top-level keys first, then tables. `[api]`,
+            `[console]` and `data_dir` are the site's own.
+        environ: More environment variables for its processes.
+    """
+
+    def __init__(self, folder: Path, settings: str = "", environ: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.api_port, self.console_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.api_port}"
+        self.config = folder / "ai-worker.toml"
+        top, bracket, tables = settings.partition("[")
+        self.config.write_text(
+            f'data_dir = "{folder / "data"}"\n{top}\n'
+            f'[api]\nhost = "127.0.0.1"\nport = {self.api_port}\n'
+            f"[console]\nport = {self.console_port}\n{bracket}{tables}\n",
+            encoding="utf-8",
+        )
+        self._key = secrets.token_hex(24)
+        self._environ = {**os.environ, "API_KEY": self._key, **(environ or {})}
+        self.process: asyncio.subprocess.Process | None = None
+        self.client: aiohttp.ClientSession
+
+    async def __aenter__(self) -> "Site":
+        self.client = aiohttp.ClientSession(
+            self.url,
+            headers={"Authorization": f"Bearer {self._key}"},
+            timeout=aiohttp.ClientTimeout(total=60),
+            connector=aiohttp.TCPConnector(limit=2_000),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.client.close()
+        if self.process and self.process.returncode is None:
+            await self.kill()
+
+    async def command(self, *words: str) -> tuple[int, str, str]:
+        """Run `ai-worker WORDS` on this site's settings; return exit code, stdout and stderr."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ai_worker", *words, "--config", str(self.config)),
+            env=self._environ,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), STOP_S * 3)
+        return process.returncode or 0, out.decode(), err.decode()
+
+    async def start(self) -> None:
+        """Start `ai-worker run` and return once it is ready.
+
+        Raises:
+            SiteFailed: It ended, or was not ready after 30 seconds; with the end of its log.
+        """
+        with (self.folder / "run.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "ai_worker", "run", "--config", str(self.config)),
+                env=self._environ,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            async with asyncio.timeout(START_S):
+                while self.process.returncode is None:
+                    if await self._ready():
+                        return
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            pass
+        raise SiteFailed(f"the scratch installation is not ready:\n{self.log()[-4_000:]}")
+
+    async def _ready(self) -> bool:
+        try:
+            async with self.client.get("/readyz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientConnectionError:
+            return False
+
+    async def kill(self) -> None:
+        """Send SIGKILL: no handler runs, nothing is flushed."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """Send SIGTERM and return the exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, how: signal.Signals) -> int:
+        if self.process is None:
+            raise SiteFailed("the scratch installation was never started")
+        self.process.send_signal(how)
+        return await asyncio.wait_for(self.process.wait(), STOP_S)
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        """GET a path of the API; return status and JSON."""
+        async with self.client.get(path) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> tuple[int, Any]:
+        """POST JSON to the API; return status and JSON."""
+        async with self.client.post(path, json=body) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    def log(self) -> str:
+        """Return what the process has printed so far."""
+        return (self.folder / "run.log").read_text(encoding="utf-8", errors="replace")
