@@ -48,6 +48,9 @@ class Conversation:
     unread: int
     """Messages of the contact since a person or the worker last answered."""
 
+    person: str = ""
+    """Who has taken over; empty unless `state` is `HUMAN`, or where the store does not tell."""
+
     @property
     def label(self) -> str:
         """The id as people see it: `c-2041`."""

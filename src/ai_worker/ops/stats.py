@@ -17,6 +17,12 @@ class HourStats:
     mean_response_ms: float
     """Accept to first visible words; 0 when `turns` is 0."""
 
+    failed: int | None = None
+    """Messages of the hour that were given up; `None` where it was not counted."""
+
+    handoffs: int | None = None
+    """Turns of the hour that asked for a person; `None` where it was not counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceStats:

@@ -1,0 +1,85 @@
+"""What is counted, in the text form that Prometheus reads."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from ai_worker.ops.host import HostSample
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+RESPONSE_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 90.0)
+"""Seconds. 2 is the target of the mean; 90 is the longest that a contact was promised to wait."""
+
+
+class Metrics:
+    """Counters, gauges and one histogram in a registry of their own.
+
+    Every method returns at once and may be called from an event subscriber. Labels are names of
+    configured channels, decisions and delivery states only, so the series stay few.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        counter = self._counter
+        self._received = counter("messages_received", "Messages made durable, duplicates left out.", "channel")
+        self._duplicates = counter("messages_duplicate", "Messages that came again.", "channel")
+        self._turns = counter("turns", "Finished turns.", "channel", "decision")
+        self._given_up = counter("turns_given_up", "Messages that became dead letters.", "channel")
+        self._deliveries = counter("deliveries", "Ended deliveries.", "channel", "state")
+        self._response = Histogram(
+            "ai_worker_response_seconds",
+            "From accept to the first visible words.",
+            ["channel"],
+            buckets=RESPONSE_BUCKETS,
+            registry=self.registry,
+        )
+        self._active = self._gauge("active_turns", "Turns in progress.")
+        self._limit = self._gauge("active_turns_limit", "Turns that may be in progress at once.")
+        self._waiting = self._gauge("waiting_messages", "Messages accepted and not yet in progress.")
+        self._cpu = self._gauge("host_cpu_ratio", "Processor time in use, 0 to 1.")
+        self._memory = self._gauge("host_memory_ratio", "Memory in use, 0 to 1.")
+        self._disk = self._gauge("host_disk_ratio", "Disk of the data folder in use, 0 to 1.")
+
+    def message_received(self, channel: str) -> None:
+        """Count a new message."""
+        self._received.labels(channel).inc()
+
+    def duplicate_received(self, channel: str) -> None:
+        """Count a message that was recognised as a repeat."""
+        self._duplicates.labels(channel).inc()
+
+    def turn_completed(self, channel: str, decision: str, seconds: float) -> None:
+        """Count a finished turn; `seconds` is from accept to the first visible words."""
+        self._turns.labels(channel, decision).inc()
+        if decision != "silent":
+            self._response.labels(channel).observe(seconds)
+
+    def turn_given_up(self, channel: str) -> None:
+        """Count a message that became a dead letter."""
+        self._given_up.labels(channel).inc()
+
+    def delivery_settled(self, channel: str, state: str) -> None:
+        """Count a delivery by how it ended: delivered, sent, unknown, failed, expired."""
+        self._deliveries.labels(channel, state).inc()
+
+    def concurrency(self, active: int, limit: int, waiting: int) -> None:
+        """Set the gauges of the pipeline."""
+        self._active.set(active)
+        self._limit.set(limit)
+        self._waiting.set(waiting)
+
+    def host(self, sample: HostSample) -> None:
+        """Set the gauges of the machine."""
+        self._cpu.set(sample.cpu_percent / 100)
+        self._memory.set(sample.memory_percent / 100)
+        self._disk.set(sample.disk_percent / 100)
+
+    def render(self) -> bytes:
+        """Return everything in the form that `GET /metrics` answers; its type is `CONTENT_TYPE`."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(f"ai_worker_{name}", help_text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, help_text: str) -> Gauge:
+        return Gauge(f"ai_worker_{name}", help_text, registry=self.registry)
