@@ -1,0 +1,16 @@
+"""The kinds of channel that WeCom offers."""
+
+from ai_worker.channels.contract import Channel, ChannelSettings, Kind
+from ai_worker.channels.wecom.settings import WecomAppSettings
+from ai_worker.foundation.clock import Clock
+
+
+def _build_app(name: str, settings: ChannelSettings, clock: Clock) -> Channel:
+    from ai_worker.channels.wecom.adapter import WecomApp  # its HTTP client is heavy; reading settings needs none of it
+
+    assert isinstance(settings, WecomAppSettings)
+    return WecomApp(name, settings, clock=clock)
+
+
+KINDS: tuple[Kind, ...] = (Kind("wecom-app", WecomAppSettings, _build_app),)
+"""The AI bot, customer service and group robots speak other protocols and are kinds of their own."""
