@@ -1,1 +1,0 @@
-"""The settings tree, composed of each room's own settings."""

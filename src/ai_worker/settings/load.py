@@ -1,0 +1,120 @@
+"""Reading the settings: one TOML file, the environment over it, every problem named at once."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ai_worker.settings import lines
+from ai_worker.settings.guess import remedy
+from ai_worker.settings.overlay import Overlaid, overlay
+from ai_worker.settings.problems import Problem, SettingsRefused
+from ai_worker.settings.references import resolver
+from ai_worker.settings.tree import Settings
+from ai_worker.settings.wrong import named
+
+SYSTEM_FILE = Path("/etc/ai-worker/config.toml")
+LOCAL_FILE = Path("ai-worker.toml")
+"""Read from the current folder when there is no `SYSTEM_FILE`."""
+
+CONFIG_VARIABLE = "AI_WORKER_CONFIG"
+
+OWN_CHANNELS = ("api",)
+"""Names that the product's own doors use as channels; no configured channel may have them."""
+
+
+def load(path: Path | None = None, *, environ: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Args:
+        path: The file to read. `None`: the one that `AI_WORKER_CONFIG` names, else
+            `/etc/ai-worker/config.toml`, else `./ai-worker.toml`, else the defaults alone.
+        environ: The environment: overlay, bare names and `env:` references.
+
+    Raises:
+        SettingsRefused: Something in the file or the environment cannot be used. All problems are
+            in it, each with its place and remedy, and never a value.
+    """
+    file = _find(path, environ)
+    text = _read(file) if file else ""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsRefused([_not_toml(error, file, text)]) from None
+    overlaid = overlay(data, environ)
+    folder = file.parent if file else Path()
+    context = {"resolve": resolver(folder, environ), "folder": folder, "file": file}
+    problems = list(overlaid.problems)
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(overlaid.data, context=context)
+    except ValidationError as error:
+        problems += [named(wrong, overlaid.data) for wrong in error.errors(include_url=False, include_input=False)]
+    else:
+        problems += _contradictions(settings)
+    if problems or settings is None:
+        places = lines.lines_of(text)
+        placed = [_placed(problem, file, places, overlaid) for problem in problems]
+        raise SettingsRefused(sorted(placed, key=lambda problem: (problem.line or 0, problem.where)))
+    return settings
+
+
+def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the file to read, absolute; `None` when none is given and none is there."""
+    if path is None and environ.get(CONFIG_VARIABLE):
+        path = Path(environ[CONFIG_VARIABLE])
+    if path is not None:
+        return path.expanduser().absolute()
+    for candidate in (SYSTEM_FILE, LOCAL_FILE):
+        if candidate.exists():
+            return candidate.absolute()
+    return None
+
+
+def _read(file: Path) -> str:
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        raise SettingsRefused([Problem("file_missing", file=file)]) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SettingsRefused([Problem("file_unreadable", file=file, facts={"reason": reason})]) from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SettingsRefused([Problem("not_utf8", file=file, line=line)]) from None
+
+
+def _not_toml(error: tomllib.TOMLDecodeError, file: Path | None, text: str) -> Problem:
+    reason, _, place = str(error).rpartition(" (at ")
+    line = re.match(r"line (\d+)", place)
+    last = text.rstrip().count("\n") + 1
+    return Problem("not_toml", file=file, line=int(line[1]) if line else last, facts={"reason": reason})
+
+
+def _contradictions(settings: Settings) -> Iterator[Problem]:
+    """Yield what each part allows and the whole does not."""
+    if not settings.workers:
+        yield Problem("no_worker", ("workers",))
+    for name in settings.channels:
+        if name in OWN_CHANNELS:
+            yield Problem("reserved_name", ("channels", name))
+    for worker, told in settings.workers.items():
+        for name in told.channels:
+            if name not in ("*", *OWN_CHANNELS, *settings.channels):
+                facts = {"name": name, **remedy(name, settings.channels)}
+                yield Problem("unknown_channel", ("workers", worker, "channels"), facts=facts)
+
+
+def _placed(problem: Problem, file: Path | None, places: dict[lines.Path, int], overlaid: Overlaid) -> Problem:
+    """Return `problem` with the file and line, or the variable, that says what it complains about."""
+    if problem.variable:
+        return problem
+    for end in range(len(problem.path), 0, -1):
+        if variable := overlaid.variables.get(problem.path[:end]):
+            return replace(problem, variable=variable)
+    return replace(problem, file=file, line=lines.line_of(problem.path, places) if file else None)
