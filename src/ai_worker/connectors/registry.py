@@ -94,6 +94,8 @@ def _settings(file: Path, resolve: Callable[[str], str]) -> ConnectorSettings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise ConnectorRefused(file, f"{where}: {first['msg']}") from None
+        # The settings' resolver says only what a reference points to, not what is wrong with it.
+        what = "cannot be read: " if first["type"].startswith("secret_") else ""
+        raise ConnectorRefused(file, f"{where}: {what}{first['msg']}") from None
     except ValueError as error:
         raise ConnectorRefused(file, str(error)) from None

@@ -1,0 +1,152 @@
+"""The sample company: who asks what, and an installation that is furnished for them."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import ai_worker
+
+NAME = "华星办公"
+CHANNEL = "wecom"
+"""The simulated WeCom's name in the settings, and so in its callback's address."""
+
+WEB_CHANNEL = "web"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone who writes to the worker."""
+
+    id: str
+    """The WeCom user id."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that a person asks."""
+
+    person: Person
+    text: str
+
+
+LIN = Person("linxiaoyan", "林晓燕")
+ZHOU = Person("zhoujianguo", "周建国")
+CHEN = Person("chensiyuan", "陈思远")
+WANG = Person("wangfang", "王芳")
+HE = Person("hezhiqiang", "何志强")
+
+SAMPLES = (
+    Question(HE, "订单 ORD12346 发货了吗？"),
+    Question(LIN, "专用发票怎么开？"),
+    Question(ZHOU, "ORD12340 的退款到账了吗？"),
+    Question(CHEN, "VPN 连不上怎么办？"),
+    Question(WANG, "年假没休完能留到明年吗？"),
+    Question(HE, "打印机保修几年？"),
+    Question(LIN, "查一下订单 ORD12347"),
+    Question(ZHOU, "部分到货的采购单什么时候关闭？"),
+    Question(CHEN, "出差住酒店最多能报多少钱？"),
+    Question(WANG, "收到的椅子破损了怎么办？"),
+    Question(HE, "订单 ORD99999 到哪了？"),
+    Question(LIN, "可以货到付款吗？"),
+    Question(WANG, "转人工"),
+)
+"""What the demo says next when asked to; some have no answer on purpose."""
+
+LOAD_QUESTIONS = (
+    "满多少免运费？",
+    "怎么取消订单？",
+    "忘记打卡怎么办？",
+    "订单 ORD12345 到哪了？",
+    "会议室怎么预订？",
+    "保修多久？",
+    "支持哪些付款方式？",
+    "发票丢了怎么办？",
+)
+"""What the load asks in turn: each has one clear answer, one of them through the ERP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts of the demo are, all on loopback."""
+
+    api_port: int
+    console_port: int
+    wecom_base: str
+    erp_base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The secrets of one demo run: made anew each time, worth nothing afterwards."""
+
+    corp_id: str
+    agent_id: int
+    app_secret: str
+    token: str
+    encoding_aes_key: str
+    erp_key: str
+    api_key: str
+
+
+def examples() -> Path:
+    """Return the folder with the sample company: inside the installed package, or beside its source."""
+    package = Path(ai_worker.__file__).parent
+    packed = package / "examples"
+    return packed if packed.is_dir() else package.parents[1] / "examples"
+
+
+def furnish(folder: Path, *, addresses: Addresses, credentials: Credentials, language: str) -> Path:
+    """Write the settings and connectors of the sample company into `folder`; return the settings file.
+
+    They are what an administrator would write: the demo has no other way in.
+    """
+    shutil.copytree(examples() / "connectors", folder / "connectors")
+    (folder / "erp.url").write_text(addresses.erp_base, "utf-8")
+    (folder / "erp.key").write_text(credentials.erp_key, "utf-8")
+    connector = folder / "connectors" / "erp" / "connector.toml"
+    text = connector.read_text("utf-8")
+    for variable, file in (("ERP_BASE_URL", "erp.url"), ("ERP_API_KEY", "erp.key")):
+        text = text.replace(f'"env:{variable}"', f'"file:{file}"')
+    connector.write_text(text, "utf-8")
+    settings = folder / "ai-worker.toml"
+    settings.write_text(_settings(folder, addresses, credentials, language), "utf-8")
+    return settings
+
+
+def _settings(folder: Path, addresses: Addresses, credentials: Credentials, language: str) -> str:
+    def quoted(value: object) -> str:
+        return json.dumps(str(value), ensure_ascii=False)  # a JSON string is a TOML string
+
+    return f"""\
+data_dir = {quoted(folder / "data")}
+language = {quoted(language)}
+log_level = "WARNING"
+api_key = {quoted(credentials.api_key)}
+
+[api]
+host = "127.0.0.1"
+port = {addresses.api_port}
+
+[console]
+host = "127.0.0.1"
+port = {addresses.console_port}
+
+[workers.xiaozhi]
+display_name = "小智"
+persona = "{NAME}的数字员工：说话简短、客气，只说有依据的话。"
+
+[channels.{CHANNEL}]
+kind = "wecom-app"
+corp_id = {quoted(credentials.corp_id)}
+agent_id = {credentials.agent_id}
+secret = {quoted(credentials.app_secret)}
+token = {quoted(credentials.token)}
+encoding_aes_key = {quoted(credentials.encoding_aes_key)}
+api_base = {quoted(addresses.wecom_base)}
+
+[channels.{WEB_CHANNEL}]
+kind = "web"
+"""
