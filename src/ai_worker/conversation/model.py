@@ -54,6 +54,9 @@ class Completion:
     first_token_ms: float | None = None
     """Milliseconds to the first piece of the answer; `None` when it was not streamed."""
 
+    truncated: bool = False
+    """The longest allowed answer was reached: the last sentence may be cut off."""
+
 
 class ModelFailed(AiWorkerError):
     """No configured model gave a usable answer.

@@ -1,0 +1,64 @@
+"""What an OpenAI-compatible server writes: whole answers, and the chunks of a stream."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+CREATED = 1_795_328_640
+"""When every scripted answer says it was made: the same script gives the same bytes."""
+
+Calls = Sequence[tuple[str, Mapping[str, Any] | str]]
+"""Tool calls: name, and arguments as an object or as the very text to send."""
+
+
+def completion(model: str, text: str, calls: Calls) -> dict[str, Any]:
+    """Return the body of a whole answer."""
+    message: dict[str, Any] = {"role": "assistant", "content": text or None}
+    if calls:
+        message["tool_calls"] = [_call(number, name, arguments) for number, (name, arguments) in enumerate(calls)]
+    return {
+        "id": "chatcmpl-scripted",
+        "object": "chat.completion",
+        "created": CREATED,
+        "model": model,
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}],
+        "usage": _usage(text),
+    }
+
+
+def chunks(model: str, text: str, calls: Calls, *, piece: int, usage: bool) -> list[bytes]:
+    """Return the data of each event: the role, the text in pieces, tool calls in fragments, the end."""
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    deltas += [{"content": text[at : at + piece]} for at in range(0, len(text), piece)]
+    for number, (name, arguments) in enumerate(calls):
+        call = _call(number, name, arguments)
+        whole = call["function"]["arguments"]
+        call["function"]["arguments"] = ""
+        deltas.append({"tool_calls": [{"index": number, **call}]})
+        for half in (whole[: len(whole) // 2], whole[len(whole) // 2 :]):
+            deltas.append({"tool_calls": [{"index": number, "function": {"arguments": half}}]})
+    events = [_chunk(model, delta, None) for delta in deltas]
+    events.append(_chunk(model, {}, "tool_calls" if calls else "stop"))
+    if usage:
+        events.append({**_chunk(model, {}, None), "choices": [], "usage": _usage(text)})
+    return [*(msgspec.json.encode(event) for event in events), b"[DONE]"]
+
+
+def _chunk(model: str, delta: Mapping[str, Any], finish: str | None) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-scripted",
+        "object": "chat.completion.chunk",
+        "created": CREATED,
+        "model": model,
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+
+
+def _call(number: int, name: str, arguments: Mapping[str, Any] | str) -> dict[str, Any]:
+    text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+    return {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": text}}
+
+
+def _usage(text: str) -> dict[str, int]:
+    return {"prompt_tokens": 10, "completion_tokens": len(text), "total_tokens": 10 + len(text)}
