@@ -1,0 +1,73 @@
+"""What is kept as JSON: messages, results, replies. Fields added later must have defaults."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ai_worker.conversation.message import InboundMessage, Reply
+from ai_worker.conversation.turn import PendingQuestion, TurnResult
+
+
+def _plain(value: object) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise NotImplementedError(f"{type(value).__name__} cannot be stored as JSON")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_message = msgspec.json.Decoder(InboundMessage)
+_result = msgspec.json.Decoder(TurnResult)
+_reply = msgspec.json.Decoder(Reply)
+_pending = msgspec.json.Decoder(PendingQuestion)
+_address = msgspec.json.Decoder(dict[str, str])
+_strings = msgspec.json.Decoder(tuple[str, ...])
+
+
+class _ReplyOnly(msgspec.Struct):
+    """A stored result, of which only the reply is wanted; the rest is skipped unread."""
+
+    reply: Reply | None = None
+
+
+_reply_of = msgspec.json.Decoder(_ReplyOnly)
+
+
+def encode(value: Any) -> str:
+    """Return `value` as JSON text; any kind of mapping will do."""
+    return _encoder.encode(value).decode()
+
+
+def message(text: str) -> InboundMessage:
+    """Return the message that was stored."""
+    return _message.decode(text)
+
+
+def result(text: str) -> TurnResult:
+    """Return the result that was stored."""
+    return _result.decode(text)
+
+
+def reply(text: str) -> Reply:
+    """Return the reply that was stored."""
+    return _reply.decode(text)
+
+
+def reply_of(text: str) -> Reply | None:
+    """Return the reply of a stored result, without decoding the rest."""
+    return _reply_of.decode(text).reply
+
+
+def pending(text: str | None) -> PendingQuestion | None:
+    """Return the pending question that was stored, if there is one."""
+    return None if text is None else _pending.decode(text)
+
+
+def address(text: str) -> dict[str, str]:
+    """Return the address that was stored."""
+    return _address.decode(text)
+
+
+def strings(text: str) -> tuple[str, ...]:
+    """Return the list of words that was stored."""
+    return _strings.decode(text)

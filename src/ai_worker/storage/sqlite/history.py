@@ -1,0 +1,41 @@
+"""What was said before in a conversation: finished turns, and what a person wrote."""
+
+import apsw
+
+from ai_worker.conversation.message import Utterance
+from ai_worker.storage.sqlite import codec
+
+UTTERANCES = 12
+"""How many of the latest utterances a turn is told."""
+
+TURNS = """
+SELECT turn.finished_at, inbound.text, turn.result FROM turn JOIN inbound USING (seq)
+WHERE turn.conversation_id = ? ORDER BY turn.seq DESC LIMIT ?
+"""
+
+PERSONS = """
+SELECT created_at, body FROM outbound WHERE conversation_id = ? AND kind = 'human' ORDER BY n DESC LIMIT ?
+"""
+
+
+def latest(connection: apsw.Connection, conversation_id: int) -> tuple[Utterance, ...]:
+    """Return the latest utterances, oldest first.
+
+    A question stands directly before its answer, even if other messages came in between.
+    """
+    found: list[tuple[int, Utterance]] = []
+    for at, question, result in connection.execute(TURNS, (conversation_id, UTTERANCES)):
+        if (reply := codec.reply_of(result)) is not None:
+            found.append((at, Utterance("assistant", reply.text)))
+        found.append((at, Utterance("user", question)))
+        if len(found) >= UTTERANCES:
+            break
+    for at, body in connection.execute(PERSONS, (conversation_id, UTTERANCES)):
+        found.append((at, Utterance("assistant", codec.reply(body).text)))
+    found.reverse()
+    found.sort(key=_moment)
+    return tuple(utterance for _, utterance in found[-UTTERANCES:])
+
+
+def _moment(entry: tuple[int, Utterance]) -> int:
+    return entry[0]

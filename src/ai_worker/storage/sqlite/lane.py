@@ -1,0 +1,200 @@
+"""Lanes: which conversation has work, who owns it, and what becomes of its oldest message.
+
+A lane may be claimed when `waiting > 0` and `ready_at` has come. Owning a lane pushes its `ready_at`
+to the lease's end, so one index answers both "what is due" and "whose owner is dead".
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import apsw
+
+from ai_worker.conversation.conversation import State
+from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.turn import TurnResult
+from ai_worker.foundation.clock import to_micros
+from ai_worker.foundation.text import shorten
+from ai_worker.pipeline.store import Claim, LeaseLost
+from ai_worker.storage.sqlite import codec, history
+from ai_worker.storage.sqlite.inbound import LINE
+
+LEASE = timedelta(seconds=15)
+"""How long a lane stays its owner's without being renewed."""
+
+READY = """
+SELECT id, epoch, state, handoff_reason, pending_question, standalone FROM conversation
+WHERE waiting > 0 AND ready_at <= ? ORDER BY ready_at LIMIT ?
+"""
+
+OWN = "UPDATE conversation SET owner = ?, epoch = epoch + 1, ready_at = ? WHERE id = ?"
+
+OLDEST = """
+UPDATE inbound SET attempts = attempts + 1
+WHERE seq = (SELECT min(seq) FROM inbound WHERE conversation_id = ? AND state = 'waiting')
+RETURNING seq, turn_id, body, attempts, held
+"""
+
+RENEW = "UPDATE conversation SET ready_at = ? WHERE id = ? AND epoch = ? AND owner IS NOT NULL"
+
+OWNED = """
+SELECT owner, state, handoff_reason, waiting_since, waiting, unread, last_at, last_text FROM conversation
+WHERE id = ? AND epoch = ? AND owner IS NOT NULL
+"""
+
+TURN = """
+INSERT INTO turn (seq, conversation_id, epoch, channel, decision, confidence, model,
+    received_at, finished_at, response_ms, result)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+ANSWERED = """
+UPDATE conversation SET owner = NULL, waiting = waiting - 1, ready_at = ?, state = ?, handoff_reason = ?,
+    waiting_since = ?, pending_question = ?, unread = ?, last_at = ?, last_text = ?
+WHERE id = ?
+"""
+
+FREE = "UPDATE conversation SET owner = NULL, ready_at = ? WHERE id = ?"
+
+FREE_OTHERS = "UPDATE conversation SET owner = NULL, ready_at = min(ready_at, ?) WHERE waiting > 0 AND owner <> ?"
+
+WAITING = "SELECT count(*) FROM inbound WHERE state = 'waiting'"
+
+NEXT = "UPDATE conversation SET owner = NULL, waiting = waiting - 1, ready_at = ? WHERE id = ?"
+
+
+def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) -> list[Claim]:
+    """Own up to `limit` lanes that are due, those that have been ready longest first."""
+    due = connection.execute(READY, (to_micros(now), limit)).fetchall()
+    lease = to_micros(now + LEASE)
+    connection.executemany(OWN, [(owner, lease, row[0]) for row in due])
+    claims = []
+    for row in due:
+        oldest = connection.execute(OLDEST, (row[0],)).fetchone()
+        if oldest is not None:
+            claims.append(_claim(connection, row, oldest))
+    return claims
+
+
+def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
+    conversation_id, epoch, state, reason, pending, standalone = lane
+    seq, turn_id, body, attempts, held = oldest
+    message = codec.message(body)
+    said = message.history
+    if said is None:
+        said = () if standalone else history.latest(connection, conversation_id)
+    return Claim(
+        seq=seq,
+        turn_id=turn_id,
+        message=message,
+        conversation_id=conversation_id,
+        epoch=epoch + 1,
+        attempt=attempts,
+        held=bool(held),
+        state=State(state),
+        blocked=state == State.WAITING and bool(reason) and Reason(reason).blocks,
+        pending=codec.pending(pending),
+        history=said,
+    )
+
+
+def renew(connection: apsw.Connection, owned: list[tuple[int, int]], now: datetime) -> None:
+    """Push the end of these leases, (conversation, epoch) each; a lost one stays lost."""
+    lease = to_micros(now + LEASE)
+    connection.executemany(RENEW, [(lease, conversation_id, epoch) for conversation_id, epoch in owned])
+
+
+def owned(connection: apsw.Connection, claim: Claim) -> Any:
+    """Return the lane's row as `OWNED` selects it.
+
+    Raises:
+        LeaseLost: The claim's epoch is not the lane's, or the lane was given back.
+    """
+    lane = connection.execute(OWNED, (claim.conversation_id, claim.epoch)).fetchone()
+    if lane is None:
+        raise LeaseLost(f"Another runner works on c-{claim.conversation_id} by now; this turn was not kept.")
+    return lane
+
+
+def finished_before(connection: apsw.Connection, claim: Claim) -> bool:
+    """Return whether this very claim was finished already, by a call whose answer was lost."""
+    row = connection.execute("SELECT epoch FROM turn WHERE seq = ?", (claim.seq,)).fetchone()
+    return row is not None and row[0] == claim.epoch
+
+
+def finish(
+    connection: apsw.Connection, claim: Claim, result: TurnResult, stored: str, now: datetime, response_ms: float
+) -> str:
+    """Store the turn, mark its message as done and free the lane; return who owned it."""
+    owner, state, reason, since, waiting, unread, last_at, last_text = owned(connection, claim)
+    at = to_micros(now)
+    if result.decision == "handoff" and state != State.HUMAN:
+        state, reason, since = _asking(state, reason, since, result, at)
+    if result.decision in ("answer", "clarify"):
+        unread = waiting - 1
+    if result.reply is not None:
+        last_at, last_text = at, shorten(result.reply.text, LINE)
+    message = claim.message
+    connection.execute(
+        TURN,
+        (
+            claim.seq,
+            claim.conversation_id,
+            claim.epoch,
+            message.channel,
+            result.decision,
+            result.confidence,
+            result.model,
+            to_micros(message.received_at),
+            at,
+            response_ms,
+            stored,
+        ),
+    )
+    connection.execute("UPDATE inbound SET state = 'done' WHERE seq = ?", (claim.seq,))
+    pending = None if result.pending is None else codec.encode(result.pending)
+    connection.execute(ANSWERED, (at, state, reason, since, pending, unread, last_at, last_text, claim.conversation_id))
+    return str(owner)
+
+
+def _asking(state: str, reason: str, since: int | None, result: TurnResult, at: int) -> tuple[str, str, int]:
+    """Return state, reason and since when a person is waited for; a reason that blocks is not weakened."""
+    if state == State.WAITING and since is not None:
+        blocked = bool(reason) and Reason(reason).blocks
+        return state, reason if blocked or result.reason is None else result.reason.value, since
+    return State.WAITING.value, result.reason.value if result.reason else "", at
+
+
+def mark_held(connection: apsw.Connection, claim: Claim) -> str:
+    """Mark the message as held while its lane stays owned; return the owner."""
+    owner = owned(connection, claim)[0]
+    connection.execute("UPDATE inbound SET held = 1 WHERE seq = ?", (claim.seq,))
+    return str(owner)
+
+
+def free(connection: apsw.Connection, claim: Claim, until: datetime) -> None:
+    """Give the lane back; its oldest message stays first and is due at `until`."""
+    connection.execute(FREE, (to_micros(until), claim.conversation_id))
+
+
+def retry(connection: apsw.Connection, claim: Claim, error: str, until: datetime) -> None:
+    """Give the lane back after a failure, with the failure's words; nothing if the lease is lost."""
+    if _owns(connection, claim):
+        connection.execute("UPDATE inbound SET error = ? WHERE seq = ?", (error, claim.seq))
+        free(connection, claim, until)
+
+
+def bury(connection: apsw.Connection, claim: Claim, error: str, now: datetime) -> None:
+    """Make the message a dead letter and let the lane go on; nothing if the lease is lost."""
+    if _owns(connection, claim):
+        connection.execute("UPDATE inbound SET state = 'dead', error = ? WHERE seq = ?", (error, claim.seq))
+        connection.execute(NEXT, (to_micros(now), claim.conversation_id))
+
+
+def _owns(connection: apsw.Connection, claim: Claim) -> bool:
+    return connection.execute(OWNED, (claim.conversation_id, claim.epoch)).fetchone() is not None
+
+
+def recover(connection: apsw.Connection, owner: str, now: datetime) -> int:
+    """Free the lanes of others than `owner`; return how many messages wait."""
+    connection.execute(FREE_OTHERS, (to_micros(now), owner))
+    return int(next(connection.execute(WAITING))[0])

@@ -1,0 +1,141 @@
+"""Outbound rows: in order within a conversation, one at a time.
+
+`head` marks the first row of a conversation that is not settled. Only heads are ever due, so the
+rows behind one that has to wait cost nothing, and cannot overtake it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import apsw
+
+from ai_worker.foundation.clock import from_micros, to_micros
+from ai_worker.pipeline.store import FinalState, OutboundMessage
+from ai_worker.storage.sqlite import codec
+
+LEASE = timedelta(minutes=5)
+"""How long a row stays its sender's. Longer than any send with its waiting: too late is better than twice."""
+
+INSERT = """
+INSERT INTO outbound (id, turn_id, conversation_id, channel, address, kind, person, state, head, attempts,
+    due_at, owner, created_at, expires_at, body)
+VALUES (:id, :turn_id, :conversation_id, :channel, :address, :kind, :person, :state,
+    NOT EXISTS (SELECT 1 FROM outbound WHERE conversation_id = :conversation_id AND settled_at IS NULL),
+    :attempts, :due_at, :owner, :created_at, :expires_at, :body)
+ON CONFLICT (id) DO NOTHING
+"""
+
+DUE = "SELECT n FROM outbound WHERE head = 1 AND due_at <= ? ORDER BY due_at, n LIMIT ?"
+
+TAKE = """
+UPDATE outbound SET unsure = iif(state = 'sending', 1, unsure), state = 'sending', attempts = attempts + 1,
+    owner = ?, due_at = ?
+WHERE n = ?
+RETURNING id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, attempts, unsure
+"""
+
+SETTLE = """
+UPDATE outbound SET state = ?, settled_at = ?, error = ?, platform_id = ?, head = 0, owner = NULL
+WHERE id = ? AND settled_at IS NULL
+"""
+
+# What moves up is due when it was to be due: a postponed row at its time, one that is being sent when its lease ends.
+MOVE_UP = """
+UPDATE outbound SET head = 1
+WHERE n = (SELECT min(n) FROM outbound WHERE conversation_id = ? AND settled_at IS NULL) AND head = 0
+"""
+
+POSTPONE = """
+UPDATE outbound SET state = 'waiting', due_at = ?, error = ?, unsure = ?, owner = NULL
+WHERE id = ? AND settled_at IS NULL
+"""
+
+FREE = """
+UPDATE outbound SET state = 'waiting', unsure = 1, owner = NULL, due_at = ?
+WHERE settled_at IS NULL AND state = 'sending' AND owner <> ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a send ended."""
+
+    state: FinalState
+    at: datetime
+    error: str = ""
+    platform_id: str = ""
+
+
+def rows_of(messages: Sequence[OutboundMessage]) -> list[dict[str, Any]]:
+    """Return rows for messages that their owner sends at once; `owner` is added when it is known."""
+    return [
+        {
+            "id": message.id,
+            "turn_id": message.turn_id,
+            "conversation_id": message.conversation_id,
+            "channel": message.channel,
+            "address": codec.encode(message.address),
+            "kind": message.kind,
+            "person": "",
+            "state": "sending",
+            "attempts": 1,
+            "created_at": to_micros(message.created_at),
+            "expires_at": to_micros(message.expires_at),
+            "body": codec.encode(message.reply),
+        }
+        for message in messages
+    ]
+
+
+def insert_sending(connection: apsw.Connection, rows: Sequence[dict[str, Any]], owner: str, now: datetime) -> None:
+    """Store rows as being sent by `owner`; one that is known already is left as it is."""
+    due_at = to_micros(now + LEASE)
+    for row in rows:
+        connection.execute(INSERT, {**row, "owner": owner, "due_at": due_at})
+
+
+def insert_waiting(connection: apsw.Connection, row: dict[str, Any], now: datetime) -> None:
+    """Store a row that is due at once, or as soon as what is before it has settled."""
+    connection.execute(INSERT, {**row, "owner": None, "due_at": to_micros(now), "state": "waiting", "attempts": 0})
+
+
+def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+    """Take due heads for sending, those that have been due longest first."""
+    due = connection.execute(DUE, (to_micros(now), limit)).fetchall()
+    lease = to_micros(now + LEASE)
+    return [_message(connection.execute(TAKE, (owner, lease, n)).fetchone()) for (n,) in due]
+
+
+def _message(row: Any) -> OutboundMessage:
+    outbound_id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, attempts, unsure = row
+    return OutboundMessage(
+        id=outbound_id,
+        turn_id=turn_id or "",
+        conversation_id=conversation_id,
+        channel=channel,
+        address=codec.address(address),
+        kind=kind,
+        reply=codec.reply(body),
+        created_at=from_micros(created_at),
+        expires_at=from_micros(expires_at),
+        attempt=attempts,
+        unsure=bool(unsure),
+    )
+
+
+def settle(connection: apsw.Connection, message: OutboundMessage, ended: Ended) -> None:
+    """Record how a send ended, once; the row behind it moves up."""
+    connection.execute(SETTLE, (ended.state, to_micros(ended.at), ended.error, ended.platform_id, message.id))
+    connection.execute(MOVE_UP, (message.conversation_id,))
+
+
+def postpone(connection: apsw.Connection, message: OutboundMessage, until: datetime, error: str, unsure: bool) -> None:
+    """Put a row back for `until`; a settled one stays settled."""
+    connection.execute(POSTPONE, (to_micros(until), error, int(unsure), message.id))
+
+
+def free(connection: apsw.Connection, owner: str, now: datetime) -> None:
+    """Give back what others than `owner` were sending; nobody knows whether it went out."""
+    connection.execute(FREE, (to_micros(now), owner))

@@ -1,0 +1,170 @@
+"""The pipeline's store on SQLite."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import apsw
+
+from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.message import InboundMessage
+from ai_worker.conversation.turn import TurnResult
+from ai_worker.foundation.clock import Clock, from_micros, to_micros
+from ai_worker.pipeline.store import Accepted, Claim, FinalState, LeaseLost, OutboundMessage
+from ai_worker.storage.sqlite import codec, gaps, inbound, lane, outbox
+from ai_worker.storage.sqlite.database import SqliteDatabase
+
+BODIES_KEPT = timedelta(days=7)
+"""How long whole messages are kept once they are done; their words and ids stay."""
+
+SWEEP = 500
+"""Most messages that one sweep touches, so that nobody waits for it."""
+
+SWEEP_BODIES = """
+UPDATE inbound SET body = NULL WHERE seq IN (
+    SELECT seq FROM inbound WHERE state = 'done' AND body IS NOT NULL AND received_at < ? ORDER BY received_at LIMIT ?)
+"""
+
+NEXT_DUE = """
+SELECT min(at) FROM (
+    SELECT min(ready_at) AS at FROM conversation WHERE waiting > 0
+    UNION ALL SELECT min(due_at) FROM outbound WHERE head = 1)
+"""
+
+
+class SqlitePipelineStore:
+    """Keeps inbound messages, turns and outbound messages; see `PipelineStore` for the promises.
+
+    `finish` may be called again after a `StoreBusy`: if the first call was committed after all, the
+    second one changes nothing. `retry` and `bury` do nothing when the lease is lost.
+    """
+
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def accept(self, message: InboundMessage) -> Accepted:
+        """Store a message, or recognise it as a duplicate, in one transaction."""
+        work = partial(inbound.accept, row=inbound.row_of(message))
+        return await self._database.write(work, deadline_s=self._database.accept_deadline_s)
+
+    async def claim(self, *, owner: str, limit: int, now: datetime) -> list[Claim]:
+        """Take the oldest due message of up to `limit` conversations that nobody owns."""
+        return await self._database.write(partial(lane.claim, owner=owner, limit=limit, now=now))
+
+    async def renew(self, claims: Sequence[Claim], *, now: datetime) -> None:
+        """Extend the leases of turns that are still in progress."""
+        owned = [(claim.conversation_id, claim.epoch) for claim in claims]
+        await self._database.write(partial(lane.renew, owned=owned, now=now))
+
+    async def finish(
+        self,
+        claim: Claim,
+        result: TurnResult,
+        outbound: Sequence[OutboundMessage],
+        *,
+        now: datetime,
+        response_ms: float,
+    ) -> None:
+        """Store the result, the reply and "done", and free the conversation: one transaction."""
+        stored, rows = codec.encode(result), outbox.rows_of(outbound)
+        gap = gaps.row_of(claim, now) if result.decision == "handoff" and result.reason is Reason.UNKNOWN else None
+
+        def work(connection: apsw.Connection) -> None:
+            try:
+                owner = lane.finish(connection, claim, result, stored, now, response_ms)
+            except LeaseLost:
+                if lane.finished_before(connection, claim):
+                    return
+                raise
+            outbox.insert_sending(connection, rows, owner, now)
+            if gap is not None:
+                gaps.count(connection, gap)
+
+        await self._database.write(work)
+
+    async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> None:
+        """Leave the message first in its lane until `until`, and store the holding notice if one is given."""
+        rows = outbox.rows_of([notice] if notice else [])
+        now = self._clock.now()
+
+        def work(connection: apsw.Connection) -> None:
+            owner = lane.mark_held(connection, claim)
+            outbox.insert_sending(connection, rows, owner, now)
+            lane.free(connection, claim, until)
+
+        await self._database.write(work)
+
+    async def announce(self, claim: Claim, notice: OutboundMessage) -> None:
+        """Store a holding notice while the turn goes on, and mark its message as held."""
+        rows = outbox.rows_of([notice])
+        now = self._clock.now()
+
+        def work(connection: apsw.Connection) -> None:
+            outbox.insert_sending(connection, rows, lane.mark_held(connection, claim), now)
+
+        await self._database.write(work)
+
+    async def retry(self, claim: Claim, *, error: str, until: datetime) -> None:
+        """Put the message back, first in its lane, due at `until`."""
+        await self._database.write(partial(lane.retry, claim=claim, error=error, until=until))
+
+    async def bury(self, claim: Claim, *, error: str, now: datetime) -> None:
+        """Give the message up: a visible dead letter; the lane goes on with the next."""
+        await self._database.write(partial(lane.bury, claim=claim, error=error, now=now))
+
+    async def claim_outbound(self, *, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+        """Take due outbound messages for sending, oldest first, one per conversation at most."""
+        return await self._database.write(partial(outbox.claim, owner=owner, limit=limit, now=now))
+
+    async def settle(
+        self,
+        outbound: OutboundMessage,
+        state: FinalState,
+        *,
+        now: datetime,
+        error: str = "",
+        platform_id: str = "",
+    ) -> None:
+        """Record how a send ended; these states are final."""
+        ended = outbox.Ended(state, now, error, platform_id)
+        await self._database.write(partial(outbox.settle, message=outbound, ended=ended))
+
+    async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
+        """Record a failed send that is to be tried again at `until`."""
+        await self._database.write(partial(outbox.postpone, message=outbound, until=until, error=error, unsure=unsure))
+
+    async def next_due(self, *, now: datetime) -> datetime | None:
+        """Return when the next inbound or outbound work becomes due; `None` when there is none."""
+        due = await self._database.read(_next_due)
+        return None if due is None else max(from_micros(due), now)
+
+    async def recover(self, *, owner: str) -> int:
+        """Free what earlier owners on this machine left behind; return how many messages wait."""
+        now = self._clock.now()
+
+        def work(connection: apsw.Connection) -> int:
+            outbox.free(connection, owner, now)
+            return lane.recover(connection, owner, now)
+
+        return await self._database.write(work)
+
+    async def sweep(self, now: datetime) -> int:
+        """Drop the bodies of messages that were done a week ago, a few hundred at a time.
+
+        Returns:
+            How many were dropped; call again while it is not 0. What remains recognises a message
+            that comes again, and shows what was said.
+        """
+        before = to_micros(now - BODIES_KEPT)
+
+        def work(connection: apsw.Connection) -> int:
+            connection.execute(SWEEP_BODIES, (before, SWEEP))
+            return connection.changes()
+
+        return await self._database.write(work)
+
+
+def _next_due(connection: apsw.Connection) -> int | None:
+    due: int | None = next(connection.execute(NEXT_DUE))[0]
+    return due
