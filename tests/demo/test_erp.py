@@ -20,7 +20,7 @@ TODAY = date(2026, 11, 22)
 
 @pytest.fixture
 async def erp() -> AsyncIterator[SimulatedErp]:
-    async with SimulatedErp(today=TODAY) as running:
+    async with SimulatedErp(today=TODAY, api_key="erp-key-of-the-test") as running:
         yield running
 
 

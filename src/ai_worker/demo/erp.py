@@ -1,7 +1,6 @@
 """The sample company's ERP: a small business system behind a real HTTP API on loopback."""
 
 import hmac
-import secrets
 from collections.abc import Mapping
 from datetime import date, timedelta
 from types import TracebackType
@@ -69,8 +68,8 @@ def _item(name: str, quantity: int) -> dict[str, Any]:
 class SimulatedErp:
     """The ERP, running while the block lasts. It takes its API key in `X-Api-Key`."""
 
-    def __init__(self, *, today: date) -> None:
-        self.api_key = secrets.token_urlsafe(24)
+    def __init__(self, *, today: date, api_key: str) -> None:
+        self.api_key = api_key
         self.base_url = ""
         """Known once the block has begun."""
 

@@ -1,0 +1,194 @@
+"""The sample company's office: its systems, and the real service between them."""
+
+import asyncio
+import base64
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import msgspec
+
+from ai_worker import app
+from ai_worker.connectors.registry import load_connectors
+from ai_worker.demo.company import CHANNEL, WEB_CHANNEL, Addresses, Credentials, examples, furnish
+from ai_worker.demo.erp import SimulatedErp
+from ai_worker.demo.rounds import Line
+from ai_worker.demo.wecom import SimulatedWecom
+from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.errors import AiWorkerError
+from ai_worker.settings import Settings, load
+from ai_worker.settings.references import resolver
+
+API_PORT = 18789
+CONSOLE_PORT = 8080
+
+UPLOAD_S = 60.0
+
+
+class DemoFailed(AiWorkerError):
+    """A part of the demo did not start."""
+
+    code = "demo.failed"
+    hint = "ai-worker demo --debug"
+
+
+class Uploaded(msgspec.Struct):
+    """What the API says of documents that were added."""
+
+    documents: int
+    passages: int
+    failed: list[object]
+
+
+Report = Callable[[str, Mapping[str, object], float], None]
+"""Hears of each part that has started: its name, facts about it, and the seconds that it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Everything that runs during a demo."""
+
+    service: app.Service
+    platform: SimulatedWecom
+    line: Line
+    uploaded: Uploaded
+
+    def facts(self) -> dict[str, Any]:
+        """Return where the parts are and what they hold, for the summary."""
+        return {
+            "knowledge": {"documents": self.uploaded.documents, "passages": self.uploaded.passages},
+            "api_url": self.service.api_url,
+            "console_url": self.service.console_url,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the service listens; 0 takes a free port."""
+
+    api: int = 0
+    console: int = 0
+    taken: tuple[int, ...] = ()
+    """The usual ports that somebody else uses, so that others are taken."""
+
+    @classmethod
+    def usual(cls, *, api: int | None, console: int | None) -> "Ports":
+        """Return the ports that were asked for; `None` asks for the usual one if it is free."""
+        free = {port for port in (API_PORT, CONSOLE_PORT) if _is_free(port)}
+        return cls(
+            api=api if api is not None else API_PORT if API_PORT in free else 0,
+            console=console if console is not None else CONSOLE_PORT if CONSOLE_PORT in free else 0,
+            taken=tuple(
+                port for port, asked in ((API_PORT, api), (CONSOLE_PORT, console)) if asked is None and port not in free
+            ),
+        )
+
+
+@asynccontextmanager
+async def opened(folder: Path, *, ports: Ports, language: str, clock: Clock, report: Report) -> AsyncIterator[Office]:
+    """Start the sample company's systems and the service, and add the sample knowledge.
+
+    Args:
+        folder: An empty folder for settings and data.
+        ports: Where the service listens.
+        language: The service's language.
+        clock: Tells the time.
+        report: Hears of each part as it starts.
+
+    Raises:
+        DemoFailed: A part did not start.
+    """
+    credentials = _credentials()
+    today = clock.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
+    async with (
+        SimulatedErp(today=today, api_key=credentials.erp_key) as erp,
+        SimulatedWecom(
+            corp_id=credentials.corp_id,
+            agent_id=credentials.agent_id,
+            secret=credentials.app_secret,
+            token=credentials.token,
+            encoding_aes_key=credentials.encoding_aes_key,
+        ) as platform,
+    ):
+        addresses = Addresses(
+            api_port=ports.api,
+            console_port=ports.console,
+            wecom_base=platform.api_base,
+            erp_base=erp.base_url,
+        )
+        file = furnish(folder, addresses=addresses, credentials=credentials, language=language)
+        settings = load(file, environ={})
+        began = clock.monotonic()
+        tools = load_connectors(settings.connectors_folder, resolve=resolver(folder, {})).tools()
+        report("connectors", {"tools": len(tools)}, clock.monotonic() - began)
+        async with _serving(settings, clock, report) as service:
+            began = clock.monotonic()
+            platform.callback_url = f"{service.api_url}/channels/{CHANNEL}/callback"
+            if not await platform.verify_url():
+                raise DemoFailed(f"the simulated WeCom could not verify {platform.callback_url}")
+            web_chat = f"{service.api_url}/chat/{WEB_CHANNEL}"
+            report("channels", {"web_chat": web_chat}, clock.monotonic() - began)
+            uploaded = await _add_knowledge(service.api_url, credentials.api_key, clock, report)
+            line = Line(platform, events=service.events, clock=clock)
+            yield Office(service, platform, line, uploaded)
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, clock: Clock, report: Report) -> AsyncIterator[app.Service]:
+    began = clock.monotonic()
+    async with app.running(settings) as service:
+        report("api", {"url": service.api_url}, clock.monotonic() - began)
+        yield service
+
+
+def _credentials() -> Credentials:
+    return Credentials(
+        corp_id=f"ww{secrets.token_hex(8)}",
+        agent_id=1000002,
+        app_secret=secrets.token_urlsafe(32),
+        token=secrets.token_hex(8),
+        encoding_aes_key=base64.b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+        erp_key=secrets.token_urlsafe(24),
+        api_key=secrets.token_urlsafe(36),
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+async def _add_knowledge(api_url: str, api_key: str, clock: Clock, report: Report) -> Uploaded:
+    """Add the sample knowledge through the API, as an administrator's script would."""
+    began = clock.monotonic()
+    files = sorted((examples() / "knowledge").iterdir())
+    form = aiohttp.FormData()
+    for file in files:
+        content = await asyncio.to_thread(file.read_bytes)
+        form.add_field("file", content, filename=file.name, content_type="application/octet-stream")
+    async with (
+        aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {api_key}"}, timeout=aiohttp.ClientTimeout(total=UPLOAD_S)
+        ) as session,
+        session.post(f"{api_url}/api/v1/knowledge/documents", data=form) as answer,
+    ):
+        body = await answer.read()
+        if answer.status >= 300:
+            raise DemoFailed(f"the sample knowledge was refused ({answer.status}): {body[:400].decode()}")
+    uploaded = msgspec.json.decode(body, type=Uploaded)
+    if uploaded.failed or uploaded.documents != len(files):
+        raise DemoFailed(f"not all of the sample knowledge could be read: {uploaded.failed}")
+    facts = {"titles": "、".join(file.stem for file in files), "documents": uploaded.documents}
+    report("knowledge", {**facts, "passages": uploaded.passages}, clock.monotonic() - began)
+    return uploaded
