@@ -1,7 +1,7 @@
 """The one list of channel kinds.
 
-Each platform's folder says in its `kinds.py` what it offers. The folders are imported when somebody
-asks, never when this module is: a command that needs no channel must not pay for all of them.
+Each platform's folder says in its `kinds.py` what it offers. A folder is imported when one of its
+kinds is asked for, never when this module is: nobody pays for a platform that is not used.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 
 PLATFORMS = ("web", "wecom")
-"""The folders beside this file; a new platform adds its name here."""
+"""The folders beside this file. A kind's name is its folder's, or begins with it and a hyphen."""
 
 
 class UnknownKind(Misconfigured):
@@ -27,11 +27,10 @@ class UnknownKind(Misconfigured):
         super().__init__(f"there is no channel of kind {kind!r}; known kinds: {', '.join(kinds())}")
 
 
-@cache
 def kinds() -> Mapping[str, Kind]:
     """Return every kind of channel by its name, in alphabetical order."""
-    offered = [kind for platform in PLATFORMS for kind in import_module(f"ai_worker.channels.{platform}.kinds").KINDS]
-    return MappingProxyType({kind.name: kind for kind in sorted(offered, key=lambda kind: kind.name)})
+    offered = {name: kind for platform in PLATFORMS for name, kind in _offered_by(platform).items()}
+    return MappingProxyType(dict(sorted(offered.items())))
 
 
 def settings_class(kind: str) -> type[ChannelSettings]:
@@ -53,7 +52,13 @@ def build(name: str, settings: ChannelSettings, clock: Clock) -> Channel:
 
 
 def _kind(name: str) -> Kind:
-    found = kinds().get(name)
+    platform = name.partition("-")[0]
+    found = _offered_by(platform).get(name) if platform in PLATFORMS else None
     if found is None:
         raise UnknownKind(name)
     return found
+
+
+@cache
+def _offered_by(platform: str) -> Mapping[str, Kind]:
+    return {kind.name: kind for kind in import_module(f"ai_worker.channels.{platform}.kinds").KINDS}

@@ -141,7 +141,7 @@ class WecomApi:
         kind, agent, users = message.get("msgtype"), message.get("agentid"), message.get("touser")
         if kind not in ("text", "markdown"):
             return _answer(40008, "invalid message type")
-        if not isinstance(users, str) or not 0 < len(users.split("|")) <= RECEIVERS:
+        if not isinstance(users, str) or not users or users.count("|") >= RECEIVERS:
             return _answer(40058, "invalid touser")
         if not isinstance(agent, int) or isinstance(agent, bool) or agent != self._agent_id:
             return _answer(40056, "invalid agentid")

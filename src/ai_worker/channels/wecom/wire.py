@@ -71,10 +71,9 @@ def fields(xml: bytes) -> dict[str, str]:
     Raises:
         Refused: It is not the plain, shallow UTF-8 XML that the platform writes.
     """
-    try:
-        xml.decode()  # expat would follow a UTF-16 byte order mark in spite of the encoding it is given
-    except UnicodeDecodeError:
-        raise Refused("xml") from None
+    # Told to read UTF-8, expat still follows a byte order mark or NULs into UTF-16.
+    if b"\0" in xml or not _is_utf8(xml):
+        raise Refused("xml")
     collected = _Fields()
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
@@ -89,6 +88,14 @@ def fields(xml: bytes) -> dict[str, str]:
     except expat.ExpatError:
         raise Refused("xml") from None
     return collected.found
+
+
+def _is_utf8(xml: bytes) -> bool:
+    try:
+        xml.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def encrypted_part(body: bytes) -> str:

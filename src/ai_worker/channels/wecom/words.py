@@ -14,14 +14,14 @@ TEXT_BYTES = 2048
 
 _IMAGE = re.compile(r"!\[([^\]\n]*)\]\([^)\n]*\)")
 _LINK = re.compile(r"\[([^\]\n]+)\]\((https?://[^\s)\"<>]+)\)")
-_BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 _HEADING = re.compile(r"^#{1,6}[ \t]+", re.MULTILINE)
 _BULLET = re.compile(r"^([ \t]*)[*+-][ \t]+", re.MULTILINE)
 
 
 def pieces(markdown: str) -> list[str]:
     """Return the text messages, in order, that say what `markdown` says."""
-    plain = _BULLET.sub(r"\1• ", _HEADING.sub("", _BOLD.sub(r"\2", _IMAGE.sub(r"\1", markdown))))
+    plain = _BULLET.sub(r"\1• ", _HEADING.sub("", _BOLD.sub(r"\1", _IMAGE.sub(r"\1", markdown))))
     linked = split_bytes(_LINK.sub(r'<a href="\2">\1</a>', plain), TEXT_BYTES)
     if all(piece.count("<a ") == piece.count("</a>") for piece in linked):
         return linked

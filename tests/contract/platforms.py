@@ -1,0 +1,82 @@
+"""A stand-in for the platform of each kind of channel. A new kind adds its own here.
+
+Kinds whose contacts fetch their replies themselves (`pull`) have no platform and need no stand-in.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Protocol, Self
+
+from ai_worker.channels.contract import CallbackRequest, ChannelSettings
+from ai_worker.demo.wecom import SimulatedWecom
+from tests.channels.wecom import peer
+
+
+class Platform(Protocol):
+    """What the contract needs of a platform, however it signs and encrypts."""
+
+    address: Mapping[str, str]
+    """Whom the channel is to send to."""
+
+    def settings(self) -> ChannelSettings:
+        """Settings that point the channel at this platform."""
+        ...
+
+    def said(self, text: str, *, message_id: str) -> CallbackRequest:
+        """A rightly signed message of about `FixedClock`'s first moment, signed anew at each call."""
+        ...
+
+    def forged(self) -> list[CallbackRequest]:
+        """Messages whose signature is wrong, missing or another application's."""
+        ...
+
+    def shown(self) -> list[str]:
+        """The texts that the contact was shown, in order."""
+        ...
+
+
+class Wecom:
+    """The simulated WeCom, its callbacks sealed by wechatpy."""
+
+    address: Mapping[str, str] = {"user": peer.USER}
+
+    def __init__(self) -> None:
+        self._platform = SimulatedWecom(
+            corp_id=peer.CORP,
+            agent_id=int(peer.AGENT),
+            secret=peer.SECRET,
+            token=peer.TOKEN,
+            encoding_aes_key=peer.KEY,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._platform.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._platform.__aexit__(kind, error, traceback)
+
+    def settings(self) -> ChannelSettings:
+        return peer.settings(api_base=self._platform.api_base)
+
+    def said(self, text: str, *, message_id: str) -> CallbackRequest:
+        return peer.sealed(peer.text_xml(text, MsgId=message_id))
+
+    def forged(self) -> list[CallbackRequest]:
+        encrypted = peer.encrypted_by_wechatpy(peer.text_xml())
+        foreign = peer.signed_by_wechatpy(encrypted, token="foreign")
+        return [
+            peer.signed(encrypted, msg_signature=foreign),
+            peer.signed(encrypted, msg_signature=""),
+            peer.post(peer.outer(encrypted), {}),
+            peer.sealed(receive_id="wwanother"),
+        ]
+
+    def shown(self) -> list[str]:
+        return [message.text for message in self._platform.shown_to(peer.USER)]
+
+
+PLATFORMS: Mapping[str, Callable[[], AbstractAsyncContextManager[Platform]]] = {"wecom-app": Wecom}
