@@ -1,0 +1,49 @@
+"""Endpoints: what there is at 18789, and who may use it. Nothing is open by forgetting."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ai_worker.api.auth import STRANGER, Caller, Guard
+from ai_worker.keys.keyring import Scope
+
+Handler = Callable[[Request, Caller], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method of one address."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    scope: Scope | Literal["public"]
+    """What a key must be good for; `public` has to be said in words."""
+
+    handle: Handler
+    summary: str
+    body: type[msgspec.Struct] | None = None
+    """The shape of a JSON body; `None` for no body or another kind, told in `details`."""
+
+    answer: type[msgspec.Struct] | None = None
+    status: int = 200
+    """The status of success."""
+
+    details: dict[str, Any] = field(default_factory=dict)
+    """More of its OpenAPI description, laid over what is derived."""
+
+    hidden: bool = False
+    """Left out of the OpenAPI document: pages and files for browsers."""
+
+    def route(self, guard: Guard) -> Route:
+        """Return the route that lets nobody in but those who may."""
+
+        async def serve(request: Request) -> Response:
+            caller = STRANGER if self.scope == "public" else await guard.admit(request, self.scope)
+            return await self.handle(request, caller)
+
+        return Route(self.path, serve, methods=[self.method])

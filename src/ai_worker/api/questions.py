@@ -1,0 +1,153 @@
+"""Questions that a caller waits for: durable first, then heard from the board or read from the store."""
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Self
+
+from ai_worker.api.problems import KeyReused, Unanswered
+from ai_worker.api.waiting import Waiting
+from ai_worker.conversation.message import InboundMessage
+from ai_worker.conversation.store import ConversationStore, TurnRecord
+from ai_worker.conversation.turn import TurnResult
+from ai_worker.pipeline.board import Board, Finished, GivenUp, Note
+from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.store import IdReused
+
+PATIENCE_S = 100.0
+"""How long a caller is kept waiting before it is told to come again."""
+
+POLL_S = 5.0
+"""The board only knows this process; another one's work shows in the store, which is read this often."""
+
+RETRIES = 8
+"""How often a question that was given up can be asked again under the same Idempotency-Key."""
+
+
+class Questions:
+    """Puts questions into the inbox and waits for what becomes of them."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        board: Board,
+        conversations: ConversationStore,
+        waiting: Waiting,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._inbox = inbox
+        self._board = board
+        self._conversations = conversations
+        self._waiting = waiting
+        self._patience_s = patience_s
+
+    async def put(self, message: InboundMessage) -> "Watch":
+        """Make `message` durable and return the watch over its turn.
+
+        A repeated message watches the turn of the first, unless that was given up: then it is put anew.
+
+        Raises:
+            StoreBusy: It is not on disk.
+            KeyReused: Its id stands for another question.
+        """
+        watch = await self._accept(message)
+        for number in range(1, RETRIES):
+            record = await watch.record() if watch.duplicate else None
+            if record is None or record.state != "dead":
+                break
+            watch.close()
+            watch = await self._accept(replace(message, message_id=f"{message.message_id}~{number}"))
+        return watch
+
+    async def _accept(self, message: InboundMessage) -> "Watch":
+        try:
+            accepted = await self._inbox.accept(message)
+        except IdReused:
+            raise KeyReused("This Idempotency-Key was used with another body") from None
+        return Watch(
+            accepted.turn_id,
+            duplicate=accepted.duplicate,
+            board=self._board,
+            conversations=self._conversations,
+            waiting=self._waiting,
+            patience_s=self._patience_s,
+        )
+
+
+class Watch:
+    """Looks at one turn until it is closed. It listens from the moment it is made."""
+
+    def __init__(
+        self,
+        turn_id: str,
+        *,
+        duplicate: bool,
+        board: Board,
+        conversations: ConversationStore,
+        waiting: Waiting,
+        patience_s: float,
+    ) -> None:
+        self.turn_id = turn_id
+        self.duplicate = duplicate
+        self._conversations = conversations
+        self._waiting = waiting
+        self._stack = ExitStack()
+        self._listener = self._stack.enter_context(board.turn(turn_id))
+        self._until = asyncio.get_running_loop().time() + patience_s
+        self._looked = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening; the turn goes on."""
+        self._stack.close()
+
+    async def record(self) -> TurnRecord | None:
+        """Return the turn as it is stored."""
+        return await self._conversations.turn(self.turn_id)
+
+    async def result(self) -> TurnResult:
+        """Return the turn's result, or its holding notice if the answer has to wait.
+
+        Raises:
+            Unanswered: As for `next`.
+        """
+        while True:
+            if isinstance(note := await self.next(), Finished):
+                return note.result
+
+    async def next(self) -> Note | None:
+        """Return what happened next; `None` if nothing did for a while.
+
+        Raises:
+            Unanswered: The turn was given up, or the patience is at its end, or the process is.
+        """
+        note = await self._next()
+        if isinstance(note, GivenUp):
+            raise Unanswered("The question could not be answered", turn_id=self.turn_id)
+        return note
+
+    async def _next(self) -> Note | None:
+        if not self._looked:
+            self._looked = True
+            if note := await self._stored():
+                return note
+        left = self._until - asyncio.get_running_loop().time()
+        if self._waiting.closed or left <= 0:
+            raise Unanswered("The answer is not there yet", turn_id=self.turn_id)
+        return await self._waiting.hear(self._listener, min(POLL_S, left)) or await self._stored()
+
+    async def _stored(self) -> Note | None:
+        record = await self.record()
+        if record is None:
+            return None
+        if record.state == "dead":
+            return GivenUp(self.turn_id, record.conversation_id)
+        if record.result is not None and (record.state == "done" or record.result.hold):
+            return Finished(self.turn_id, record.conversation_id, record.result)
+        return None
