@@ -2,18 +2,18 @@
 
 import asyncio
 import os
-import sys
 import termios
 import tty
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 
 class Keys:
-    """The keys that are pressed while the block lasts, one character each, without Enter."""
+    """The keys that are pressed on a terminal while the block lasts, one character each."""
 
-    def __init__(self) -> None:
-        self._descriptor = sys.stdin.fileno()
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
         self._pressed: asyncio.Queue[str] = asyncio.Queue(16)
         self._before = termios.tcgetattr(self._descriptor)
 
@@ -26,11 +26,17 @@ class Keys:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         asyncio.get_running_loop().remove_reader(self._descriptor)
-        termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+        with suppress(termios.error):  # a terminal that is gone needs no restoring
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     def _read(self) -> None:
-        pressed = os.read(self._descriptor, 64).decode(errors="ignore")
-        for key in pressed if pressed else "q":  # the terminal is gone: nobody can press q any more
+        try:
+            pressed = os.read(self._descriptor, 64).decode(errors="ignore")
+        except OSError:
+            pressed = ""
+        if not pressed:  # the terminal is gone: nobody can press q any more
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+        for key in pressed or "q":
             if not self._pressed.full():
                 self._pressed.put_nowait(key)
 

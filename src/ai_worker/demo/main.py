@@ -116,7 +116,9 @@ async def _play_round(screen: Screen, outcome: Outcome, office: Office) -> None:
 async def _attend(screen: Screen, outcome: Outcome, office: Office, clock: Clock) -> None:
     from ai_worker.demo.keyboard import Keys  # needs the modules of a terminal
 
-    async with Keys() as keys:  # from the start, so that what is pressed early is neither shown nor lost
+    async with Keys(
+        sys.stdin.fileno()
+    ) as keys:  # from the start, so that what is pressed early is neither shown nor lost
         await _play_round(screen, outcome, office)
         await Attendant(screen, outcome.tally, office, keys, clock=clock).attend()
 
@@ -124,5 +126,5 @@ async def _attend(screen: Screen, outcome: Outcome, office: Office, clock: Clock
 def _cancel_on_signals() -> None:
     task = asyncio.current_task()
     assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.demo.company import CHANNEL, CHEN, LIN, WANG, ZHOU, Question
@@ -159,7 +159,15 @@ Judge = Callable[[Exchange, TurnResult], str]
 """Returns what is wrong with an exchange; empty when it is as it should be."""
 
 
-async def opening(line: Line) -> AsyncIterator[Exchange]:
+class Asks(Protocol):
+    """What the round needs of a line."""
+
+    async def ask(self, question: Question, *, name: str = "sample", deliveries: int = 1) -> Exchange:
+        """Ask and wait for the reply."""
+        ...
+
+
+async def opening(line: Asks) -> AsyncIterator[Exchange]:
     """Play the scripted round: every promise of the demo once, each exchange judged."""
     yield _judged(await line.ask(KNOWLEDGE, name="knowledge"), _cites("售后政策"))
     yield _judged(await line.ask(ORDER, name="order"), _told_by("erp.get_order", "已发货"))
