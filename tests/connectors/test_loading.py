@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ai_worker.connectors.contract import ConnectorRefused
+from ai_worker.connectors.contract import ConnectorRefused, WordsSettings, worded
 from ai_worker.connectors.registry import load_connectors
 from ai_worker.foundation.errors import Misconfigured
 from tests.connectors.system import CONNECTOR, DOCUMENT, KEY, resolve, write
@@ -86,7 +86,7 @@ def test_one_file_is_enough(tmp_path: Path) -> None:
         (lambda text: text.replace("get_thing", "delete_thing"), "only reads are allowed"),
         (lambda text: text.replace("get_thing", "by_tag"), "'tags' .in query. is of a form that is not supported"),
         (lambda text: text + VERB.replace("T\\d+", "T(\\d+"), "not a regular expression"),
-        (lambda text: text + VERB.replace("{name}", "{name.upper}"), "must be the plain name of a field"),
+        (lambda text: text + VERB.replace("{name}", "{name[0]}"), "must be the plain name of a field"),
         (lambda text: text + VERB.replace("{carrier}", "{carrier!r}"), "must be the plain name of a field"),
         (lambda text: text + VERB.replace('name = "name"', 'name = "size"'), "nothing fills the parameter 'name'"),
         (lambda text: text + VERB.replace('name = "name"', 'name = "sise"'), "no parameter 'sise'"),
@@ -116,6 +116,25 @@ def changed(path: tuple[str, ...], value: Any) -> dict[str, Any]:
         node = node[key]
     node[path[-1]] = value
     return document
+
+
+def test_words_stand_in_for_codes_and_may_name_other_fields() -> None:
+    rule = WordsSettings(field="state.code", into="told", values={"OUT": "由{by.name}送，{day}到"}, otherwise="在处理")
+    plain = WordsSettings(field="day", into="when", values={})
+
+    assert worded({"state": {"code": "OUT"}, "by": {"name": "顺丰"}, "day": None}, [rule, plain]) == {
+        "state": {"code": "OUT"},
+        "by": {"name": "顺丰"},
+        "day": None,
+        "told": "由顺丰送，—到",
+        "when": "—",
+    }
+    assert worded({"state": "OUT", "day": 3}, [rule, plain]) == {
+        "state": "OUT",
+        "day": 3,
+        "told": "在处理",
+        "when": "3",
+    }
 
 
 GET = ("paths", "/things/{name}", "get")

@@ -41,9 +41,9 @@ def _compiles(pattern: str) -> str:
 
 
 def _plain_template(template: str) -> str:
-    for _, field, conversion_spec, conversion in Formatter().parse(template):
-        if field is not None and (not field.isidentifier() or conversion_spec or conversion):
-            raise ValueError(f"{{{field}}} must be the plain name of a field")
+    for _, field, specification, conversion in Formatter().parse(template):
+        if field is not None and (specification or conversion or not all(map(str.isidentifier, field.split(".")))):
+            raise ValueError(f"{{{field}}} must be the plain name of a field, or names with dots between")
     return template
 
 
@@ -199,17 +199,20 @@ def worded(data: Mapping[str, Any], words: Sequence[WordsSettings]) -> dict[str,
     """Return `data` with the fields that `words` add; a field that is missing or null reads `—`."""
     result = dict(data)
     for rule in words:
-        value = data.get(rule.field)
-        template = rule.values.get(str(value), rule.otherwise)
-        shown = {key: "—" if item is None else item for key, item in data.items()}
-        result[rule.into] = str(shown.get(rule.field, "—")) if template is None else _fill(template, shown)
+        value = _shown(data, rule.field)
+        template = rule.values.get(value, rule.otherwise)
+        result[rule.into] = value if template is None else _fill(template, data)
     return result
 
 
-def _fill(template: str, fields: Mapping[str, Any]) -> str:
-    pieces = []
-    for literal, field, _, _ in Formatter().parse(template):
-        pieces.append(literal)
-        if field is not None:
-            pieces.append(str(fields.get(field, "—")))
-    return "".join(pieces)
+def _fill(template: str, data: Mapping[str, Any]) -> str:
+    return "".join(
+        literal + ("" if field is None else _shown(data, field)) for literal, field, _, _ in Formatter().parse(template)
+    )
+
+
+def _shown(data: Mapping[str, Any], field: str) -> str:
+    value: Any = data
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return "—" if value is None else str(value)
