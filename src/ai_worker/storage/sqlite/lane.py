@@ -29,10 +29,11 @@ WHERE waiting > 0 AND ready_at <= ? ORDER BY ready_at LIMIT ?
 OWN = "UPDATE conversation SET owner = ?, epoch = epoch + 1, ready_at = ? WHERE id = ?"
 
 OLDEST = """
-UPDATE inbound SET attempts = attempts + 1
-WHERE seq = (SELECT min(seq) FROM inbound WHERE conversation_id = ? AND state = 'waiting')
-RETURNING seq, turn_id, body, attempts, held
+SELECT seq, turn_id, body, attempts, held FROM inbound
+WHERE conversation_id = ? AND state = 'waiting' ORDER BY seq LIMIT 1
 """
+
+ATTEMPT = "UPDATE inbound SET attempts = attempts + 1 WHERE seq = ?"
 
 RENEW = "UPDATE conversation SET ready_at = ? WHERE id = ? AND epoch = ? AND owner IS NOT NULL"
 
@@ -71,6 +72,7 @@ def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) ->
     for row in due:
         oldest = connection.execute(OLDEST, (row[0],)).fetchone()
         if oldest is not None:
+            connection.execute(ATTEMPT, (oldest[0],))
             claims.append(_claim(connection, row, oldest))
     return claims
 
@@ -88,7 +90,7 @@ def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
         message=message,
         conversation_id=conversation_id,
         epoch=epoch + 1,
-        attempt=attempts,
+        attempt=attempts + 1,
         held=bool(held),
         state=State(state),
         blocked=state == State.WAITING and bool(reason) and Reason(reason).blocks,

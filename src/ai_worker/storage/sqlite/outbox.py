@@ -42,10 +42,9 @@ WHERE id = ? AND settled_at IS NULL
 """
 
 # What moves up is due when it was to be due: a postponed row at its time, one that is being sent when its lease ends.
-MOVE_UP = """
-UPDATE outbound SET head = 1
-WHERE n = (SELECT min(n) FROM outbound WHERE conversation_id = ? AND settled_at IS NULL) AND head = 0
-"""
+FIRST = "SELECT n, head FROM outbound WHERE conversation_id = ? AND settled_at IS NULL ORDER BY n LIMIT 1"
+
+MOVE_UP = "UPDATE outbound SET head = 1 WHERE n = ?"
 
 POSTPONE = """
 UPDATE outbound SET state = 'waiting', due_at = ?, error = ?, unsure = ?, owner = NULL
@@ -128,7 +127,9 @@ def _message(row: Any) -> OutboundMessage:
 def settle(connection: apsw.Connection, message: OutboundMessage, ended: Ended) -> None:
     """Record how a send ended, once; the row behind it moves up."""
     connection.execute(SETTLE, (ended.state, to_micros(ended.at), ended.error, ended.platform_id, message.id))
-    connection.execute(MOVE_UP, (message.conversation_id,))
+    first = connection.execute(FIRST, (message.conversation_id,)).fetchone()
+    if first is not None and not first[1]:
+        connection.execute(MOVE_UP, (first[0],))
 
 
 def postpone(connection: apsw.Connection, message: OutboundMessage, until: datetime, error: str, unsure: bool) -> None:
