@@ -106,6 +106,10 @@ class WecomApi:
         """Make the token that was given out invalid before its time."""
         self._token = ""
 
+    def change_secret(self, secret: str) -> None:
+        """Take another secret from now on, as after a reset in the admin console."""
+        self._secret = secret
+
     def send(self, token: str, body: bytes) -> Answer:
         """Take a message for its receivers, or say why not."""
         self._counts.send_calls += 1

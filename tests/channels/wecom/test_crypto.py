@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_worker.channels.wecom.crypto import Envelope, decode_key, decrypt
@@ -42,6 +42,7 @@ def reason(encrypted: str, **changes: str) -> str:
     return refused.value.reason
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=400))
 def test_what_wechatpy_seals_is_opened(message: str) -> None:
     assert opened(encrypted_by_wechatpy(message)) == message.encode()

@@ -138,6 +138,17 @@ async def test_after_a_failed_fetch_nobody_asks_again_for_a_while() -> None:
         assert wecom.counts.token_fetches == 2
 
 
+async def test_one_failure_shared_by_many_is_not_changed_by_any() -> None:
+    clock = FixedClock()
+    async with platform(clock=clock) as wecom, channel_at(wecom.api_base, clock) as channel:
+        await channel.deliver(reply("热身", user="乙"))
+        wecom.fail_next(Fault(takes=True), Fault.code(42001))  # the second of several messages finds the token expired
+        wecom.change_secret("another")
+        in_part, not_at_all = await failure(channel, reply(LONG)), await failure(channel, reply("在的", user="甲"))
+        assert in_part.unsure
+        assert not not_at_all.unsure
+
+
 async def test_a_caller_that_gives_up_does_not_fail_the_others() -> None:
     async with platform() as wecom, channel_at(wecom.api_base) as channel:
         first = asyncio.create_task(channel.deliver(reply("一", user="甲")))
@@ -271,6 +282,7 @@ async def test_a_reply_that_went_out_in_part_is_completed_without_repeating() ->
         failed = await failure(channel, reply(LONG))
         assert failed.unsure
         assert failed.retry_after == 60
+        assert "1 of 4 messages" in str(failed)
         await channel.deliver(reply(LONG, unsure=True))
 
         assert "".join(message.text for message in wecom.shown_to(USER)) == LONG

@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ai_worker.channels.wecom.words import TEXT_BYTES, pieces
@@ -34,6 +35,12 @@ def test_a_link_is_never_cut_in_two() -> None:
     assert any("售后政策 https://a.example/policy?" in "".join(found) for found in shown)  # where a cut fell into it
 
 
+@pytest.mark.parametrize("mark", ["![", "[", "**a ", "[a](", "![a](", "# ", "- "])
+def test_endless_marks_are_just_text(mark: str) -> None:
+    assert "".join(pieces(mark * 5_000)).replace(" ", "")
+
+
+@hypothesis_settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=3_000))
 def test_no_piece_is_longer_than_the_platform_takes(markdown: str) -> None:
     assert all(0 < len(piece.encode()) <= TEXT_BYTES for piece in pieces(markdown))

@@ -126,8 +126,10 @@ class WecomApp:
                 sent += 1
         except SendFailed as failure:
             self._last_error = str(failure)
-            failure.unsure = failure.unsure or sent > 0
-            raise
+            if not sent:
+                raise
+            detail = f"{sent} of {len(texts)} messages went out, then {failure}"
+            raise SendFailed("wecom", detail, retry_after=failure.retry_after, unsure=True) from failure
         self._last_outbound_at = self._clock.now()
         self._last_error = ""
         # Errcode 0 is not delivery: over its limits the platform drops messages and says 0 all the same.

@@ -12,9 +12,10 @@ from ai_worker.foundation.text import split_bytes
 TEXT_BYTES = 2048
 """WeCom cuts longer text off without saying so."""
 
-_IMAGE = re.compile(r"!\[([^\]\n]*)\]\([^)\n]*\)")
-_LINK = re.compile(r"\[([^\]\n]+)\]\((https?://[^\s)\"<>]+)\)")
-_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+# Every repetition is bounded: an endless line of opening marks must not cost its length squared.
+_IMAGE = re.compile(r"!\[([^\]\n]{0,200})\]\([^)\n]{0,2000}\)")
+_LINK = re.compile(r"\[([^\]\n]{1,200})\]\((https?://[^\s)\"<>]{1,1000})\)")
+_BOLD = re.compile(r"\*\*(?=\S)(.{1,300}?)(?<=\S)\*\*")
 _HEADING = re.compile(r"^#{1,6}[ \t]+", re.MULTILINE)
 _BULLET = re.compile(r"^([ \t]*)[*+-][ \t]+", re.MULTILINE)
 
