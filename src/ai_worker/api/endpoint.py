@@ -11,6 +11,9 @@ from starlette.routing import Route
 
 from ai_worker.api.auth import STRANGER, Caller, Guard
 from ai_worker.keys.keyring import Scope
+from ai_worker.keys.network import Networks
+
+NOWHERE = Networks(())
 
 Handler = Callable[[Request, Caller], Awaitable[Response]]
 
@@ -26,6 +29,9 @@ class Endpoint:
 
     handle: Handler
     summary: str
+    keyless: Networks = NOWHERE
+    """Addresses that need no key for this, whatever its scope."""
+
     body: type[msgspec.Struct] | None = None
     """The shape of a JSON body; `None` for no body or another kind, told in `details`."""
 
@@ -43,7 +49,8 @@ class Endpoint:
         """Return the route that lets nobody in but those who may."""
 
         async def serve(request: Request) -> Response:
-            caller = STRANGER if self.scope == "public" else await guard.admit(request, self.scope)
-            return await self.handle(request, caller)
+            if self.scope == "public" or (request.client and request.client.host in self.keyless):
+                return await self.handle(request, STRANGER)
+            return await self.handle(request, await guard.admit(request, self.scope))
 
         return Route(self.path, serve, methods=[self.method])

@@ -1,6 +1,7 @@
 """Messages over the API: accepted once they are durable, answered later."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from ai_worker.api.auth import Caller
 from ai_worker.api.bodies import answer, digest, plain, read_json, words
 from ai_worker.api.endpoint import Endpoint
 from ai_worker.api.idempotency import FirstAnswers, idempotency_key
-from ai_worker.api.shapes import Id, Text, shown
+from ai_worker.api.shapes import CandidateShape, CitationShape, Id, Text, shown
 from ai_worker.api.stream import TICK, EventStream, event
 from ai_worker.api.waiting import Waiting
 from ai_worker.conversation.message import Contact, InboundMessage
@@ -62,6 +63,10 @@ class Turn(msgspec.Struct, kw_only=True, omit_defaults=True):
     finished_at: str | None
     decision: Literal["answer", "clarify", "handoff"] | None = None
     text: str | None = None
+    answer_id: str | None = None
+    confidence: float | None = None
+    candidates: list[CandidateShape] | None = None
+    citations: list[CitationShape] | None = None
 
 
 class Messages:
@@ -163,10 +168,10 @@ class Messages:
             conversation = await self._conversations.find(CHANNEL, caller.owned(own_id))
         if conversation is None:
             raise NoSuchConversation("There is no such conversation")
-        listening = self._board.conversation(conversation.id)
-        listener = listening.__enter__()
+        stack = ExitStack()
+        listener = stack.enter_context(self._board.conversation(conversation.id))
         events = self._follow(conversation.id, own_id, listener, after=request.headers.get("last-event-id", ""))
-        return EventStream(events, release=_leave(listening))
+        return EventStream(events, release=stack.close)
 
     async def _follow(
         self, conversation_id: int, own_id: str, listener: Listener, *, after: str
@@ -181,10 +186,6 @@ class Messages:
                 told.discard(note.turn_id)  # it finished while the thread was being read
                 continue
             yield _tell(note, own_id) if note else TICK
-
-
-def _leave(listening: Any) -> Callable[[], None]:
-    return lambda: listening.__exit__(None, None, None)
 
 
 def _turn_shape(record: TurnRecord, own_id: str) -> dict[str, Any]:
@@ -223,7 +224,7 @@ def _tell(note: Note, own_id: str) -> bytes:
     """Return the event that tells of a note."""
     match note:
         case Finished(turn_id=turn_id, result=result):
-            kind = "holding" if result.hold else "reply"
+            kind = "holding" if result.hold else "reply" if result.reply else "silent"
             data = {"type": kind, "conversation_id": own_id, **shown(turn_id, result)}
             return event(data, name=kind, event_id="" if result.hold else turn_id)
         case Delta(turn_id=turn_id, text=text):

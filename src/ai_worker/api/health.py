@@ -1,0 +1,72 @@
+"""`/healthz` and `/readyz`, for whoever restarts or routes to this process."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ai_worker.api.auth import Caller
+from ai_worker.api.bodies import answer
+from ai_worker.api.endpoint import Endpoint
+from ai_worker.ops.health import Readiness
+
+
+class Alive(msgspec.Struct):
+    """The process answers."""
+
+    status: str
+
+
+class CheckShape(msgspec.Struct):
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    required: bool
+
+
+class Ready(msgspec.Struct):
+    """Whether messages are accepted now: 200 or 503. Channels and model are told, but are not required."""
+
+    status: str
+    checks: list[CheckShape]
+
+
+def endpoints(readiness: Callable[[], Awaitable[Readiness]]) -> list[Endpoint]:
+    """Return the endpoints of this room."""
+
+    async def healthz(request: Request, caller: Caller) -> Response:
+        return _fresh(answer(Alive("alive")))
+
+    async def readyz(request: Request, caller: Caller) -> Response:
+        found = await readiness()
+        checks = [CheckShape(check.name, check.ok, check.detail, check.required) for check in found.checks]
+        return _fresh(answer(Ready("ready" if found.ready else "unready", checks), 200 if found.ready else 503))
+
+    return [
+        Endpoint(
+            method="GET",
+            path="/healthz",
+            scope="public",
+            handle=healthz,
+            summary="Whether the process is alive",
+            answer=Alive,
+        ),
+        Endpoint(
+            method="GET",
+            path="/readyz",
+            scope="public",
+            handle=readyz,
+            summary="Whether messages can be accepted",
+            answer=Ready,
+        ),
+    ]
+
+
+def _fresh(response: Response) -> Response:
+    response.headers["cache-control"] = "no-store"
+    if response.status_code == 503:
+        response.headers["retry-after"] = "5"
+    return response

@@ -1,0 +1,198 @@
+"""Knowledge over the API: documents and entries in, unanswered questions out."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ai_worker.api.auth import Caller
+from ai_worker.api.bodies import answer, digest, plain, read_json, words
+from ai_worker.api.endpoint import Endpoint
+from ai_worker.api.idempotency import FirstAnswers, idempotency_key
+from ai_worker.api.problems import Invalid, WrongMedia
+from ai_worker.api.shapes import Id, Text
+from ai_worker.foundation.text import clean
+from ai_worker.knowledge.desk import Entry, KnowledgeDesk, Report
+from ai_worker.knowledge.store import KnowledgeStore
+
+DEFAULT_BASE = "default"
+MOST_FILES = 1_000
+MOST_GAPS = 200
+LONGEST_NAME = 200
+
+
+class EntryShape(msgspec.Struct):
+    """One approved question with its answer. An entry with the same `id` is replaced."""
+
+    id: Id
+    answer: Text
+    question: Annotated[str, msgspec.Meta(max_length=2_000)] = ""
+    aliases: Annotated[list[Annotated[str, msgspec.Meta(max_length=2_000)]], msgspec.Meta(max_length=200)] = []
+
+
+class Entries(msgspec.Struct):
+    """Entries to add or replace."""
+
+    entries: Annotated[list[EntryShape], msgspec.Meta(min_length=1, max_length=10_000)]
+    base: Id = DEFAULT_BASE
+
+
+class FailedShape(msgspec.Struct):
+    """What was not taken, and why."""
+
+    document: str
+    code: str
+    reason: str
+
+
+class Added(msgspec.Struct):
+    """What was taken."""
+
+    documents: int
+    passages: int
+    failed: list[FailedShape]
+
+
+class GapShape(msgspec.Struct):
+    """A question that nothing answered."""
+
+    question: str
+    times: int
+    first_at: str
+    last_at: str
+    turn_id: str
+
+
+class Gaps(msgspec.Struct):
+    """Unanswered questions, the most frequent first."""
+
+    gaps: list[GapShape]
+
+
+UPLOAD: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                        "base": {"type": "string", "default": DEFAULT_BASE},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class Knowledge:
+    """The rooms under `/api/v1/knowledge`."""
+
+    def __init__(self, desk: KnowledgeDesk, store: KnowledgeStore, *, firsts: FirstAnswers) -> None:
+        self._desk = desk
+        self._store = store
+        self._firsts = firsts
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints of this room."""
+        return [
+            Endpoint(
+                method="POST",
+                path="/api/v1/knowledge/documents",
+                scope="knowledge",
+                handle=self._upload,
+                summary="Add documents; those that cannot be read are named, the rest is taken",
+                answer=Added,
+                details=UPLOAD,
+            ),
+            Endpoint(
+                method="POST",
+                path="/api/v1/knowledge/entries",
+                scope="knowledge",
+                handle=self._entries,
+                summary="Add or replace questions with their answers",
+                body=Entries,
+                answer=Added,
+            ),
+            Endpoint(
+                method="GET",
+                path="/api/v1/knowledge/gaps",
+                scope="knowledge",
+                handle=self._gaps,
+                summary="List questions that nothing answered",
+                answer=Gaps,
+            ),
+        ]
+
+    async def _upload(self, request: Request, caller: Caller) -> Response:
+        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            raise WrongMedia("Documents are uploaded as multipart/form-data")
+        async with request.form(max_files=MOST_FILES, max_fields=16) as form:
+            files = await _files(form)
+            base = form.get("base", DEFAULT_BASE)
+        base = plain(base if isinstance(base, str) else "", "base")[:LONGEST_NAME]
+
+        async def add() -> Response:
+            return _added([await self._desk.add_upload(name, content, base=base) for name, content in files])
+
+        meaning = [part for name, content in files for part in (name.encode(), content)]
+        return await self._firsts.once(caller, idempotency_key(request), digest(base.encode(), *meaning), add)
+
+    async def _entries(self, request: Request, caller: Caller) -> Response:
+        body = await read_json(request, Entries)
+        entries = [_entry(shape) for shape in body.entries]
+        base = plain(body.base, "base")
+
+        async def put() -> Response:
+            return _added([await self._desk.put_entries(entries, base=base)])
+
+        return await self._firsts.once(caller, idempotency_key(request), digest(body), put)
+
+    async def _gaps(self, request: Request, caller: Caller) -> Response:
+        gaps = await self._store.gaps(MOST_GAPS)
+        shapes = [
+            GapShape(gap.question, gap.times, gap.first_at.isoformat(), gap.last_at.isoformat(), gap.turn_id)
+            for gap in gaps
+        ]
+        return answer(Gaps(shapes))
+
+
+def _entry(shape: EntryShape) -> Entry:
+    aliases = tuple(alias for alias in map(clean, shape.aliases) if alias)
+    return Entry(plain(shape.id, "id"), clean(shape.question), aliases, words(shape.answer, "answer"))
+
+
+async def _files(form: FormData) -> list[tuple[str, bytes]]:
+    files = [
+        (file_name(part.filename or ""), await part.read())
+        for name, part in form.multi_items()
+        if name == "file" and isinstance(part, UploadFile)
+    ]
+    if not files:
+        raise Invalid("At least one part named `file` with a file name is needed")
+    return files
+
+
+def file_name(given: str) -> str:
+    """Return the last part of a file name from outside, as harmless text; it is never used as a path."""
+    last = given.replace("\\", "/").rpartition("/")[2]
+    shown = "".join(character for character in clean(last) if unicodedata.category(character)[0] != "C").strip()
+    if not shown.strip("."):
+        return "upload"
+    if len(shown) <= LONGEST_NAME:
+        return shown
+    suffix = shown[shown.rfind(".") :][-16:] if "." in shown else ""
+    return shown[: LONGEST_NAME - len(suffix)] + suffix
+
+
+def _added(reports: Sequence[Report]) -> Response:
+    failed = [FailedShape(each.document, each.code, each.reason) for report in reports for each in report.failed]
+    documents = sum(report.documents for report in reports)
+    return answer(Added(documents, sum(report.passages for report in reports), failed))
