@@ -1,0 +1,181 @@
+"""The console, put together: who may come in, the pages, the live stream."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from ai_worker.channels.contract import Channel
+from ai_worker.console.channels import ChannelNames, KindNames
+from ai_worker.console.frame import Frame
+from ai_worker.console.gate import Gate
+from ai_worker.console.guard import Guard
+from ai_worker.console.live import Live
+from ai_worker.console.mishaps import Mishaps
+from ai_worker.console.pages.conversations import ConversationsPage
+from ai_worker.console.pages.overview import OverviewPage
+from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
+from ai_worker.console.session import Session, Sessions
+from ai_worker.console.settings import ConsoleSettings
+from ai_worker.conversation.persona import Staff
+from ai_worker.conversation.store import ConversationStore
+from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.errors import AiWorkerError
+from ai_worker.foundation.events import EventBus
+from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.ops.host import HostProbe
+from ai_worker.ops.peak import HourlyPeak
+from ai_worker.ops.stats import StatsStore
+from ai_worker.pipeline.board import Board
+from ai_worker.pipeline.facts import MessageReceived, TurnCompleted
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 64 * 1024
+"""Bytes of one request: the longest thing that is sent here is a reply to a contact."""
+
+
+class Console:
+    """The console as an ASGI app. The server in front must not rewrite the client's address."""
+
+    def __init__(self, app: Gate, live: Live) -> None:
+        self._app = app
+        self._live = live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        await self._app(scope, receive, send)
+
+    def close_streams(self) -> None:
+        """End the live streams within a second; call it when draining begins, or they hold the server open."""
+        self._live.close()
+
+
+def create_console(
+    *,
+    conversations: ConversationStore,
+    stats: StatsStore,
+    knowledge: KnowledgeStore,
+    channels: Mapping[str, Channel],
+    kind_names: KindNames,
+    staff: Staff,
+    board: Board,
+    events: EventBus,
+    wake: Callable[[], None],
+    links: LoginLinks,
+    session_secret: bytes,
+    settings: ConsoleSettings,
+    concurrency: Callable[[], tuple[int, int, int]],
+    host: HostProbe,
+    version: str,
+    node: str,
+    started_at: datetime,
+    clock: Clock,
+    time_zone: str,
+    language: str,
+) -> Console:
+    """Return the console.
+
+    Args:
+        conversations: Read, and changed when a person takes over.
+        stats: What the overview counts.
+        knowledge: Asked for unanswered questions.
+        channels: By configured name.
+        kind_names: Kind → language → display name; kinds that are missing have words of the console's own.
+        staff: The first worker names the console.
+        board: Told when a person said something, for those who wait for it in this process.
+        events: Heard for live pages; told when a person changed a conversation.
+        wake: Wakes the delivery after a person's reply was made durable.
+        links: One-time links that open a session.
+        session_secret: At least 32 bytes; whoever has them can make sessions.
+        settings: Section `[console]`.
+        concurrency: Returns turns in progress, how many may be, and how many messages wait.
+        host: Looks at the machine.
+        version: Of the product.
+        node: Name of this machine or region.
+        started_at: When this process started, aware and in UTC.
+        clock: Tells the time.
+        time_zone: IANA name of the zone in which times are shown.
+        language: Used until the reader chooses another.
+    """
+    sessions = Sessions(session_secret, clock=clock)
+    live = Live(events=events, clock=clock)
+    peaks = HourlyPeak(clock=clock)
+    names = ChannelNames(channels, kind_names)
+    frame = Frame(
+        sessions=sessions,
+        conversations=conversations,
+        staff=staff,
+        version=version,
+        node=node,
+        started_at=started_at,
+        clock=clock,
+        time_zone=time_zone,
+        language=language,
+    )
+    sign_in = SignInPage(frame=frame, sessions=sessions, links=links)
+    guard = Guard(sessions, sign_in=sign_in.ask)
+    overview = OverviewPage(
+        frame=frame,
+        conversations=conversations,
+        stats=stats,
+        knowledge=knowledge,
+        channels=channels,
+        names=names,
+        concurrency=concurrency,
+        peaks=peaks,
+        host=host,
+        clock=clock,
+    )
+    inbox = ConversationsPage(
+        frame=frame,
+        conversations=conversations,
+        staff=staff,
+        names=names,
+        board=board,
+        events=events,
+        wake=wake,
+        clock=clock,
+    )
+
+    def note_peak(_fact: object) -> None:
+        peaks.note(concurrency()[0])
+
+    events.subscribe(MessageReceived, note_peak)
+    events.subscribe(TurnCompleted, note_peak)
+
+    async def stream(_request: Request, session: Session) -> Response:
+        return StreamingResponse(live.open(session.ends_at), media_type="text/event-stream")
+
+    mishaps = Mishaps(frame=frame, sessions=sessions)
+    app = Starlette(
+        routes=[
+            *overview.routes(guard),
+            *inbox.routes(guard),
+            *sign_in.routes(guard),
+            Route("/events", guard(stream), methods=["GET"]),
+            Mount("/static", Assets(packages=[("ai_worker.console", "static")])),
+        ],
+        exception_handlers={AiWorkerError: mishaps.foreseen, HTTPException: mishaps.http, Exception: mishaps.defect},
+        max_body_size=MAX_BODY,
+    )
+    return Console(Gate(GZipMiddleware(app), allow=settings.allow, names=(settings.host, *settings.names)), live)
+
+
+class Assets(StaticFiles):
+    """Static files. Their addresses carry a digest of the content, so browsers may keep them for good."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file, to be kept if it was asked for by its digest."""
+        response = await super().get_response(path, scope)
+        kept = b"v=" in scope.get("query_string", b"") and response.status_code == 200
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        return response

@@ -1,0 +1,180 @@
+"""What deserves somebody's attention now, worst first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from markupsafe import Markup
+
+from ai_worker.channels.contract import ChannelHealth
+from ai_worker.console.charts import bar
+from ai_worker.console.figures import (
+    RESPONSE_TARGET_MS,
+    SUCCESS_TARGET,
+    Concurrency,
+    percent,
+    success_share,
+)
+from ai_worker.console.words import Words
+from ai_worker.conversation.conversation import Conversation
+from ai_worker.knowledge.store import Gap
+from ai_worker.ops.host import CPU_LIMIT, DISK_LIMIT, MEMORY_LIMIT, HostSample
+from ai_worker.ops.stats import ServiceStats
+
+NEAR = 5.0
+"""Percent below its limit from which on a resource is shown as close to it."""
+
+Level = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something that is not as it should be."""
+
+    level: Level
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource of the machine, with the limit that it should stay below."""
+
+    key: str
+    label: str
+    percent: float
+    limit: float
+    note: str
+
+    @property
+    def level(self) -> Literal["ok", "near", "over"]:
+        """Where it stands."""
+        if self.percent >= self.limit:
+            return "over"
+        return "near" if self.percent >= self.limit - NEAR else "ok"
+
+    @property
+    def drawing(self) -> Markup:
+        """The bar with the limit's tick."""
+        return bar(self.percent, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something that waits for a person."""
+
+    key: str
+    title: str
+    detail: str
+    link: str = ""
+    verb: str = ""
+
+
+def resources(t: Words, sample: HostSample) -> list[Resource]:
+    """Return processor, memory and disk."""
+    gigabytes = "overview.of_gigabytes"
+    return [
+        Resource(
+            "cpu",
+            "CPU",
+            sample.cpu_percent,
+            CPU_LIMIT,
+            t("overview.cpu_note", cores=sample.cores, load=f"{sample.load:.2f}"),
+        ),
+        Resource(
+            "memory",
+            t("overview.memory"),
+            sample.memory_percent,
+            MEMORY_LIMIT,
+            t(gigabytes, used=t.size(sample.memory_used), total=t.size(sample.memory_total)),
+        ),
+        Resource(
+            "disk",
+            t("overview.disk"),
+            sample.disk_percent,
+            DISK_LIMIT,
+            t(gigabytes, used=t.size(sample.disk_used), total=t.size(sample.disk_total)),
+        ),
+    ]
+
+
+def concerns(
+    t: Words,
+    *,
+    stats: ServiceStats,
+    concurrency: Concurrency,
+    health: Mapping[str, ChannelHealth],
+    machine: Sequence[Resource],
+) -> list[Concern]:
+    """Return everything that is not as it should be, errors first."""
+    found = [*_channel_concerns(t, health), *_service_concerns(t, stats, concurrency)]
+    found += [
+        Concern(
+            "warning",
+            t("concern.resource", name=resource.label, percent=round(resource.percent)),
+            t(f"concern.resource_{resource.key}", limit=round(resource.limit)),
+        )
+        for resource in machine
+        if resource.level == "over"
+    ]
+    return sorted(found, key=lambda concern: concern.level != "error")
+
+
+def _channel_concerns(t: Words, health: Mapping[str, ChannelHealth]) -> list[Concern]:
+    found = []
+    for name, state in health.items():
+        detail = state.last_error or state.detail or t("concern.no_detail")
+        if state.state == "down":
+            found.append(Concern("error", t("concern.channel_down", name=name), detail))
+        elif state.state == "degraded":
+            found.append(Concern("warning", t("concern.channel_degraded", name=name), detail))
+    return found
+
+
+def _service_concerns(t: Words, stats: ServiceStats, concurrency: Concurrency) -> list[Concern]:
+    found = []
+    share = success_share(stats)
+    if share is not None and share < SUCCESS_TARGET:
+        found.append(
+            Concern(
+                "warning",
+                t("concern.success", percent=percent(t, share, 2)),
+                t("concern.success_detail", failed=t.number(stats.failed)),
+            )
+        )
+    if stats.mean_response_ms is not None and stats.mean_response_ms > RESPONSE_TARGET_MS:
+        found.append(
+            Concern("warning", t("concern.slow", seconds=t.seconds(stats.mean_response_ms)), t("concern.slow_detail"))
+        )
+    if concurrency.full:
+        found.append(
+            Concern(
+                "warning",
+                t("concern.full", active=t.number(concurrency.active), limit=t.number(concurrency.limit)),
+                t("concern.full_detail", waiting=t.number(concurrency.waiting)),
+            )
+        )
+    return found
+
+
+def tasks(t: Words, *, waiting: Sequence[Conversation], count: int, gaps: Sequence[Gap], now: datetime) -> list[Task]:
+    """Return what waits for a person.
+
+    Args:
+        t: The reader's words.
+        waiting: Conversations that wait, longest first; the first is where the link leads.
+        count: How many wait in all.
+        gaps: Unanswered questions, most frequent first.
+        now: The current time.
+    """
+    found = []
+    if waiting:
+        since = waiting[0].waiting_since
+        detail = t("task.waiting_longest", span=t.duration(now - since)) if since else ""
+        link = f"/conversations/{waiting[0].id}?state=waiting"
+        found.append(Task("waiting", t("task.waiting", n=t.number(count)), detail, link, t("task.waiting_verb")))
+    if gaps:
+        asked = t("task.gaps_most", question=gaps[0].question, times=t.number(gaps[0].times))
+        found.append(Task("gaps", t("task.gaps", n=t.number(len(gaps))), asked))
+    return found

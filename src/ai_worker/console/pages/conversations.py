@@ -1,0 +1,179 @@
+"""The conversations: who waits, what was said, and taking over."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ai_worker.console import inbox
+from ai_worker.console.channels import ChannelNames
+from ai_worker.console.frame import Frame
+from ai_worker.console.guard import Guard
+from ai_worker.console.session import Session
+from ai_worker.conversation.conversation import Conversation, State
+from ai_worker.conversation.message import Reply
+from ai_worker.conversation.persona import Staff
+from ai_worker.conversation.store import ConversationStore
+from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.errors import BadInput
+from ai_worker.foundation.events import EventBus
+from ai_worker.foundation.text import clean
+from ai_worker.pipeline.board import Board, PersonSaid
+from ai_worker.pipeline.facts import ConversationChanged
+
+MAX_REPLY = 4_000
+"""Characters of one reply; the channels split what is too long for them."""
+
+Change = Callable[[int, str, FormData], Awaitable[None]]
+"""Something that is done to a conversation: its number, the person who does it, the form."""
+
+
+class EmptyReply(BadInput):
+    """A person sent a reply without words."""
+
+    code = "console.empty_reply"
+
+
+class LongReply(BadInput):
+    """A person sent a reply that is longer than one may be."""
+
+    code = "console.long_reply"
+
+
+class ConversationsPage:
+    """Serves `/conversations`, its parts, and what people do there."""
+
+    def __init__(
+        self,
+        *,
+        frame: Frame,
+        conversations: ConversationStore,
+        staff: Staff,
+        names: ChannelNames,
+        board: Board,
+        events: EventBus,
+        wake: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._frame = frame
+        self._conversations = conversations
+        self._staff = staff
+        self._names = names
+        self._board = board
+        self._events = events
+        self._wake = wake
+        self._clock = clock
+
+    def routes(self, guard: Guard) -> list[Route]:
+        """Return the routes, each behind `guard`."""
+        one = "/conversations/{id:int}"
+        changes = {"take-over": self._take_over, "hand-back": self._hand_back, "say": self._say}
+        return [
+            Route("/conversations", guard(self._page), methods=["GET"]),
+            Route(one, guard(self._page), methods=["GET"]),
+            Route("/parts/conversations", guard(self._list), methods=["GET"]),
+            Route("/parts/conversations/{id:int}", guard(self._thread), methods=["GET"]),
+            *(Route(f"{one}/{name}", guard(self._act(change)), methods=["POST"]) for name, change in changes.items()),
+        ]
+
+    async def _page(self, request: Request, session: Session) -> Response:
+        """Answer the whole page; or, to a click in the list, the conversation and the list that marks it."""
+        chosen: int | None = request.path_params.get("id")
+        state = filter_of(request.query_params.get("state"))
+        listed = await self._conversations.conversations(states=inbox.FILTERS[state], limit=inbox.LIST_LIMIT)
+        # Without a choice a wide screen shows the first conversation; a narrow one shows the list.
+        shown = chosen if chosen is not None else next((conversation.id for conversation in listed), None)
+        context = await self._listed(request, listed, state=state, shown=shown)
+        context |= {"chosen": chosen is not None, "conversation": None}
+        if shown is not None:
+            context |= await self._shown(request, session, shown)
+        if "hx-request" in request.headers and "hx-history-restore-request" not in request.headers:
+            return self._frame.part(request, session, "parts/chosen.html", **context)
+        return await self._frame.page(request, session, "conversations.html", nav="conversations", **context)
+
+    async def _list(self, request: Request, session: Session) -> Response:
+        state = filter_of(request.query_params.get("state"))
+        return self._frame.part(request, session, "parts/list.html", **await self._relisted(request, state))
+
+    async def _thread(self, request: Request, session: Session) -> Response:
+        context = await self._shown(request, session, request.path_params["id"])
+        same = request.query_params.get("composer") == context["composer"]
+        state = filter_of(request.query_params.get("state"))
+        return self._frame.part(request, session, "parts/thread.html", keep_composer=same, state=state, **context)
+
+    def _act(self, change: Change) -> Callable[[Request, Session], Awaitable[Response]]:
+        async def act(request: Request, session: Session) -> Response:
+            number: int = request.path_params["id"]
+            form = await request.form()
+            await change(number, self._frame.person(request, session), form)
+            self._events.publish(ConversationChanged(number))
+            state = filter_of(str(form.get("state", "")))
+            if "hx-request" not in request.headers:
+                return RedirectResponse(f"/conversations/{number}?state={state}", 303)
+            context = await self._relisted(request, state, shown=number)
+            context |= await self._shown(request, session, number)
+            return self._frame.part(request, session, "parts/changed.html", keep_composer=False, **context)
+
+        return act
+
+    async def _take_over(self, number: int, person: str, _form: FormData) -> None:
+        await self._conversations.take_over(number, person, self._clock.now())
+
+    async def _hand_back(self, number: int, person: str, _form: FormData) -> None:
+        await self._conversations.hand_back(number, person, self._clock.now())
+
+    async def _say(self, number: int, person: str, form: FormData) -> None:
+        text = clean(str(form.get("text", "")))
+        if not text:
+            raise EmptyReply("the reply has no words")
+        if len(text) > MAX_REPLY:
+            raise LongReply(f"the reply has {len(text)} characters; at most {MAX_REPLY} can be sent")
+        reply = Reply(text)
+        await self._conversations.say(number, person, reply, self._clock.now())
+        self._board.post(PersonSaid(number, reply, person), conversation_id=number)
+        self._wake()
+
+    async def _relisted(self, request: Request, state: str, *, shown: int | None = None) -> dict[str, Any]:
+        listed = await self._conversations.conversations(states=inbox.FILTERS[state], limit=inbox.LIST_LIMIT)
+        selected = request.query_params.get("selected", "")
+        if shown is None and selected.isdecimal():
+            shown = int(selected)
+        return await self._listed(request, listed, state=state, shown=shown)
+
+    async def _listed(
+        self, request: Request, listed: list[Conversation], *, state: str, shown: int | None
+    ) -> dict[str, Any]:
+        counts = await self._conversations.counts()
+        t = self._frame.words(request)
+        return {
+            "rows": inbox.rows(t, listed, shown=shown, names=self._names, now=self._clock.now()),
+            "chips": inbox.chips(counts, state),
+            "state": state,
+            "waiting": counts.get(State.WAITING, 0),
+        }
+
+    async def _shown(self, request: Request, session: Session, number: int) -> dict[str, Any]:
+        conversation = await self._conversations.conversation(number)
+        items = await self._conversations.thread(number, limit=inbox.THREAD_LIMIT)
+        t, now = self._frame.words(request), self._clock.now()
+        person = self._frame.person(request, session)
+        return {
+            "conversation": conversation,
+            "contact": inbox.contact_name(t, conversation),
+            "mark": self._names.mark(t, conversation.channel),
+            "kind": self._names.kind(t, conversation.channel),
+            "reason": inbox.reason_words(t, conversation.handoff_reason),
+            "lines": inbox.lines(t, items, staff=self._staff, now=now),
+            "composer": inbox.composer_of(conversation, person),
+            "facts": inbox.facts(t, conversation, items, now),
+            "sources": inbox.sources(items),
+            "steps": inbox.latest_steps(items),
+        }
+
+
+def filter_of(word: str | None) -> str:
+    """Return the filter that a word in an address names; all conversations if it names none."""
+    return word if word is not None and word in inbox.FILTERS else "all"
