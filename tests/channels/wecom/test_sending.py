@@ -1,7 +1,7 @@
 """Sending: against the simulated platform over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from ai_worker.channels.contract import SendFailed
+from ai_worker.channels.wecom.access_token import AccessToken
 from ai_worker.channels.wecom.adapter import WecomApp
 from ai_worker.channels.wecom.answers import UNKNOWN, VERDICTS
 from ai_worker.conversation.message import Reply
@@ -147,6 +148,20 @@ async def test_one_failure_shared_by_many_is_not_changed_by_any() -> None:
         in_part, not_at_all = await failure(channel, reply(LONG)), await failure(channel, reply("在的", user="甲"))
         assert in_part.unsure
         assert not not_at_all.unsure
+
+
+async def test_a_late_complaint_about_an_old_token_keeps_the_new_one() -> None:
+    fetched = iter(("旧", "新", "更新"))
+
+    async def fetch() -> tuple[str, float]:
+        return next(fetched), 7_200.0
+
+    token = AccessToken(fetch, clock=FixedClock())
+    old = await token.get()
+    token.drop(old)
+    assert await token.get() == "新"
+    token.drop(old)
+    assert await token.get() == "新"
 
 
 async def test_a_caller_that_gives_up_does_not_fail_the_others() -> None:
@@ -303,25 +318,35 @@ async def test_before_the_start_nothing_is_sent() -> None:
 
 
 @asynccontextmanager
-async def answering(body: bytes) -> AsyncIterator[str]:
-    """A server that gives out a token and answers every send with `body`."""
+async def answering(response: Callable[[], web.Response]) -> AsyncIterator[tuple[str, list[str]]]:
+    """A server that gives out a token and answers every other call with `response`; it notes the paths asked for."""
+    asked: list[str] = []
 
-    async def token(_: web.Request) -> web.Response:
-        return web.json_response({"errcode": 0, "errmsg": "ok", "access_token": "t", "expires_in": 7200})
-
-    async def send(_: web.Request) -> web.Response:
-        return web.Response(body=body, content_type="application/json")
+    async def serve(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        if request.path == "/cgi-bin/gettoken":
+            return web.json_response({"errcode": 0, "errmsg": "ok", "access_token": "t", "expires_in": 7200})
+        return response()
 
     application = web.Application()
-    application.router.add_get("/cgi-bin/gettoken", token)
-    application.router.add_post("/cgi-bin/message/send", send)
+    application.router.add_route("*", "/{path:.*}", serve)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
     finally:
         await runner.cleanup()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_for_it_would_carry_the_token_away(status: int) -> None:
+    def elsewhere() -> web.Response:
+        return web.Response(status=status, headers={"Location": "/elsewhere"})
+
+    async with answering(elsewhere) as (base, asked), channel_at(base) as channel:
+        assert not (await failure(channel, reply("在的"))).unsure
+        assert asked == ["/cgi-bin/gettoken", "/cgi-bin/message/send"]
 
 
 @pytest.mark.parametrize(
@@ -333,7 +358,7 @@ async def answering(body: bytes) -> AsyncIterator[str]:
     ids=["empty", "page", "list", "no code", "text code", "infinite code", "not UTF-8", "endless"],
 )  # fmt: skip
 async def test_an_answer_that_is_not_the_platforms_leaves_it_unsure(body: bytes) -> None:
-    async with answering(body) as base, channel_at(base) as channel:
+    async with answering(lambda: web.Response(body=body)) as (base, _), channel_at(base) as channel:
         failed = await failure(channel, reply("在的"))
         assert failed.unsure
         assert failed.retry_after is not None
@@ -342,5 +367,5 @@ async def test_an_answer_that_is_not_the_platforms_leaves_it_unsure(body: bytes)
 @pytest.mark.parametrize("field", ["invaliduser", "unlicenseduser"])
 async def test_a_receiver_that_is_listed_as_invalid_was_not_reached(field: str) -> None:
     body = f'{{"errcode":0,"errmsg":"ok","{field}":"{USER}"}}'.encode()
-    async with answering(body) as base, channel_at(base) as channel:
+    async with answering(lambda: web.Response(body=body)) as (base, _), channel_at(base) as channel:
         assert (await failure(channel, reply("在的"))).retry_after is None

@@ -33,6 +33,7 @@ HOSTILE = {
     "declared as Latin-1": '<?xml version="1.0" encoding="iso-8859-1"?><xml><Encrypt>A</Encrypt></xml>',
     "100,000 nested tags": "<xml>" + "<a>" * 100_000,
     "100,000 nested and closed": "<a>" * 100_000 + "</a>" * 100_000,
+    "nine deep": "<xml><Encrypt>A</Encrypt>" + "<b><c><d><e><f><g><h><i/></h></g></f></e></d></c></b></xml>",
     "many elements": "<xml>" + "<a/>" * 10_000 + "<Encrypt>A</Encrypt></xml>",
     "two ciphertexts": "<xml><Encrypt>A</Encrypt><Encrypt>B</Encrypt></xml>",
     "ciphertext too deep": "<xml><a><Encrypt>A</Encrypt></a></xml>",
