@@ -3,8 +3,11 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -39,10 +42,26 @@ class Entry:
     section: str
     """The heading it stands under: `console`, `channels.<name> (wecom-app)`; empty for the top."""
 
+    name: str
+    """What translations know it by: `api.port`, `workers.persona`, `channels.wecom-app.secret`."""
+
+
+@cache
+def chinese_docs() -> Mapping[str, str]:
+    """Return the Chinese words for every setting, by `Entry.name`."""
+    tree = tomllib.loads(files(__package__).joinpath("zh-CN.toml").read_text(encoding="utf-8"))
+    channels, found = tree.pop("channels"), dict(tree.pop("top"))
+    for section, words in tree.items():
+        found |= {f"{section}.{key}": doc for key, doc in words.items()}
+    for kind in registry.kinds():
+        words = channels["every"] | channels.get(kind, {})
+        found |= {f"channels.{kind}.{key}": doc for key, doc in words.items()}
+    return found
+
 
 def reference() -> list[Entry]:
     """Return every setting, in the order in which the file would have them."""
-    entries = [*_leaves(Settings, "", "")]
+    entries = [*_leaves(Settings, "", "", "")]
     for name, field in Settings.model_fields.items():
         kind = shape.bare(field.annotation)
         if get_origin(kind) is dict:
@@ -50,25 +69,29 @@ def reference() -> list[Entry]:
             if name == "channels":
                 for channel in registry.kinds():
                     place = f"{name}.<name>"
-                    entries += _section(registry.settings_class(channel), place, f"{place} ({channel})")
+                    settings = registry.settings_class(channel)
+                    entries += _leaves(settings, f"{place}.", f"{place} ({channel})", f"{name}.{channel}.")
             else:
-                entries += _section(inner, f"{name}.<name>", f"{name}.<name>")
-        elif isinstance(kind, type) and issubclass(kind, BaseModel):
-            entries += _section(kind, name, name)
+                entries += _leaves(inner, f"{name}.<name>.", f"{name}.<name>", f"{name}.")
+        elif _is_model(kind):
+            entries += _leaves(kind, f"{name}.", name, f"{name}.")
     return entries
 
 
-def _section(model: type[BaseModel], prefix: str, section: str) -> Iterator[Entry]:
-    yield from _leaves(model, f"{prefix}.", section)
-
-
-def _leaves(model: type[BaseModel], prefix: str, section: str) -> Iterator[Entry]:
+def _leaves(model: type[BaseModel], prefix: str, section: str, known_by: str) -> Iterator[Entry]:
     docs = docstrings(model)
     for name, field in model.model_fields.items():
         kind = shape.bare(field.annotation)
-        if prefix == "" and (get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, BaseModel))):
+        if model is Settings and (get_origin(kind) is dict or _is_model(kind)):
             continue
-        yield Entry(f"{prefix}{name}", describe(kind), _default(field), docs.get(name, ""), section)
+        yield Entry(
+            key=f"{prefix}{name}",
+            type=describe(kind),
+            default=_default(field),
+            doc=docs.get(name, ""),
+            section=section,
+            name=f"{known_by}{name}",
+        )
 
 
 def describe(annotation: Any) -> str:

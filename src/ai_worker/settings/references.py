@@ -31,7 +31,7 @@ def resolver(folder: Path, environ: Mapping[str, str]) -> Callable[[str], str]:
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:
     value = environ.get(name, "")
     if not value:
-        raise PydanticCustomError("secret_variable", "variable {name}", {"name": name})
+        raise PydanticCustomError("secret_variable", "the environment variable {name} is not set", {"name": name})
     return value
 
 
@@ -42,13 +42,13 @@ def _from_file(path: Path) -> str:
             raw = file.read(LIMIT + 1)
     except OSError as error:
         facts["reason"] = error.strerror or type(error).__name__
-        raise PydanticCustomError("secret_file", "file {path}", facts) from None
+        raise PydanticCustomError("secret_file", "{path}: {reason}", facts) from None
     if len(raw) > LIMIT:
-        raise PydanticCustomError("secret_file_large", "file {path}", facts)
+        raise PydanticCustomError("secret_file_large", "{path} is too large", facts)
     try:
         text = raw.decode("utf-8-sig").strip("\r\n")
     except UnicodeDecodeError:
-        raise PydanticCustomError("secret_file_text", "file {path}", facts) from None
+        raise PydanticCustomError("secret_file_text", "{path} is not UTF-8 text", facts) from None
     if not text.strip():
-        raise PydanticCustomError("secret_file_empty", "file {path}", facts)
+        raise PydanticCustomError("secret_file_empty", "{path} is empty", facts)
     return text

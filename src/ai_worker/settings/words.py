@@ -11,6 +11,10 @@ WORDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "zh-CN": ("读不了这个文件：{reason}。", "让运行 ai-worker 的账号可以读它。"),
         "en": ("The file cannot be read: {reason}.", "Let the account that runs ai-worker read it."),
     },
+    "file_unwritable": {
+        "zh-CN": ("写不了这个文件：{reason}。", "换一个位置（--config 文件），或换一个有权限的账号。"),
+        "en": ("The file cannot be written: {reason}.", "Choose another place (--config FILE) or another account."),
+    },
     "not_utf8": {
         "zh-CN": ("这一行不是 UTF-8 编码。", "在编辑器里把文件另存为 UTF-8。"),
         "en": ("This line is not UTF-8.", "Save the file as UTF-8."),

@@ -1,0 +1,176 @@
+"""`ai-worker knowledge`: what the worker may say, and where it comes from."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ai_worker.cli.invocation import Invocation, Json, both
+
+if TYPE_CHECKING:
+    from ai_worker.conversation.turn import TurnResult
+    from ai_worker.knowledge.ingest.addition import AddReport
+    from ai_worker.knowledge.store import Document, Gap
+
+GAPS_SHOWN = 50
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    knowledge = typer.Typer(no_args_is_help=True, help=both("知识库", "Knowledge"))
+    knowledge.command("add", help=both("添加文件、文件夹或问答表", "Add files, folders or FAQ tables"))(add)
+    knowledge.command("ask", help=both("问一句，看会怎么答、依据什么", "Ask something, and see what it rests on"))(ask)
+    knowledge.command("list", help=both("列出文档", "List the documents"))(list_documents)
+    knowledge.command("gaps", help=both("没有答案的问题，问得多的在前", "Unanswered questions, most asked first"))(gaps)
+    app.add_typer(knowledge, name="knowledge")
+
+
+def add(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help=both("文件或文件夹", "Files or folders"), show_default=False)
+    ],
+    base: Annotated[
+        str, typer.Option("--base", metavar="NAME", help=both("放进哪个知识库", "The knowledge base to put it in"))
+    ] = "default",
+    as_json: Json = False,
+) -> None:
+    """Read documents and make them findable; a running service sees them within seconds."""
+    from ai_worker.cli import opening
+    from ai_worker.cli.failures import PROBLEM
+    from ai_worker.cli.output import print_json
+
+    invocation = Invocation.of(context)
+    settings = invocation.settings()
+    watched = sys.stderr.isatty() and not as_json
+
+    def show(document: str) -> None:
+        print(f"\r\x1b[K  {document}", end="", file=sys.stderr, flush=True)
+
+    async def work() -> "AddReport":
+        async with opening.library(settings) as library:
+            return await library.add(paths, base=base, progress=show if watched else None)
+
+    report = asyncio.run(work())
+    if watched:
+        print("\r\x1b[K", end="", file=sys.stderr)
+    if as_json:
+        failed = [{"document": f.document, "code": f.code, "reason": f.reason} for f in report.failed]
+        print_json({"documents": report.documents, "passages": report.passages, "failed": failed})
+    else:
+        _show_report(invocation, report)
+    if report.failed:
+        raise typer.Exit(PROBLEM)
+
+
+def ask(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help=both("问题", "The question"))],
+    as_json: Json = False,
+) -> None:
+    """Answer one question that stands alone, in this process; nothing of it is kept."""
+    from ai_worker.cli import opening
+    from ai_worker.cli.asking import Questioner
+    from ai_worker.cli.output import print_json
+    from ai_worker.conversation.turn import answer_object
+
+    invocation = Invocation.of(context)
+    settings = invocation.settings()
+
+    async def work() -> "tuple[str, TurnResult]":
+        async with opening.turns(settings) as engine:
+            return await Questioner(engine, settings.staff().default.name).ask(text)
+
+    turn_id, result = asyncio.run(work())
+    if as_json:
+        print_json(answer_object(turn_id, result))
+        return
+    print(result.reply.text if result.reply else "")
+    for citation in result.citations:
+        print(f"  {invocation.say('依据', 'rests on')} {citation.title} · {citation.document}")
+    print(f"  {result.decision} · {result.confidence:.2f}")
+
+
+def list_documents(context: typer.Context, as_json: Json = False) -> None:
+    """Print all documents, with why one could not be read."""
+    from ai_worker.cli import opening
+    from ai_worker.cli.output import local, print_json, print_table
+
+    invocation = Invocation.of(context)
+    settings = invocation.settings()
+
+    async def work() -> "list[Document]":
+        async with opening.stores(settings) as stores:
+            return await stores.knowledge.documents()
+
+    documents = asyncio.run(work())
+    if as_json:
+        fields = ("id", "base", "title", "state", "passages", "reason", "code")
+        rows = [{name: getattr(d, name) for name in fields} | {"added_at": d.added_at.isoformat()} for d in documents]
+        print_json({"documents": rows})
+    elif not documents:
+        print(invocation.say("知识库是空的。", "There is no knowledge yet."), "→ ai-worker knowledge add PATH")
+    else:
+        states = {"ready": invocation.say("可用", "ready"), "failed": invocation.say("失败", "failed")}
+        chinese = ("文档", "知识库", "状态", "段落", "添加于", "原因")
+        english = ("document", "base", "state", "passages", "added", "reason")
+        print_table(
+            chinese if invocation.language == "zh-CN" else english,
+            [
+                (d.id, d.base, states[d.state], str(d.passages), local(d.added_at, settings.time_zone), d.reason)
+                for d in documents
+            ],
+        )
+
+
+def gaps(
+    context: typer.Context,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1000, help=both("最多几条", "How many at most"))
+    ] = GAPS_SHOWN,
+    as_json: Json = False,
+) -> None:
+    """Print the questions that nothing answered."""
+    from ai_worker.cli import opening
+    from ai_worker.cli.output import local, print_json, print_table
+
+    invocation = Invocation.of(context)
+    settings = invocation.settings()
+
+    async def work() -> "list[Gap]":
+        async with opening.stores(settings) as stores:
+            return await stores.knowledge.gaps(limit)
+
+    found = asyncio.run(work())
+    if as_json:
+        rows = [
+            {
+                "question": gap.question,
+                "times": gap.times,
+                "first_at": gap.first_at.isoformat(),
+                "last_at": gap.last_at.isoformat(),
+                "turn_id": gap.turn_id,
+            }
+            for gap in found
+        ]
+        print_json({"gaps": rows})
+    elif not found:
+        print(invocation.say("没有答不上来的问题。", "Every question was answered."))
+    else:
+        heads = ("次数", "最近", "问题") if invocation.language == "zh-CN" else ("times", "last", "question")
+        print_table(heads, [(str(gap.times), local(gap.last_at, settings.time_zone), gap.question) for gap in found])
+
+
+def _show_report(invocation: Invocation, report: "AddReport") -> None:
+    from ai_worker.cli.output import done, failed
+
+    done(
+        invocation.say(
+            f"{report.documents} 份文档，{report.passages} 段",
+            f"{report.documents} documents, {report.passages} passages",
+        )
+    )
+    for failure in report.failed:
+        failed(f"{failure.document}  {failure.reason}  {failure.code}")

@@ -1,0 +1,80 @@
+"""What the commands open: the same data as a running service, beside it, and each only what it needs."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ai_worker.foundation.clock import SystemClock
+from ai_worker.keys.keyring import Keyring
+from ai_worker.keys.links import ConsoleLinks
+from ai_worker.keys.pepper import load_pepper
+from ai_worker.settings import Settings
+from ai_worker.settings.references import resolver
+from ai_worker.storage.opening import Stores, open_stores
+
+if TYPE_CHECKING:
+    from ai_worker.conversation.engine import TurnEngine
+    from ai_worker.knowledge.library import Library
+
+
+@asynccontextmanager
+async def stores(settings: Settings) -> AsyncIterator[Stores]:
+    """Open the database until the block ends; it is made if it is not there."""
+    async with open_stores(settings.database_file, clock=SystemClock()) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def keyring(settings: Settings) -> AsyncIterator[Keyring]:
+    """Open the API keys."""
+    async with stores(settings) as opened:
+        yield Keyring(opened.keys, pepper=load_pepper(settings.data_dir), clock=SystemClock())
+
+
+@asynccontextmanager
+async def console_links(settings: Settings) -> AsyncIterator[ConsoleLinks]:
+    """Open the console's one-time links."""
+    async with stores(settings) as opened:
+        yield ConsoleLinks(opened.keys, clock=SystemClock())
+
+
+@asynccontextmanager
+async def library(settings: Settings) -> "AsyncIterator[Library]":
+    """Open the knowledge and its search index."""
+    from ai_worker.knowledge.library import Library
+
+    async with stores(settings) as opened:
+        yield Library(opened.knowledge, clock=SystemClock(), index_folder=settings.data_dir / "index")
+
+
+@asynccontextmanager
+async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
+    """Open everything that a turn needs: knowledge, tools and the model, in this process."""
+    from ai_worker.connectors.registry import load_connectors
+    from ai_worker.conversation.engine import TurnEngine
+    from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+    from ai_worker.llm.ladder import build_model
+
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        knowledge = await stack.enter_async_context(library(settings))
+        await knowledge.refresh()
+        folder = settings.connectors_folder
+        toolbox = load_connectors(folder, resolve=resolver(folder, os.environ))
+        stack.push_async_callback(toolbox.close)
+        await toolbox.start()
+        model = None
+        if settings.model is not None:
+            model = build_model(settings.model, max_concurrent=settings.max_concurrent, clock=clock)
+            stack.push_async_callback(model.close)
+            await model.start()
+        yield TurnEngine(
+            staff=settings.staff(),
+            retriever=knowledge,
+            toolbox=toolbox,
+            model=model,
+            clock=clock,
+            answer_at=ANSWER_AT,
+            clarify_at=CLARIFY_AT,
+        )

@@ -1,0 +1,29 @@
+"""`ai-worker run`: the service, in the foreground."""
+
+import asyncio
+
+import typer
+
+from ai_worker.cli.invocation import Invocation, both
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "run",
+        help=both(
+            "启动服务：API（18789）和控制台（8080），在前台运行；收到 SIGTERM 后最多 30 秒收尾",
+            "Serve the API (18789) and the console (8080) in the foreground; SIGTERM drains for at most 30 s",
+        ),
+    )(run)
+
+
+def run(context: typer.Context) -> None:
+    """Serve until the process is told to stop."""
+    from ai_worker.app import serve
+    from ai_worker.cli.logging import set_up_logging
+
+    invocation = Invocation.of(context)
+    settings = invocation.settings()
+    set_up_logging("DEBUG" if invocation.debug else settings.log_level)
+    asyncio.run(serve(settings))
