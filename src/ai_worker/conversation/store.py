@@ -35,6 +35,10 @@ class ThreadItem:
     """`notice`: something that happened (handed over, taken over, handed back), not something said."""
 
     text: str
+    """What was said. Of a notice a code, for the reader's own language: `handed_over` (`result` says why),
+    `taken_over` or `handed_back` (`name` says by whom).
+    """
+
     name: str = ""
     """Who said it: the contact's, worker's or person's name."""
 

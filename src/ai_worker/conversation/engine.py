@@ -1,0 +1,197 @@
+"""The turn: understand, retrieve, decide, act, compose, guard.
+
+This file is the order of things; each step is a few plain functions in `steps/`. A turn knows
+nothing of HTTP, SQL or vendors: what it needs from outside comes through ports.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.message import Reply
+from ai_worker.conversation.model import ChatModel, OnDelta
+from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.phrases import Phrases, language_of, phrases
+from ai_worker.conversation.steps import compose
+from ai_worker.conversation.steps.call import call
+from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide
+from ai_worker.conversation.steps.look_up import Bars, Findings, by_id, look_up
+from ai_worker.conversation.steps.reason import Reasoner
+from ai_worker.conversation.steps.understand import Understood, understand
+from ai_worker.conversation.steps.verbs import Plan, plan
+from ai_worker.conversation.trace import Trace
+from ai_worker.conversation.turn import TurnInput, TurnResult
+from ai_worker.foundation.clock import Clock
+from ai_worker.knowledge.retrieve import Retriever
+from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
+
+
+class TurnEngine:
+    """Answers one message at a time, any number of conversations at once. It keeps nothing between turns."""
+
+    def __init__(
+        self,
+        *,
+        staff: Staff,
+        retriever: Retriever,
+        toolbox: Toolbox | None,
+        model: ChatModel | None,
+        clock: Clock,
+        answer_at: float,
+        clarify_at: float,
+    ) -> None:
+        """Put a turn together from what it needs.
+
+        Args:
+            staff: The workers.
+            retriever: Finds passages.
+            toolbox: The business systems' tools; `None` when there are none.
+            model: The language model; `None` answers from approved knowledge alone.
+            clock: Times the steps, and tells the model the date.
+            answer_at: The confidence (0..1) from which knowledge is answered from.
+            clarify_at: The confidence from which the contact is asked back.
+        """
+        self._staff = staff
+        self._retriever = retriever
+        self._toolbox = toolbox
+        self._bars = Bars(answer_at, clarify_at)
+        self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
+        self._clock = clock
+
+    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
+        """Return what the worker decides and says.
+
+        A model that fails does not make this raise: see `Reasoner`. `on_delta` hears the beginning
+        of the final answer where it can be streamed safely: see `LiveText`.
+
+        Raises:
+            NoSuchWorker: `given.worker` is not on the staff.
+        """
+        trace = Trace(self._clock)
+        result = await self._turn(given, trace, on_delta)
+        return replace(result, steps=trace.steps)
+
+    def holding(self, given: TurnInput) -> Reply:
+        """Return the words that say the answer is on its way, in the asker's language."""
+        worker = self._staff.named(given.worker)
+        return Reply(_words(given, worker).say("holding"))
+
+    async def _turn(self, given: TurnInput, trace: Trace, on_delta: OnDelta | None) -> TurnResult:
+        if given.human:
+            return TurnResult("silent", None)
+        worker = self._staff.named(given.worker)
+        with trace.step("understand") as note:
+            heard = understand(
+                given.message, history=given.history, pending=given.pending, default_language=worker.language
+            )
+            note.detail = heard.kind
+        words = phrases(heard.language)
+        if given.blocked:
+            return compose.passed_on(words)
+        if heard.kind == "question":
+            return await self._question(given, heard.text, worker, words, trace, on_delta)
+        if heard.chosen is not None:
+            with trace.step("retrieve") as note:
+                label = heard.chosen.label
+                found = by_id(self._retriever, heard.chosen.id, label, bases=worker.knowledge)
+                note.detail = "chosen" if found else "gone"
+            if found is None:  # it was removed since; what it asked is still a question
+                return await self._question(given, label, worker, words, trace, on_delta)
+            return compose.approved(words, found, question=label, confidence=compose.CHOSEN)
+        return _fixed(heard, given, worker, words)
+
+    async def _question(
+        self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, on_delta: OnDelta | None
+    ) -> TurnResult:
+        with trace.step("retrieve") as note:
+            findings = look_up(self._retriever, text, given.history, bases=worker.knowledge, bars=self._bars)
+            note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
+        tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
+        with trace.step("decide") as note:
+            planned = _planned(tools, text, findings, given)
+            verdict = decide(
+                findings,
+                planned,
+                text=text,
+                bars=self._bars,
+                pending=given.pending,
+                model_may=self._reasoner is not None
+                and self._reasoner.may(worker, tools, findings=findings, history=given.history),
+            )
+            note.detail = verdict.course
+        if verdict.course == "call" and planned is not None:
+            result = await self._call(planned, given, words, trace)
+        elif verdict.course == "consult" and self._reasoner is not None:
+            result = await self._reasoner.answer(
+                given, text, worker=worker, words=words, tools=tools, findings=findings, trace=trace, on_delta=on_delta
+            )
+        else:
+            with trace.step("compose"):
+                result = _composed(verdict, planned, findings, given, words, text, self._bars)
+        return replace(result, candidates=findings.candidates)
+
+    async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:
+        assert self._toolbox is not None
+        key = f"{given.turn_id}:1"
+        called = await call(self._toolbox, planned.tool.name, planned.values, key=key, trace=trace)
+        with trace.step("compose"):
+            if called.failure is None:
+                return compose.by_tool(words, planned, called)
+            if not isinstance(called.failure, ToolRefused):
+                return replace(compose.handed_over(words, Reason.FAILED), tools=(called.use,))
+            if not asks_again(given.pending):
+                return replace(compose.handed_over(words, Reason.UNCLEAR), tools=(called.use,))
+            return compose.not_found(words, planned, called, times=_times(given))
+
+
+def _words(given: TurnInput, worker: Worker) -> Phrases:
+    return phrases(language_of(given.message.text, history=given.history, default=worker.language))
+
+
+def _times(given: TurnInput) -> int:
+    """Return which question back in a row the next one is."""
+    return (given.pending.times if given.pending else 0) + 1
+
+
+def _planned(tools: Sequence[Tool], text: str, findings: Findings, given: TurnInput) -> Plan | None:
+    pending_tool = given.pending.verb if given.pending else ""
+    return plan(tools, text=text, question=findings.question, history=given.history, pending_tool=pending_tool)
+
+
+def _fixed(heard: Understood, given: TurnInput, worker: Worker, words: Phrases) -> TurnResult:
+    """Answer what needs no knowledge."""
+    match heard.kind:
+        case "wordless" | "media":
+            return compose.wordless(words, heard.kind, given.pending)
+        case "person":
+            return compose.handed_over(words, Reason.ASKED, confidence=1.0)
+        case "complaint":
+            return compose.handed_over(words, Reason.COMPLAINT, confidence=1.0)
+        case "none_of_these" | "no_such_choice":
+            if not asks_again(given.pending):
+                return compose.handed_over(words, Reason.UNCLEAR)
+            if heard.kind == "no_such_choice" and given.pending is not None:
+                return compose.which_of(words, given.pending.choices, times=_times(given))
+            return compose.rephrase(words, times=_times(given))
+        case kind:
+            return compose.fixed(words, kind, name=worker.display_name)
+
+
+def _composed(
+    verdict: Verdict,
+    planned: Plan | None,
+    findings: Findings,
+    given: TurnInput,
+    words: Phrases,
+    text: str,
+    bars: Bars,
+) -> TurnResult:
+    """Put the verdict into words."""
+    if verdict.course == "answer":
+        best = findings.found[0]
+        return compose.approved(words, best, question=text, confidence=best.score)
+    if verdict.course == "ask_slot" and planned is not None:
+        return compose.ask_slot(planned, times=_times(given))
+    if verdict.course == "clarify":
+        return compose.which(words, choices(findings, bars), times=_times(given))
+    return compose.handed_over(words, verdict.reason or Reason.UNKNOWN, confidence=findings.best)

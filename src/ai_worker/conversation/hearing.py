@@ -1,0 +1,113 @@
+"""What can be heard in a message without looking anything up: greetings, wishes, numbers.
+
+All languages are heard at once, because people mix them.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Literal, get_args
+
+from ai_worker.conversation.phrases import LANGUAGES, catalogue
+from ai_worker.foundation.text import fold
+
+SmallTalk = Literal["greeting", "thanks", "goodbye", "acknowledged", "identity"]
+SMALL_TALK: tuple[SmallTalk, ...] = get_args(SmallTalk)
+
+LONGEST_WISH = 40
+"""Characters of a clause that may be a plea for a person; longer ones tell a story."""
+
+_CLAUSE_END = re.compile(r"[^\w\s']+|(?<=[\u3400-\u9fff])\s+|\s+(?=[\u3400-\u9fff])")
+_NOT_WORDS = re.compile(r"[\W_]+")
+_NUMBERING = re.compile(r"^\s*[1-9]\s*[.、)）．]\s*(?=\S)")
+
+
+def squash(text: str) -> str:
+    """Return `text` folded and without anything but letters and digits: what remains to compare."""
+    return _NOT_WORDS.sub("", fold(text))
+
+
+class Hearing:
+    """The `[hear]` sections of all catalogues, compiled."""
+
+    def __init__(self) -> None:
+        hear = [catalogue(language)["hear"] for language in LANGUAGES]
+        self._small_talk: dict[str, SmallTalk] = {
+            words: kind for kind in SMALL_TALK for part in hear for words in part[kind]
+        }
+        self._yes = frozenset(words for part in hear for words in part["yes"])
+        self._none = frozenset(words for part in hear for words in part["none"])
+        self._particles = re.compile(_any(part["particles"] for part in hear) + "$")
+        self._person = re.compile(_any(pattern for part in hear for pattern in part["person"]))
+        self._complaint = re.compile(_any(pattern for part in hear for pattern in part["complaint"]))
+        self._anger = re.compile(_any(pattern for part in hear for pattern in part["anger"]))
+        self._asking = re.compile(_any(pattern for part in hear for pattern in part["asking"]))
+        self._how = re.compile(_any(part["how"] for part in hear))
+        self._points_back = re.compile(_any(part["points_back"] for part in hear))
+        self._ordinals = [(re.compile(part["ordinal"]), part["numbers"]) for part in hear]
+
+    def small_talk(self, text: str) -> SmallTalk | None:
+        """Return which small talk the whole message is; `None` if there is more to it.
+
+        Of several (`好的，谢谢`) the last counts.
+        """
+        kinds = [self._kind(clause) for clause in clauses(text)]
+        return kinds[-1] if kinds and None not in kinds else None
+
+    def person(self, text: str) -> bool:
+        """Return whether a clause asks for a person."""
+        return any(len(clause) <= LONGEST_WISH and self._person.fullmatch(clause) for clause in clauses(text))
+
+    def complaint(self, text: str) -> bool:
+        """Return whether a clause complains; asking where to complain is a question like any other."""
+        return any(
+            self._anger.search(clause) or (self._complaint.search(clause) and not self._asking.search(clause))
+            for clause in clauses(text)
+        )
+
+    def yes(self, text: str) -> bool:
+        """Return whether the whole message agrees."""
+        return " ".join(clauses(text)) in self._yes
+
+    def none_of_these(self, text: str) -> bool:
+        """Return whether the whole message turns every choice down."""
+        return " ".join(clauses(text)) in self._none
+
+    def number(self, text: str) -> int | None:
+        """Return which choice the message names, 1 for the first and -1 for the last; `None` if it names none."""
+        words = " ".join(clauses(text))
+        for ordinal, numbers in self._ordinals:
+            if found := ordinal.fullmatch(words):
+                return int(numbers.get(found[1]) or found[1])
+        return None
+
+    def asks_how(self, text: str) -> bool:
+        """Return whether it asks how something is done, and not how a matter stands."""
+        return bool(self._how.search(fold(text)))
+
+    def points_back(self, text: str) -> bool:
+        """Return whether it leans on what was said before, as `那它什么时候到` does."""
+        return bool(self._points_back.search(fold(text)))
+
+    def _kind(self, clause: str) -> SmallTalk | None:
+        return self._small_talk.get(clause) or self._small_talk.get(self._particles.sub("", clause))
+
+
+@cache
+def hearing() -> Hearing:
+    """Return the one `Hearing`, compiled at the first message."""
+    return Hearing()
+
+
+def clauses(text: str) -> list[str]:
+    """Return the folded clauses of `text` without punctuation and emoji."""
+    return [clause.strip() for clause in _CLAUSE_END.split(fold(text)) if clause.strip()]
+
+
+def unnumbered(text: str) -> str:
+    """Return `text` without the number in front: `2. 怎么换货` is the label of a choice."""
+    return _NUMBERING.sub("", text)
+
+
+def _any(patterns: Iterable[str]) -> str:
+    return "(?:" + "|".join(f"(?:{pattern})" for pattern in patterns) + ")"

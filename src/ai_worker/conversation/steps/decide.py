@@ -1,0 +1,128 @@
+"""Decide: answer, ask back, call a tool, ask a model, or hand over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.hearing import hearing
+from ai_worker.conversation.steps.look_up import Bars, Findings, says_exactly
+from ai_worker.conversation.steps.verbs import Plan
+from ai_worker.conversation.turn import PendingQuestion
+from ai_worker.knowledge.passage import Passage, Scored
+
+Course = Literal["answer", "clarify", "call", "ask_slot", "consult", "hand_over"]
+
+CHOICES = 3
+ASK_BACK_AT_MOST = 2
+"""Times in a row; after that a person helps faster than another question."""
+
+CLEAR_BY = 0.03
+"""How much better than another approved answer the best one must be."""
+
+SHORT = 12
+"""Characters up to which one trigger word says what a message is about."""
+
+NEAR = 0.5
+"""Of what asking back takes: from here on an answer may fill up the choices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the turn does next."""
+
+    course: Course
+    reason: Reason | None = None
+    """Why, when `course` is `hand_over`."""
+
+
+def decide(
+    findings: Findings,
+    planned: Plan | None,
+    *,
+    text: str,
+    bars: Bars,
+    pending: PendingQuestion | None,
+    model_may: bool,
+) -> Verdict:
+    """Choose the course of a turn.
+
+    Approved answers come first, because they are right; a tool comes before them only when the
+    message names what to look up, and does not ask how something is done. A model is asked when
+    neither suffices.
+    """
+    sure = findings.best >= bars.answer_at and is_clear(findings)
+    if planned is not None and _calls(planned, sure=sure, text=text, findings=findings, bars=bars):
+        return Verdict("call")
+    if sure and (not model_may or findings.found[0].passage.kind == "entry"):
+        return Verdict("answer")
+    if planned is not None and not planned.ready and _wants_slot(planned, findings, bars, text=text):
+        return _ask_back("ask_slot", pending)
+    if model_may:
+        return Verdict("consult")
+    if planned is not None and not planned.ready and planned.resumed:
+        return _ask_back("ask_slot", pending)
+    return without_model(findings, bars=bars, pending=pending)
+
+
+def without_model(findings: Findings, *, bars: Bars, pending: PendingQuestion | None) -> Verdict:
+    """Choose between asking back and handing over, when nothing is sure."""
+    if findings.best >= bars.clarify_at:
+        return _ask_back("clarify", pending)
+    return Verdict("hand_over", Reason.UNKNOWN)
+
+
+def asks_again(pending: PendingQuestion | None) -> bool:
+    """Return whether one more question back is allowed."""
+    return pending is None or pending.times < ASK_BACK_AT_MOST
+
+
+def is_clear(findings: Findings) -> bool:
+    """Return whether the best answer is clear of every other one, or worded exactly like the question."""
+    best = findings.found[0]
+    rival = next((scored for scored in findings.found[1:] if _rival(scored.passage, best.passage)), None)
+    return rival is None or best.score - rival.score >= CLEAR_BY or says_exactly(best, findings.question)
+
+
+def choices(findings: Findings, bars: Bars) -> list[Scored]:
+    """Return what to offer when asking back: the best distinct answers, entries before passages."""
+    near = [scored for scored in findings.found if scored.score >= NEAR * bars.clarify_at]
+    entries = [scored for scored in near if scored.passage.kind == "entry"]
+    return _distinct(entries or near)[:CHOICES]
+
+
+def _distinct(found: Sequence[Scored]) -> list[Scored]:
+    distinct: list[Scored] = []
+    for scored in found:
+        if all(_rival(scored.passage, other.passage) for other in distinct):
+            distinct.append(scored)
+    return distinct
+
+
+def _rival(passage: Passage, best: Passage) -> bool:
+    """Return whether a passage is another answer of the same standing."""
+    return (
+        passage.kind == best.kind
+        and passage.text != best.text
+        and (passage.kind == "entry" or passage.document_id != best.document_id)
+    )
+
+
+def _calls(planned: Plan, *, sure: bool, text: str, findings: Findings, bars: Bars) -> bool:
+    if not planned.ready:
+        return False
+    how = hearing().asks_how(text)
+    if planned.own:
+        return not (sure and how)
+    return not sure and not how and (planned.triggers > 1 or findings.best < bars.clarify_at)
+
+
+def _wants_slot(planned: Plan, findings: Findings, bars: Bars, *, text: str) -> bool:
+    """Return whether the verb is meant so clearly that its missing value is asked for."""
+    if hearing().asks_how(text) and not planned.resumed:
+        return False
+    return planned.triggers > 1 or (planned.triggers == 1 and findings.best < bars.clarify_at and len(text) <= SHORT)
+
+
+def _ask_back(course: Course, pending: PendingQuestion | None) -> Verdict:
+    return Verdict(course) if asks_again(pending) else Verdict("hand_over", Reason.UNCLEAR)

@@ -1,0 +1,107 @@
+"""Retrieve: what the knowledge has on a message, also when it leans on the one before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ai_worker.conversation.hearing import hearing, squash
+from ai_worker.conversation.history import last_question, last_reply
+from ai_worker.conversation.message import Utterance
+from ai_worker.conversation.turn import Candidate
+from ai_worker.knowledge.passage import Scored
+from ai_worker.knowledge.retrieve import Retriever
+
+LIMIT = 8
+CANDIDATES = 5
+SEARCHED = 500
+"""Characters of a message that are searched for; a question stands in fewer, and a search costs by length."""
+
+SHORT = 6
+"""Characters without punctuation up to which a message that finds nothing may lean on the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The confidences between which a turn decides."""
+
+    answer_at: float
+    """From here on it is answered."""
+
+    clarify_at: float
+    """From here on it is asked back."""
+
+    @property
+    def fallback_at(self) -> float:
+        """From here on an approved answer stands in for a model that failed: half-way between the two."""
+        return (self.answer_at + self.clarify_at) / 2
+
+    @property
+    def material_at(self) -> float:
+        """From here on a passage is worth a model's reading: half of what asking back takes."""
+        return self.clarify_at / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found."""
+
+    found: tuple[Scored, ...]
+    """Best first."""
+
+    question: str
+    """What was asked, completed by the message before if it leans on it."""
+
+    leans: bool
+    """The message makes sense only after what was said before."""
+
+    @property
+    def best(self) -> float:
+        """The best confidence; 0 when nothing was found."""
+        return self.found[0].score if self.found else 0.0
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The best entries and documents, each once."""
+        scores: dict[str, float] = {}
+        for scored in self.found:
+            scores.setdefault(scored.passage.answer_id, scored.score)
+        return tuple(Candidate(id_, score) for id_, score in list(scores.items())[:CANDIDATES])
+
+
+def look_up(
+    retriever: Retriever, text: str, history: Sequence[Utterance], *, bases: Sequence[str], bars: Bars
+) -> Findings:
+    """Search for `text`; if it is weak alone and leans on the last question, for both together.
+
+    What was said last is left out of the second search: nobody asks for the answer they just got.
+    """
+    alone = Findings(tuple(retriever.search(text[:SEARCHED], bases=bases, limit=LIMIT)), text, leans=False)
+    before = last_question(history)
+    if not before or not _leans(text, alone.best, bars):
+        return alone
+    together = f"{before[:SEARCHED]} {text[:SEARCHED]}"
+    heard = last_reply(history)
+    found = [
+        scored
+        for scored in retriever.search(together, bases=bases, limit=LIMIT)
+        if not heard or scored.passage.text not in heard
+    ]
+    if found and found[0].score > alone.best:
+        return Findings(tuple(found), together, leans=True)
+    return Findings(alone.found, together, leans=True)
+
+
+def by_id(retriever: Retriever, passage_id: str, label: str, *, bases: Sequence[str]) -> Scored | None:
+    """Return the passage that a choice stands for; `None` if it is gone from the knowledge."""
+    found = retriever.search(label, bases=bases, limit=LIMIT)
+    return next((scored for scored in found if scored.passage.id == passage_id), None)
+
+
+def says_exactly(scored: Scored, question: str) -> bool:
+    """Return whether the question is worded like the entry, punctuation apart."""
+    return bool(scored.matched) and squash(scored.matched) == squash(question)
+
+
+def _leans(text: str, best: float, bars: Bars) -> bool:
+    if best >= bars.answer_at:
+        return False
+    return hearing().points_back(text) or (best < bars.clarify_at and len(squash(text)) <= SHORT)

@@ -1,0 +1,125 @@
+"""The prompt: who the worker is, what it may rest on, and what was said."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from ai_worker.conversation.history import last_reply
+from ai_worker.conversation.message import Utterance
+from ai_worker.conversation.model import ChatMessage, ToolSchema
+from ai_worker.conversation.persona import Worker
+from ai_worker.conversation.phrases import Phrases
+from ai_worker.conversation.steps.look_up import Bars, Findings
+from ai_worker.knowledge.passage import Scored
+from ai_worker.skills.tool import Tool
+
+NO_ANSWER = "NO_ANSWER"
+"""What a model says when neither the material nor the tools have the answer."""
+
+PASSAGES = 6
+PASSAGE_CHARACTERS = 1_500
+UTTERANCES = 12
+UTTERANCE_CHARACTERS = 1_000
+
+_FENCE = re.compile(r"</?material", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What an answer may rest on, numbered from 1: passages, then what the worker said before."""
+
+    passages: tuple[Scored, ...] = ()
+    said: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts in the order of their numbers."""
+        return [scored.passage.text for scored in self.passages] + list(self.said)
+
+    def __bool__(self) -> bool:
+        return bool(self.passages or self.said)
+
+
+def gather(findings: Findings, history: Sequence[Utterance], bars: Bars) -> Material:
+    """Choose what the model may rest on.
+
+    What was said before counts only for a message that leans on it; else every conversation with a
+    history would look as if it had something to go by.
+    """
+    passages = tuple(scored for scored in findings.found[:PASSAGES] if scored.score >= bars.material_at)
+    said = last_reply(history) if findings.leans else ""
+    return Material(passages, (said,) if said else ())
+
+
+def schemas(tools: Sequence[Tool]) -> list[ToolSchema]:
+    """Return the tools that a model is offered: those that only read."""
+    return [ToolSchema(tool.name, tool.description, tool.parameters) for tool in tools if tool.risk == "read"]
+
+
+def prompt(
+    worker: Worker,
+    words: Phrases,
+    *,
+    now: datetime,
+    material: Material,
+    history: Sequence[Utterance],
+    text: str,
+) -> list[ChatMessage]:
+    """Return the messages of the first call.
+
+    Args:
+        worker: Who answers; its grounding decides the rules.
+        words: The language of the instructions.
+        now: The time of day, aware; told in the worker's own zone.
+        material: What the answer may rest on. It stands beside the question, marked as data.
+        history: What was said before, oldest first.
+        text: The message.
+    """
+    earlier = [
+        ChatMessage(utterance.role, utterance.text[:UTTERANCE_CHARACTERS])
+        for utterance in history[-UTTERANCES:]
+        if utterance.text
+    ]
+    question = words.ask_model["question"].format(question=_unfenced(text))
+    blocks = [*_blocks(material), question]
+    return [
+        ChatMessage("system", _instructions(worker, words, now)),
+        *earlier,
+        ChatMessage("user", "\n\n".join(blocks)),
+    ]
+
+
+def _instructions(worker: Worker, words: Phrases, now: datetime) -> str:
+    ask = words.ask_model
+    local = now.astimezone(_zone(worker.time_zone))
+    moment = f"{local:%Y-%m-%d} {ask['weekdays'][local.weekday()]} {local:%H:%M}"
+    lines = [
+        ask["identity"].format(name=worker.display_name),
+        worker.persona.strip(),
+        ask["now"].format(now=moment, zone=worker.time_zone),
+        ask[worker.grounding].format(no_answer=NO_ANSWER),
+        ask["rules"],
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _blocks(material: Material) -> list[str]:
+    titles = [f"{scored.passage.title} {scored.passage.locator}".strip() for scored in material.passages]
+    titles += [""] * len(material.said)
+    return [
+        f'<material n="{number}" title="{_unfenced(title)}">\n{_unfenced(text[:PASSAGE_CHARACTERS])}\n</material>'
+        for number, (title, text) in enumerate(zip(titles, material.texts, strict=True), start=1)
+    ]
+
+
+def _unfenced(text: str) -> str:
+    """Return `text` without marks that would end the material it stands in."""
+    return _FENCE.sub("material", text)
+
+
+@lru_cache(maxsize=32)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

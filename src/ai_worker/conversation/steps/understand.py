@@ -1,0 +1,81 @@
+"""Understand: what kind of message this is, before anything is looked up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ai_worker.conversation.hearing import SmallTalk, hearing, squash, unnumbered
+from ai_worker.conversation.message import Choice, InboundMessage, Utterance
+from ai_worker.conversation.phrases import language_of
+from ai_worker.conversation.turn import PendingQuestion
+from ai_worker.foundation.text import clean
+
+LONGEST_QUESTION = 4_000
+"""Characters of a message that are read; nobody asks one question in more."""
+
+Kind = Literal[
+    SmallTalk, "wordless", "media", "person", "complaint", "chosen", "none_of_these", "no_such_choice", "question"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A message, read."""
+
+    kind: Kind
+    text: str
+    """Its words, cleaned; of a voice message, the transcript."""
+
+    language: str
+    chosen: Choice | None = None
+    """Which of the choices offered it takes, when `kind` is `chosen`."""
+
+
+def understand(
+    message: InboundMessage,
+    *,
+    history: Sequence[Utterance],
+    pending: PendingQuestion | None,
+    default_language: str,
+) -> Understood:
+    """Read a message against what the worker asked last."""
+    text = clean(_words(message))[:LONGEST_QUESTION]
+    language = language_of(text, history=history, default=default_language)
+    choice = _chosen(text, pending.choices) if pending and pending.choices else None
+    if choice is not None:
+        return Understood("chosen", text, language, choice)
+    return Understood(_kind(text, message, pending), text, language)
+
+
+def _words(message: InboundMessage) -> str:
+    if message.text.strip():
+        return message.text
+    return "\n".join(part.text for part in message.parts if part.kind in ("voice", "text") and part.text)
+
+
+def _kind(text: str, message: InboundMessage, pending: PendingQuestion | None) -> Kind:
+    if not any(character.isalnum() for character in text):
+        return "media" if any(part.kind != "text" for part in message.parts) else "wordless"
+    listening = hearing()
+    if listening.person(text):
+        return "person"
+    if listening.complaint(text):
+        return "complaint"
+    if pending and pending.choices:
+        if listening.none_of_these(text):
+            return "none_of_these"
+        if listening.number(text) is not None or (text.isdecimal() and len(text) == 1):
+            return "no_such_choice"
+    return listening.small_talk(text) or "question"
+
+
+def _chosen(text: str, choices: Sequence[Choice]) -> Choice | None:
+    """Return the choice that `text` names: by its number, its words, or `是` where there is but one."""
+    listening = hearing()
+    number = listening.number(text)
+    if number is not None and (number == -1 or number <= len(choices)):
+        return choices[number if number < 0 else number - 1]
+    if len(choices) == 1 and listening.yes(text):
+        return choices[0]
+    words = squash(unnumbered(text))
+    return next((choice for choice in choices if words and words == squash(choice.label)), None)

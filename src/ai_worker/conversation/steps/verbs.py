@@ -1,0 +1,136 @@
+"""Verbs: business questions that a tool answers without any model."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ai_worker.conversation.hearing import hearing, squash
+from ai_worker.conversation.history import said_by_contact
+from ai_worker.conversation.message import Utterance
+from ai_worker.foundation.text import fold
+from ai_worker.skills.tool import Slot, Tool, Verb
+
+RESUMED_IS_WORTH = 1.5
+"""Triggers: `订单号是 ORD12345` answers what was asked, `订单 ORD12345 到哪了` asks something else."""
+
+_FIELD = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A verb that the message may be about, and the values that it needs."""
+
+    tool: Tool
+    verb: Verb
+    values: Mapping[str, str]
+    missing: Slot | None
+    """The first slot without a value; `None` when the tool can be called."""
+
+    own: bool
+    """The message itself names the values, or points back at them: `那它到哪了`."""
+
+    triggers: int
+    """How many of the verb's words stand in it."""
+
+    resumed: bool
+    """It answers what the worker asked for."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is missing."""
+        return self.missing is None
+
+
+def plan(
+    tools: Sequence[Tool], *, text: str, question: str, history: Sequence[Utterance], pending_tool: str
+) -> Plan | None:
+    """Return the verb that fits best; `None` if none does.
+
+    Args:
+        tools: The worker's tools.
+        text: The message.
+        question: The message, completed by the one before if it leans on it.
+        history: What was said before; the contact's latest words come first for missing values.
+        pending_tool: The tool whose slot the worker asked for; empty if it asked for none.
+    """
+    plans = [
+        _plan(tool, tool.verb, text=text, question=question, history=history, resumed=tool.name == pending_tool)
+        for tool in tools
+        if tool.verb is not None and tool.risk == "read"
+    ]
+    fitting = [fits for fits in plans if fits is not None]
+    return max(fitting, key=lambda fits: (fits.triggers + RESUMED_IS_WORTH * fits.resumed, fits.ready), default=None)
+
+
+def _plan(
+    tool: Tool, verb: Verb, *, text: str, question: str, history: Sequence[Utterance], resumed: bool
+) -> Plan | None:
+    here = {slot.name: value for slot in verb.slots if (value := slot_value(slot, text))}
+    triggers = _triggers(verb, text) or (_triggers(verb, question) if question != text else 0)
+    bare = any(squash(value) == squash(text) for value in here.values())
+    if not (triggers or bare or resumed):
+        return None
+    # A number that was asked for again was missing before, or was one that the system does not know.
+    earlier = () if resumed and not here else history
+    values = {slot.name: here.get(slot.name) or _earlier(slot, earlier) for slot in verb.slots}
+    missing = next((slot for slot in verb.slots if not values[slot.name]), None)
+    named = bool(here) and (len(here) == len(verb.slots) or resumed)
+    filled = {name: value for name, value in values.items() if value}
+    return Plan(
+        tool,
+        verb,
+        filled,
+        missing,
+        own=missing is None and (named or (bool(filled) and hearing().points_back(text))),
+        triggers=triggers,
+        resumed=resumed,
+    )
+
+
+def slot_value(slot: Slot, text: str) -> str:
+    """Return the slot's value in `text`, in the case in which the pattern is written; empty if none.
+
+    Full-width digits are read as digits, and small letters where the pattern wants capitals.
+    """
+    words = unicodedata.normalize("NFKC", text)
+    for spelled in (words, words.upper()):
+        if found := _compiled(slot.pattern).search(spelled):
+            return found[1] if found.lastindex else found[0]
+    return ""
+
+
+def told(template: str, data: Any, *, values: Mapping[str, str], no_value: str) -> str:
+    """Fill a verb's template with the tool's result.
+
+    Args:
+        template: `订单 {id} {status_text}。`; a dotted name reaches into the result.
+        data: The result.
+        values: The slots' values, for names that the result does not have.
+        no_value: Stands where neither has one.
+    """
+
+    def field(name: re.Match[str]) -> str:
+        value = data
+        for part in name[1].split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        value = values.get(name[1]) if value is None else value
+        return no_value if value is None else str(value)
+
+    return _FIELD.sub(field, template)
+
+
+def _triggers(verb: Verb, text: str) -> int:
+    words = fold(text)
+    return sum(fold(trigger) in words for trigger in verb.triggers)
+
+
+def _earlier(slot: Slot, history: Sequence[Utterance]) -> str:
+    return next((value for text in said_by_contact(history) if (value := slot_value(slot, text))), "")
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
