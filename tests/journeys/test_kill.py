@@ -24,7 +24,7 @@ def _echo(asked: Asked) -> str:
 
 def _answered(platform: SimulatedWecom, users: list[str]) -> Counter[str]:
     return Counter(
-        number for user in users for shown in platform.shown_to(user) for number in NUMBER.findall(shown.content)
+        number for user in users for shown in platform.shown_to(user) for number in NUMBER.findall(shown.text)
     )
 
 

@@ -4,9 +4,11 @@ Each platform's folder says in its `kinds.py` what it offers. A folder is import
 kinds is asked for, never when this module is: nobody pays for a platform that is not used.
 """
 
+import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from importlib.resources import files
 from types import MappingProxyType
 
 from ai_worker.channels.contract import Channel, ChannelSettings, Kind
@@ -31,6 +33,16 @@ def kinds() -> Mapping[str, Kind]:
     """Return every kind of channel by its name, in alphabetical order."""
     offered = {name: kind for platform in PLATFORMS for name, kind in _offered_by(platform).items()}
     return MappingProxyType(dict(sorted(offered.items())))
+
+
+def kind_names() -> dict[str, dict[str, str]]:
+    """Return what people call each kind, by language (`zh-CN`, `en`), as the platforms' manifests say."""
+    names: dict[str, dict[str, str]] = {}
+    for platform in PLATFORMS:
+        manifest = files(f"ai_worker.channels.{platform}").joinpath("manifest.toml")
+        for kind, told in tomllib.loads(manifest.read_text("utf-8"))["kind"].items():
+            names[kind] = {"zh-CN": told["name"]["zh"], "en": told["name"]["en"]}
+    return names
 
 
 def settings_class(kind: str) -> type[ChannelSettings]:

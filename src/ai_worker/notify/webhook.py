@@ -119,6 +119,8 @@ class CallbackSender:
             SendFailed: The receiver did not take it, cannot be reached, or may no longer be called.
         """
         url = message.address.get("callback_url", "")
+        if not url:  # nobody asked to be called; the caller reads what was said
+            return Sent(confirmed=False)
         try:
             check_callback_url(url, self._hosts)
         except CallbackUrlRefused:
