@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:\d{1,5})?|https?://\[[0-9a-f:.]+\](:\d{1,5})?")
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._\-]+)(?::\d{1,5})?")
 LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 """Names that nobody can register, so that no stranger's page can be rebound to this machine under them."""
 
@@ -52,11 +53,8 @@ class Origins:
 
 def _name(host: str) -> str | None:
     """Return a Host header's name without its port; `None` if it is no host at all."""
-    try:
-        parts = urlsplit(f"//{host}")
-        return parts.hostname if parts.netloc == host and "@" not in host and (parts.port or True) else None
-    except ValueError:
-        return None
+    match = HOST.fullmatch(host)
+    return match[1].strip("[]") if match else None
 
 
 def _is_address(name: str) -> bool:

@@ -1,0 +1,131 @@
+"""The API door as one ASGI application."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.routing import BaseRoute, Router
+from starlette.types import Receive, Scope, Send
+
+from ai_worker.api import ask, callbacks, health, metrics, openapi
+from ai_worker.api.auth import Guard
+from ai_worker.api.chat_completions import ChatCompletions
+from ai_worker.api.endpoint import Endpoint
+from ai_worker.api.gate import Gate
+from ai_worker.api.idempotency import FirstAnswers
+from ai_worker.api.knowledge import Knowledge
+from ai_worker.api.limits import Limits
+from ai_worker.api.messages import Messages
+from ai_worker.api.questions import PATIENCE_S, Questions
+from ai_worker.api.settings import ApiSettings
+from ai_worker.api.visitors import Visitors
+from ai_worker.api.waiting import Waiting
+from ai_worker.api.web_chat import WebChat
+from ai_worker.channels.contract import Channel
+from ai_worker.conversation.persona import Staff
+from ai_worker.conversation.store import ConversationStore
+from ai_worker.foundation.clock import Clock
+from ai_worker.keys.keyring import Keyring
+from ai_worker.keys.network import Networks
+from ai_worker.knowledge.desk import KnowledgeDesk
+from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.ops.health import Readiness
+from ai_worker.pipeline.board import Board
+from ai_worker.pipeline.inbox import Inbox
+
+
+class Api:
+    """The door: an ASGI application that can be told to send waiting callers away."""
+
+    def __init__(
+        self, gate: Gate, *, endpoints: tuple[Endpoint, ...], routes: list[BaseRoute], waiting: Waiting
+    ) -> None:
+        self.endpoints = endpoints
+        """Everything there is over HTTP; the OpenAPI document is made of it."""
+
+        self.routes = routes
+        """The same with the sockets, as the router knows it."""
+
+        self._gate = gate
+        self._waiting = waiting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or socket."""
+        await self._gate(scope, receive, send)
+
+    def close(self) -> None:
+        """End every wait: the process is ending. Nothing is lost by it; what was accepted is on disk."""
+        self._waiting.close()
+
+
+def create_api(
+    *,
+    inbox: Inbox,
+    board: Board,
+    conversations: ConversationStore,
+    library: KnowledgeDesk,
+    knowledge_store: KnowledgeStore,
+    keyring: Keyring,
+    staff: Staff,
+    channels: Mapping[str, Channel],
+    readiness: Callable[[], Awaitable[Readiness]],
+    metrics_text: Callable[[], bytes],
+    settings: ApiSettings,
+    metrics_allow: Networks,
+    clock: Clock,
+    limits: Limits | None = None,
+    patience_s: float = PATIENCE_S,
+) -> Api:
+    """Return the API door.
+
+    Args:
+        inbox: Where everything that comes in is made durable.
+        board: What happens in this process right now.
+        conversations: What was said, and how turns stand.
+        library: Takes documents and entries.
+        knowledge_store: Where unanswered questions are listed.
+        keyring: Who may come in.
+        staff: The workers, which are the models of the OpenAI-compatible API.
+        channels: All configured channels by name.
+        readiness: Looks whether messages can be accepted.
+        metrics_text: Writes the figures for Prometheus.
+        settings: What the administrator said about this door.
+        metrics_allow: Addresses that may read the figures without a key.
+        clock: Tells the time.
+        limits: How large bodies may be; `None` means the defaults.
+        patience_s: How long a caller is kept waiting for an answer.
+    """
+    waiting = Waiting()
+    firsts = FirstAnswers(clock=clock)
+    questions = Questions(inbox=inbox, board=board, conversations=conversations, waiting=waiting, patience_s=patience_s)
+    messages = Messages(
+        inbox=inbox,
+        board=board,
+        conversations=conversations,
+        firsts=firsts,
+        waiting=waiting,
+        callback_hosts=settings.callback_hosts,
+        clock=clock,
+    )
+    web_chat = WebChat(
+        channels,
+        staff=staff,
+        visitors=Visitors(keyring),
+        conversations=conversations,
+        board=board,
+        waiting=waiting,
+    )
+    told = [
+        *callbacks.endpoints(channels),
+        *messages.endpoints(),
+        *ask.endpoints(questions, clock=clock),
+        *ChatCompletions(questions, staff=staff, clock=clock).endpoints(),
+        *Knowledge(library, knowledge_store, firsts=firsts).endpoints(),
+        *health.endpoints(readiness),
+        *metrics.endpoints(metrics_text, allow=metrics_allow),
+        *web_chat.endpoints(),
+    ]
+    endpoints = (*told, openapi.endpoint(told))
+    guard = Guard(keyring)
+    routes: list[BaseRoute] = [*(each.route(guard) for each in endpoints), web_chat.socket()]
+    router = Router(routes, redirect_slashes=False)
+    gate = Gate(router, limits=limits or Limits(), trusted=Networks.parse(settings.trusted_proxies))
+    return Api(gate, endpoints=endpoints, routes=routes, waiting=waiting)
