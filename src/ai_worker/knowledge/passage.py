@@ -9,7 +9,8 @@ class Passage:
     """One retrievable piece: an approved FAQ entry, or a stretch of a document."""
 
     id: str
-    """Unique in its base. A FAQ row keeps its own id; a document's passages are `<document>#<n>`."""
+    """Unique in its base. A table's row keeps its own id, which never has the form of the other kind:
+    a document's passages are `<document>#<n>`."""
 
     base: str
     document_id: str
@@ -32,8 +33,13 @@ class Passage:
 
     @property
     def answer_id(self) -> str:
-        """The id that `answer_id` and `candidates` carry: an entry's own, a passage's document's."""
-        return self.id if self.kind == "entry" else self.document_id
+        """The id that `answer_id` and `candidates` carry.
+
+        A row's own, whether it is an entry or (without a question) a passage; the document's for a
+        passage that was cut from one.
+        """
+        cut = self.kind == "passage" and self.id.startswith(f"{self.document_id}#")
+        return self.document_id if cut else self.id
 
 
 @dataclass(frozen=True, slots=True)

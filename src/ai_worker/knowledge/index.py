@@ -1,0 +1,192 @@
+"""The search index: a cache of the passages, on disk, that can always be built anew from the store.
+
+It holds one tantivy document for each wording (question, alias, title) and one for each passage's
+text, so that a long list of aliases does not dilute the one that matches. What it shows never
+changes under a reader: a reader holds a `View`, and gets another one when there is news.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import tantivy
+
+from ai_worker.knowledge import terms
+from ai_worker.knowledge.passage import Passage
+
+Field = Literal["asked", "told"]
+"""`asked`: questions, aliases and titles. `told`: approved answers and the text of passages."""
+
+QUERY_TERMS = 48
+"""The rarest terms of a question that are looked up. A letter has hundreds, a question rarely 40."""
+
+MATTER_ENOUGH = 3
+"""With so many terms that are no function words, those alone find the candidates, in half the time."""
+
+REVISION = "revision"
+WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One wording, or one text, that shares terms with a question."""
+
+    key: str
+    """Base and id of its passage, as `key_of` joins them."""
+
+    score: float
+    """BM25: comparable within one search only."""
+
+    answer: str
+    """The `answer_id` of its passage."""
+
+    wording: str
+    """The wording; empty for a text."""
+
+    passage: Passage | None
+    """The passage of a text; `None` for a wording."""
+
+
+def key_of(base: str, passage_id: str) -> str:
+    """Return what a passage is known by in the index."""
+    return f"{base}\x1f{passage_id}"
+
+
+def schema() -> tantivy.Schema:
+    """Return the fields of the index."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("key", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("answer", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("base", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("part", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("wording", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("asked", tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field("told", tokenizer_name="whitespace", index_option="freq")
+    builder.add_bytes_field("body", stored=True)
+    return builder.build()
+
+
+def wordings(passage: Passage) -> list[str]:
+    """Return how a passage may be asked for: question and aliases, or its title and last heading."""
+    if passage.kind == "entry":
+        found = [passage.title, *passage.aliases]
+    else:
+        found = [passage.title, passage.title.rpartition(" › ")[2]]
+    return list(dict.fromkeys(wording for wording in found if wording))
+
+
+def telling(passage: Passage) -> str:
+    """Return the text by which an answer or a passage is found: a passage's title belongs to it."""
+    return passage.text if passage.kind == "entry" else f"{passage.title}\n{passage.text}"
+
+
+def documents(passage: Passage) -> list[tantivy.Document]:
+    """Return what the index holds of a passage."""
+    key = key_of(passage.base, passage.id)
+    whole = tantivy.Document()
+    whole.add_text("part", f"{WHOLE}\x1f{key}")
+    whole.add_text("told", " ".join(terms.told_terms(telling(passage))))
+    whole.add_bytes("body", msgspec.json.encode(passage))
+    made = [whole]
+    for wording in wordings(passage):
+        document = tantivy.Document()
+        document.add_text("wording", wording)
+        document.add_text("asked", " ".join(terms.asked_terms(wording)))
+        made.append(document)
+    for document in made:
+        document.add_text("key", key)
+        document.add_text("answer", passage.answer_id)
+        document.add_text("base", passage.base)
+    return made
+
+
+def revision_document(revision: int) -> tantivy.Document:
+    """Return the one document that says which revision of the store the index holds."""
+    document = tantivy.Document()
+    document.add_text("part", REVISION)
+    document.add_bytes("body", msgspec.json.encode(revision))
+    return document
+
+
+class View:
+    """The index as it stood at one commit."""
+
+    def __init__(self, index: tantivy.Index) -> None:
+        """Look at the latest commit.
+
+        Raises:
+            ValueError: The index does not say which revision it holds.
+        """
+        self._schema = index.schema
+        self._searcher = index.searcher()
+        self._weights: dict[tuple[Field, str], float] = {}
+        body = self._body(REVISION)
+        if body is None:
+            raise ValueError("the index does not say which revision it holds")
+        self.revision = msgspec.json.decode(body, type=int)
+        """The store's revision that this view shows; 0 shows nothing."""
+
+    def search(self, field: Field, wanted: Sequence[str], *, bases: Sequence[str], limit: int) -> list[Hit]:
+        """Return what shares terms with a question, the best BM25 score first."""
+        chosen = self._chosen(field, wanted)
+        if not chosen:
+            return []
+        query = tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, term, index_option="freq"))
+                for term in chosen
+            ]
+        )
+        if "*" not in bases:
+            inside = tantivy.Query.term_set_query(self._schema, "base", list(bases))
+            query = tantivy.Query.boolean_query(
+                [(tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0)), (tantivy.Occur.Must, query)]
+            )
+        found = self._searcher.search(query, limit, count=False).hits
+        return [self._hit(score, address) for score, address in found]
+
+    def passage(self, key: str) -> Passage:
+        """Return the passage that a hit belongs to."""
+        body = self._body(f"{WHOLE}\x1f{key}")
+        if body is None:
+            raise LookupError(key)  # every key comes from this very view
+        return msgspec.json.decode(body, type=Passage)
+
+    def weight(self, field: Field, term: str) -> float:
+        """Return how informative a term is: 1 for one that nothing contains, towards 0 for the commonest.
+
+        It is the inverse document frequency on a scale of the index's own size, so that figures made
+        from it mean the same for 60 entries and for 100,000.
+        """
+        weight = self._weights.get((field, term))
+        if weight is None:
+            total = self._searcher.num_docs
+            frequency = self._searcher.doc_freq(field, term)
+            weight = math.log1p(total / (frequency + 0.5)) / math.log1p(total / 0.5)
+            if term in terms.FUNCTION_WORDS:
+                weight *= 0.25
+            if len(self._weights) >= 100_000:
+                self._weights.clear()
+            self._weights[field, term] = weight
+        return weight
+
+    def _chosen(self, field: Field, wanted: Sequence[str]) -> list[str]:
+        matter = {term for term in wanted if term not in terms.FUNCTION_WORDS}
+        if len(matter) < MATTER_ENOUGH:
+            matter = set(wanted)
+        return sorted(matter, key=lambda term: (-self.weight(field, term), term))[:QUERY_TERMS]
+
+    def _hit(self, score: float, address: tantivy.DocAddress) -> Hit:
+        document: Any = self._searcher.doc(address)
+        body = document.get_first("body")
+        passage = msgspec.json.decode(body, type=Passage) if body is not None else None
+        first = document.get_first
+        return Hit(first("key"), score, first("answer"), first("wording") or "", passage)
+
+    def _body(self, part: str) -> bytes | None:
+        query = tantivy.Query.term_query(self._schema, "part", part, index_option="basic")
+        for _, address in self._searcher.search(query, 1, count=False).hits:
+            return bytes(self._searcher.doc(address).get_first("body") or b"")
+        return None

@@ -1,0 +1,123 @@
+"""Where the search index lives, and who may change it: any process may read, one at a time writes."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+import tantivy
+
+from ai_worker.foundation.errors import Busy
+from ai_worker.knowledge import terms
+from ai_worker.knowledge.index import REVISION, View, documents, key_of, revision_document, schema
+from ai_worker.knowledge.store import Change
+
+SCHEMA_VERSION = 1
+"""Raise it with every change to the index's fields or to what they hold."""
+
+WRITER_BYTES = 32_000_000
+
+log = structlog.get_logger(__name__)
+
+
+class IndexBusy(Busy):
+    """Another process is changing the search index; it will show what this one wanted to add, too."""
+
+    code = "knowledge.index_busy"
+
+
+class IndexFolder:
+    """The index on disk. Each version of its format has a folder of its own, and finds only that."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root = folder
+        self._folder = folder / f"{SCHEMA_VERSION}-{terms.VERSION}-{version('tantivy')}-{version('rjieba')}"
+        self._index: tantivy.Index | None = None
+
+    def view(self) -> View | None:
+        """Return the latest commit; `None` if there is none that can be read."""
+        try:
+            if self._index is None:
+                self._index = tantivy.Index.open(str(self._folder))
+            self._index.reload()
+            return View(self._index)
+        except (ValueError, OSError) as error:  # tantivy reports what it finds broken as ValueError
+            self._index = None
+            if self._folder.exists():
+                log.warning("knowledge.index_unreadable", folder=str(self._folder), reason=str(error))
+            return None
+
+    @contextmanager
+    def writing(self) -> Iterator["IndexWriting"]:
+        """Change the index. What was not committed when the block ends is dropped.
+
+        An index that cannot be read is replaced by an empty one first.
+
+        Raises:
+            IndexBusy: Another process is changing it.
+        """
+        self._root.mkdir(parents=True, exist_ok=True)
+        # A lock of our own rather than tantivy's, because it also guards the replacement of the folder.
+        lock = os.open(self._root / "writing.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise IndexBusy("Another process is changing the search index") from error
+            view = self.view()
+            if view is None:
+                self._start_over()
+            writer = self._opened().writer(WRITER_BYTES, 1)
+            try:
+                yield IndexWriting(writer, view.revision if view else 0)
+            finally:
+                writer.rollback()
+                writer.wait_merging_threads()
+        finally:
+            os.close(lock)
+
+    def _opened(self) -> tantivy.Index:
+        if self._index is None:
+            self._index = tantivy.Index(schema(), path=str(self._folder))
+        return self._index
+
+    def _start_over(self) -> None:
+        log.info("knowledge.index_started_over", folder=str(self._folder))
+        with suppress(FileNotFoundError):
+            for older in self._root.glob("[0-9]*-[0-9]*-*"):  # our own folders only
+                shutil.rmtree(older)
+        self._folder.mkdir(parents=True)
+
+
+class IndexWriting:
+    """A change of the index in progress."""
+
+    def __init__(self, writer: tantivy.IndexWriter, revision: int) -> None:
+        self._writer = writer
+        self.revision = revision
+        """The store's revision that the index shows, uncommitted changes included."""
+
+    def clear(self) -> None:
+        """Take everything out: the index belongs to another store, or to another time of this one."""
+        self._writer.delete_all_documents()
+        self.revision = 0
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take over changes of the store, oldest first."""
+        for change in changes:
+            self._writer.delete_documents_by_term("key", key_of(change.base, change.passage_id))
+            if change.passage is not None:
+                for document in documents(change.passage):
+                    self._writer.add_document(document)
+            self.revision = change.revision
+
+    def commit(self, revision: int) -> None:
+        """Show the changes, together with the revision that they lead to."""
+        self._writer.delete_documents_by_term("part", REVISION)
+        self._writer.add_document(revision_document(revision))
+        self._writer.commit()
+        self.revision = revision

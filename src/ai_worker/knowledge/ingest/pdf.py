@@ -1,0 +1,57 @@
+"""PDF documents."""
+
+import re
+
+from ai_worker.foundation.text import shorten
+from ai_worker.knowledge.ingest.outline import Outline
+from ai_worker.knowledge.ingest.parsed import Parsed
+from ai_worker.knowledge.ingest.refusals import DocumentRefused, Empty, Encrypted
+
+PASSWORD_ERROR = 4
+"""FPDF_ERR_PASSWORD in PDFium's fpdfview.h."""
+
+_ENDS = re.compile(r"[。！？；：.!?;:]$")
+_HAN_OR_PUNCTUATION = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+
+
+def read_pdf(title: str, content: bytes) -> Parsed:
+    """Read the text of each page; a passage never spans two.
+
+    Raises:
+        Encrypted: It cannot be opened without a password.
+        Empty: It has pages, but no text on them.
+        DocumentRefused: It is no PDF.
+    """
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError as error:
+        if getattr(error, "err_code", None) == PASSWORD_ERROR or "password" in str(error).lower():
+            raise Encrypted("The document has a password") from error
+        raise DocumentRefused(f"The file is not a PDF document that can be opened: {error}") from error
+    outline = Outline(shorten(document.get_metadata_value("Title"), 120) or title)
+    for number in range(len(document)):
+        page = document[number]
+        text_page = page.get_textpage()
+        for paragraph in paragraphs(text_page.get_text_range()):
+            outline.paragraph(paragraph, f"第 {number + 1} 页")
+        text_page.close()
+        page.close()
+    pieces = outline.pieces()
+    if not pieces:
+        raise Empty(f"The {len(document)} pages hold pictures, but no text")
+    return Parsed(outline.title, pieces)
+
+
+def paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a page: lines that the typesetter broke are joined again."""
+    found = [""]
+    for line in text.replace("\r\n", "\n").replace("\ufffe", "").split("\n"):
+        line = line.strip()
+        if not line or _ENDS.search(found[-1]):
+            found.append(line)
+        else:
+            together = not found[-1] or _HAN_OR_PUNCTUATION.match(line[0] + found[-1][-1])
+            found[-1] += line if together else f" {line}"
+    return [paragraph for paragraph in found if paragraph]

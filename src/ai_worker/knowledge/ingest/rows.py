@@ -1,0 +1,88 @@
+"""Rows of tables: questions with approved answers, or texts with an id of their own."""
+
+from collections.abc import Iterable, Mapping
+
+from ai_worker.foundation.text import clean, shorten
+from ai_worker.knowledge.ingest.parsed import Refusal, Row
+from ai_worker.knowledge.ingest.refusals import DuplicateRow, RowRefused
+
+COLUMNS = frozenset(("id", "question", "answer"))
+"""A sheet that has these columns is a table of entries; `aliases` may be missing."""
+
+ID_CHARACTERS = 200
+WORDING_CHARACTERS = 1_000
+TEXT_CHARACTERS = 100_000
+ALIASES = 2_000
+
+
+def row_of(values: Mapping[str, object], where: str, document: str) -> Row:
+    """Return a row with the keys `id, question, aliases, answer` or `id, title, text`.
+
+    Args:
+        values: The row as it was read; keys that mean nothing here are ignored.
+        where: What to call it in an error: `row 7`.
+        document: The table's id; a row's id must not look like the id of a document's passage.
+
+    Raises:
+        RowRefused: It lacks something, or something is too long.
+    """
+    own = _text(values, "id", where, ID_CHARACTERS)
+    if not own or "\n" in own:
+        raise RowRefused(f"{where} has no id; every row needs one, on one line")
+    where = f"{where} (id {shorten(own, 40)!r})"
+    if own.startswith(f"{document}#"):
+        raise RowRefused(f"{where}: an id must not begin with the file's name and '#', passages are named so")
+    text = _text(values, "answer", where, TEXT_CHARACTERS) or _text(values, "text", where, TEXT_CHARACTERS)
+    if not text:
+        raise RowRefused(f"{where} has no answer")
+    aliases = _aliases(values.get("aliases"), where)
+    if question := _text(values, "question", where, WORDING_CHARACTERS):
+        return Row(own, "entry", question, text, tuple(alias for alias in aliases if alias != question))
+    if aliases:
+        return Row(own, "entry", aliases[0], text, aliases[1:])
+    return Row(own, "passage", _text(values, "title", where, WORDING_CHARACTERS), text)
+
+
+def rows_of(numbered: Iterable[tuple[str, Mapping[str, object]]], document: str) -> tuple[list[Row], list[Refusal]]:
+    """Return the rows that can be taken and why the others cannot; of two with one id the first is."""
+    rows: list[Row] = []
+    refused: list[Refusal] = []
+    taken: dict[str, str] = {}
+    for where, values in numbered:
+        try:
+            row = row_of(values, where, document)
+            if row.id in taken:
+                raise DuplicateRow(f"{where}: the id {row.id!r} is already that of {taken[row.id]}, which was kept")
+        except RowRefused as error:
+            refused.append(Refusal(error.code, str(error)))
+        else:
+            taken[row.id] = where
+            rows.append(row)
+    return rows, refused
+
+
+def _text(values: Mapping[str, object], key: str, where: str, limit: int) -> str:
+    value = values.get(key)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise RowRefused(f"{where}: {key!r} must be text")
+    text = clean(str(value))
+    if len(text) > limit:
+        raise RowRefused(f"{where}: {key!r} is longer than {limit} characters")
+    return text
+
+
+def _aliases(value: object, where: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        found = value.split("|")
+    elif isinstance(value, list | tuple) and all(isinstance(alias, str) for alias in value):
+        found = list(value)
+    else:
+        raise RowRefused(f"{where}: 'aliases' must be text joined by '|', or a list of texts")
+    aliases = tuple(dict.fromkeys(alias for alias in map(clean, found) if alias))
+    if len(aliases) > ALIASES or any(len(alias) > WORDING_CHARACTERS for alias in aliases):
+        raise RowRefused(f"{where}: at most {ALIASES} aliases of at most {WORDING_CHARACTERS} characters")
+    return aliases

@@ -1,0 +1,112 @@
+"""Tables: CSV, JSONL and XLSX. With the columns of a FAQ they are entries, otherwise text by rows."""
+
+import csv
+import datetime
+import io
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from ai_worker.foundation.text import clean
+from ai_worker.knowledge.ingest.encoding import decode
+from ai_worker.knowledge.ingest.outline import LONGEST, PIECES, SEPARATOR, cut
+from ai_worker.knowledge.ingest.parsed import Parsed, Piece, Refusal
+from ai_worker.knowledge.ingest.refusals import DocumentRefused, Encrypted, RowRefused, TooCostly
+from ai_worker.knowledge.ingest.rows import COLUMNS, TEXT_CHARACTERS, rows_of
+
+Sheet = Sequence[Sequence[str]]
+
+
+def read_csv(title: str, content: bytes, document: str) -> Parsed:
+    """Read a CSV table. A cell is text, whatever it begins with: formulas are never worked out."""
+    text = decode(content)
+    head = text.split("\n", 1)[0]
+    delimiter = max(",\t;", key=head.count)  # Excel writes tabs into "Unicode text", and ; in some countries
+    csv.field_size_limit(TEXT_CHARACTERS * 4)
+    try:
+        sheet = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise DocumentRefused(f"The file is not a CSV table: {error}") from error
+    return _read_sheets(title, [("", sheet)], document)
+
+
+def read_jsonl(title: str, content: bytes, document: str) -> Parsed:
+    """Read rows that are one JSON object each."""
+    refused: list[Refusal] = []
+
+    def numbered() -> Iterator[tuple[str, dict[str, object]]]:
+        for number, line in enumerate(decode(content).split("\n"), 1):
+            if not line.strip():
+                continue
+            try:
+                yield f"line {number}", msgspec.json.decode(line, type=dict[str, object])
+            except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+                refused.append(Refusal(RowRefused.code, f"line {number} is not a JSON object: {error}"))
+
+    rows, unusable = rows_of(numbered(), document)
+    return Parsed(title, rows=tuple(rows), refused_rows=(*refused, *unusable))
+
+
+def read_xlsx(title: str, content: bytes, document: str) -> Parsed:
+    """Read a workbook's visible sheets; a formula counts as the value that was saved with it.
+
+    Raises:
+        Encrypted: It has a password.
+        DocumentRefused: It is no workbook.
+    """
+    import python_calamine as calamine
+
+    try:
+        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        shown = [sheet.name for sheet in book.sheets_metadata if sheet.visible == calamine.SheetVisibleEnum.Visible]
+        sheets = [
+            (name, [[_cell(value) for value in row] for row in book.get_sheet_by_name(name).to_python(False)])
+            for name in shown
+        ]
+    except calamine.PasswordError as error:
+        raise Encrypted("The workbook has a password") from error
+    except calamine.CalamineError as error:
+        raise DocumentRefused(f"The file is not a workbook that can be opened: {error}") from error
+    return _read_sheets(title, sheets, document)
+
+
+def _read_sheets(title: str, sheets: Sequence[tuple[str, Sheet]], document: str) -> Parsed:
+    pieces: list[Piece] = []
+    numbered: list[tuple[str, dict[str, object]]] = []
+    for name, sheet in sheets:
+        start = next((at for at, row in enumerate(sheet) if any(cell.strip() for cell in row)), None)
+        if start is None:
+            continue
+        header = [clean(cell) for cell in sheet[start]]
+        named = [cell.lower() for cell in header]
+        body = [(number, row) for number, row in enumerate(sheet[start + 1 :], start + 2) if any(map(str.strip, row))]
+        if set(named) >= COLUMNS:
+            place = f"sheet {name!r} " if name else ""
+            numbered += [(f"{place}row {number}", dict(zip(named, row, strict=False))) for number, row in body]
+        else:
+            where = SEPARATOR.join(part for part in (title, name) if part)
+            pieces += _by_rows(where, f"表 {name}!A" if name else "第 {} 行", header, body)
+
+    rows, refused = rows_of(numbered, document)
+    if len(pieces) > PIECES:
+        raise TooCostly(f"The document has more than {PIECES} passages")
+    return Parsed(title, tuple(pieces), tuple(rows), tuple(refused))
+
+
+def _by_rows(title: str, locator: str, header: list[str], body: list[tuple[int, Sequence[str]]]) -> Iterator[Piece]:
+    """Yield one piece a row, each value beside its column's name: a price means nothing without it."""
+    for number, row in body or [(1, header)]:
+        cells = [clean(cell) for cell in row]
+        names = header if body else [""] * len(header)
+        pairs = [f"{name}：{cell}" if name else cell for name, cell in zip(names, cells, strict=False) if cell]
+        where = locator.format(number) if "{}" in locator else f"{locator}{number}"
+        for part in cut("；".join(pairs), LONGEST):
+            yield Piece(title, where, part)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ", "minutes") if value.time() != datetime.time() else value.date().isoformat()
+    return str(value)

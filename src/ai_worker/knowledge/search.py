@@ -1,0 +1,114 @@
+"""Search: candidates from the index, put in order, with a confidence each."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ai_worker.knowledge import confidence
+from ai_worker.knowledge.fit import Question, WordingFit, text_fit, wording_fit
+from ai_worker.knowledge.index import Hit, View
+from ai_worker.knowledge.passage import Passage, Scored
+
+WORDINGS = 30
+TEXTS = 15
+QUESTION_CHARACTERS = 500
+"""Of a longer question the beginning is used: a bound on the work, not a limit on what one may ask."""
+
+ENOUGH_WORDINGS = 5
+"""More wordings of one entry among the candidates than this say nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One passage in the running, seen through its wordings or through its text."""
+
+    key: str
+    answer: str
+    rank: float
+    figures: tuple[float, ...]
+    matched: str
+    passage: Passage | None
+
+
+def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Scored]:
+    """Return the passages that best fit a question; see `Retriever.search`."""
+    question = Question.of(text[:QUESTION_CHARACTERS])
+    if not question.bare:
+        return []
+    ways = (
+        (by_text(question, view, bases), confidence.TEXT_CONFIDENCE),
+        (by_wording(question, view, bases), confidence.WORDING_CONFIDENCE),
+    )
+    found: dict[str, tuple[float, float, Candidate]] = {}
+    for candidates, weights in ways:
+        for sure, candidate in _with_confidence(candidates, weights, question, view):
+            best, other, kept = found.get(candidate.key, (-1.0, 0.0, candidate))
+            found[candidate.key] = (sure, best, candidate) if sure > best else (best, max(other, sure), kept)
+    order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))
+    return [
+        Scored(candidate.passage or view.passage(candidate.key), sure, candidate.matched)
+        for sure, _, candidate in order[:limit]
+    ]
+
+
+def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
+    """Return the passages whose wordings are like the question, the likest first."""
+    hits: dict[str, list[Hit]] = {}
+    for hit in view.search("asked", list(question.asked), bases=bases, limit=WORDINGS):
+        hits.setdefault(hit.key, []).append(hit)
+    candidates = []
+    for key, of_one in hits.items():
+        fits = sorted(
+            ((wording_fit(question, hit.wording, view), hit) for hit in of_one),
+            key=lambda pair: (-_likeness(pair[0]), pair[1].wording),
+        )
+        best, hit = fits[0]
+        support = _likeness(fits[1][0]) if len(fits) > 1 else 0.0
+        figures = (*best, support, min(len(fits), ENOUGH_WORDINGS) / ENOUGH_WORDINGS)
+        rank = confidence.weigh(confidence.WORDING_RANK, figures)
+        candidates.append(Candidate(key, hit.answer, rank, figures, hit.wording, None))
+    return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
+
+
+def _likeness(fit: WordingFit) -> float:
+    return (fit.both + fit.pairs + fit.order + fit.same) / 4
+
+
+def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
+    """Return the passages whose text has what the question asks for, the likest first."""
+    hits = view.search("told", list(question.told), bases=bases, limit=TEXTS)
+    best = max((hit.score for hit in hits), default=1.0)
+    candidates = []
+    for hit in hits:
+        assert hit.passage is not None  # every text carries its passage
+        title = "" if hit.passage.kind == "entry" else hit.passage.title
+        figures = (*text_fit(question, title, hit.passage.text, view), hit.score / best)
+        rank = confidence.weigh(confidence.TEXT_RANK, figures)
+        candidates.append(Candidate(hit.key, hit.answer, rank, figures, "", hit.passage))
+    return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
+
+
+def _with_confidence(
+    candidates: Sequence[Candidate], weights: Sequence[float], question: Question, view: View
+) -> list[tuple[float, Candidate]]:
+    """Return each candidate with its confidence: the first's own, and the others' in proportion."""
+    if not candidates:
+        return []
+    first = candidates[0]
+    rival = next((candidate for candidate in candidates if candidate.answer != first.answer), None)
+    lead = lead_of(candidates)
+    sure = confidence.probability(confidence.weigh(weights, (1.0, *first.figures, question.brevity, lead)))
+    if rival and lead < confidence.TIE_MARGIN and _text(first, view) != _text(rival, view):
+        sure = min(sure, confidence.TIED)
+    return [(sure * math.exp(max(-30.0, candidate.rank - first.rank)), candidate) for candidate in candidates]
+
+
+def lead_of(candidates: Sequence[Candidate]) -> float:
+    """Return by how much the first candidate ranks above the best one with another answer."""
+    first = candidates[0]
+    rivals = (first.rank - other.rank for other in candidates if other.answer != first.answer)
+    return min(confidence.MARGIN_LIMIT, next(rivals, confidence.MARGIN_LIMIT))
+
+
+def _text(candidate: Candidate, view: View) -> str:
+    return (candidate.passage or view.passage(candidate.key)).text

@@ -1,0 +1,90 @@
+"""Terms: the pieces of a text by which it is searched and compared."""
+
+import re
+from functools import cache
+from typing import Protocol
+
+from ai_worker.foundation.text import fold
+
+VERSION = 1
+"""Raise it with every change to the terms: indexes that hold the old ones are then built anew."""
+
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
+_PUNCTUATION = re.compile(r"[\W_]+")
+_LATIN = re.compile(r"[^\W_\u3400-\u9fff\uf900-\ufaff]+")
+
+_FUNCTION_WORDS = """
+的 了 吗 呢 啊 吧 呀 哦 哈 嘛 么 呗 我 你 您 他 她 它 们 这 那 是 有 在 和 与 或 也 都 就 还 要 会 能 可 以 可以
+请 问 请问 怎 怎么 怎样 如 何 如何 什 什么 为 为什么 哪 哪里 哪些 多 少 多少 几 下 一 一下 个 一个 想 我想 知 道 知道 说
+不 没 没有 给 把 被 对 到 从 上 里 去 来 得 地 着 过 很
+a an the is are do does to of in on for i my me you your it what how can could please with and or be this that
+"""
+
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""Words that carry grammar rather than matter. In a small knowledge base they may be rare, and would
+otherwise count as informative."""
+
+
+class Cutter(Protocol):
+    """What of rjieba is used here."""
+
+    def __call__(self, text: str, hmm: bool = True) -> list[str]:
+        """Return the words of `text`, and the shorter words inside the longer ones."""
+        ...
+
+
+@cache
+def _cutter() -> Cutter:
+    import rjieba
+
+    cut: Cutter = rjieba.cut_for_search
+    return cut
+
+
+def words(folded: str) -> list[str]:
+    """Return the words of a folded text: rjieba's search mode, without punctuation."""
+    return [word for word in _cutter()(folded) if word[0].isalnum() or word[-1].isalnum()]
+
+
+def characters(folded: str) -> list[str]:
+    """Return the single Chinese characters of a folded text, and its words in other scripts."""
+    return [*(character for run in _HAN.findall(folded) for character in run), *_LATIN.findall(folded)]
+
+
+def bigrams(folded: str) -> list[str]:
+    """Return the pairs of neighbouring Chinese characters; a pair never spans a space or punctuation."""
+    return [run[at : at + 2] for run in _HAN.findall(folded) for at in range(len(run) - 1)]
+
+
+def asked_terms(text: str) -> list[str]:
+    """Return the terms of a wording: a question, or a title.
+
+    Wordings are short and people misspell them, so single characters count too; a long text would
+    contain them all.
+    """
+    folded = fold(text)
+    parts = [*characters(folded), *bigrams(folded)]
+    seen = set(parts)
+    return [*parts, *(word for word in words(folded) if word not in seen)]
+
+
+def told_terms(text: str) -> list[str]:
+    """Return the terms of a text that answers."""
+    folded = fold(text)
+    parts = words(folded)
+    seen = set(parts)
+    return [*parts, *(pair for pair in bigrams(folded) if pair not in seen)]
+
+
+def bare(text: str) -> str:
+    """Return `text` folded and without spaces and punctuation: what two equal questions share."""
+    return _PUNCTUATION.sub("", fold(text))
+
+
+_FILLER = re.compile(r"你好|您好|请问|谢谢|一下|我想问问|我想问|我想知道|问一下|咨询|[吗呢啊吧呀哦哈嘛么的了]")
+
+
+def essence(text: str) -> str:
+    """Return `text` bare and without greetings and particles: what two questions share that mean the same."""
+    plain = bare(text)
+    return _FILLER.sub("", plain) or plain
