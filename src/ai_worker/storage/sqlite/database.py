@@ -8,7 +8,7 @@ from typing import Self
 
 import apsw
 
-from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.clock import Clock, to_micros
 from ai_worker.pipeline.store import StoreBusy
 from ai_worker.storage.sqlite.connect import open_reader, open_writer
 from ai_worker.storage.sqlite.writer import UNAVAILABLE, Result, Work, Writer
@@ -35,6 +35,7 @@ class SqliteDatabase:
         self.accept_deadline_s = accept_deadline_s
         """Seconds within which an accepted message must be on disk; later is a `StoreBusy`."""
 
+        self._clock = clock
         self._writer = Writer(connection, clock=clock)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
         self._idle: deque[apsw.Connection] = deque()
@@ -76,6 +77,15 @@ class SqliteDatabase:
         finally:
             self._reading -= 1
 
+    async def check(self) -> None:
+        """Write something harmless and flush it, as an accepted message would be.
+
+        Raises:
+            StoreBusy: A message could not be accepted now.
+        """
+        at = to_micros(self._clock.now())
+        await self.write(lambda connection: _beat(connection, at), deadline_s=self.accept_deadline_s)
+
     async def close(self) -> None:
         """Finish what is waiting and close the file. Writes that come later are refused."""
         await asyncio.to_thread(self._close)
@@ -104,3 +114,7 @@ class SqliteDatabase:
         while self._idle:
             self._idle.pop().close()
         self._writer.close()
+
+
+def _beat(connection: apsw.Connection, at: int) -> None:
+    connection.execute("UPDATE pulse SET at = ?", (at,))

@@ -56,14 +56,13 @@ def lines(connection: apsw.Connection, conversation_id: int, limit: int) -> list
     turns = list(connection.execute(TURNS, (conversation_id, limit)))
     unfinished = list(connection.execute(UNFINISHED, {"id": conversation_id, "limit": limit}))
     sent = _sent(connection, [row[0] for row in (*turns, *unfinished)])
-    found: list[ThreadItem] = []
+    found = list(_notices(connection, conversation_id, limit))
     for row in reversed(turns):
         found.extend(_turn_lines(row, who, sent))
     for row in reversed(unfinished):
         found.append(_said(row, who))
         found.extend(_holding(row[0], who[2], sent))
     found.extend(_persons(connection, conversation_id, limit))
-    found.extend(_notices(connection, conversation_id, limit))
     found.sort(key=lambda item: item.at)
     return found[-limit:]
 

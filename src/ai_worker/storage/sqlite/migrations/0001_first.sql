@@ -168,3 +168,7 @@ CREATE TABLE console_link (
     digest BLOB PRIMARY KEY,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Written when somebody asks whether the database can be written, and never read.
+CREATE TABLE pulse (at INTEGER NOT NULL) STRICT;
+INSERT INTO pulse VALUES (0);
