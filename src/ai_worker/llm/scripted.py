@@ -185,7 +185,7 @@ class ScriptedModel:
         if asked.tools and misbehave == "bad_tool_json":
             say = Say(calls=(Call(asked.tools[0], '{"id": "ORD1'),))
         elif asked.tools and misbehave == "endless_tools":
-            say = Say(calls=(Call(asked.tools[0], {"id": "ORD12345"}),))
+            say = Say(calls=(Call(asked.tools[0], _some_arguments(asked.body["tools"][0])),))
         calls = tuple((call.name, call.arguments) for call in say.calls)
         if not body.get("stream"):
             return await self._whole(request, msgspec.json.encode(completion(self._name, say.text, calls)), misbehave)
@@ -244,6 +244,11 @@ class ScriptedModel:
         elif misbehave in ("half_stream", "stalled"):
             return await self._leave(request, response, misbehave)
         return response
+
+
+def _some_arguments(tool: Mapping[str, Any]) -> dict[str, str]:
+    """Return arguments that the tool's schema asks for."""
+    return dict.fromkeys(tool["function"].get("parameters", {}).get("required", ()), "ORD12345")
 
 
 def _json(body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -34,8 +34,7 @@ def polished(text: str, *, material: Sequence[str]) -> str:
         material: Everything it was shown. An address may stay if it stands there letter for letter.
     """
     text = text.rpartition("</think>")[2] if "<think>" not in text else _THOUGHTS.sub("", text)
-    text = _MARK.sub("", clean(text))
-    text = _TAG.sub("", _IMAGE.sub(r"\1", text))
+    text = _TAG.sub("", _MARK.sub("", _IMAGE.sub(r"\1", clean(text))))
     if "](" in text or _ADDRESS.search(text):
         known = {_bare(address) for shown in material for address in _ADDRESS.findall(shown)}
         text = _LINK.sub(lambda link: link[0] if _bare(link[2]) in known else link[1], text)
