@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from ai_worker.demo.wecom import SimulatedWecom
+from ai_worker.drills.scratch import CHANNEL, WecomApplication, open_model
 from ai_worker.drills.site import Site
 from ai_worker.llm.scripted import Asked, ScriptedModel
-from tests.journeys.wecom_site import channel, open_model, simulated_wecom
 
 pytestmark = pytest.mark.slow
 
+DESK = WecomApplication()
 NUMBER = re.compile(r"编号 (\d+)")
 
 
@@ -39,10 +40,10 @@ async def _all_answered(platform: SimulatedWecom, users: list[str], count: int, 
 
 async def test_messages_accepted_before_a_kill_are_answered_once_after_the_restart(tmp_path: Path) -> None:
     users = [f"u{n}" for n in range(40)]
-    async with simulated_wecom() as platform, ScriptedModel(_echo, delay_s=2.0) as model:
-        settings = open_model(model.base_url) + channel(platform.api_base)
+    async with DESK.platform() as platform, ScriptedModel(_echo, delay_s=2.0) as model:
+        settings = open_model(model.base_url) + DESK.settings(platform.api_base)
         async with Site(tmp_path, settings) as site:
-            platform.callback_url = f"{site.url}/channels/desk/callback"
+            platform.callback_url = f"{site.url}/channels/{CHANNEL}/callback"
             await site.start()
             said = await asyncio.gather(
                 *(platform.say(user, f"请登记，编号 {2 * n + k}") for n, user in enumerate(users) for k in (0, 1))
@@ -63,10 +64,10 @@ async def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -
     chance = random.Random(20261122)
     users = [f"u{n}" for n in range(25)]
     acknowledged: set[str] = set()
-    async with simulated_wecom() as platform, ScriptedModel(_echo, delay_s=0.05) as model:
-        settings = open_model(model.base_url) + channel(platform.api_base)
+    async with DESK.platform() as platform, ScriptedModel(_echo, delay_s=0.05) as model:
+        settings = open_model(model.base_url) + DESK.settings(platform.api_base)
         async with Site(tmp_path, settings) as site:
-            platform.callback_url = f"{site.url}/channels/desk/callback"
+            platform.callback_url = f"{site.url}/channels/{CHANNEL}/callback"
             for round_number in range(4):
                 await site.start()
                 numbers = range(round_number * 100, round_number * 100 + 100)
@@ -103,6 +104,6 @@ async def test_messages_of_the_api_survive_a_kill(tmp_path: Path) -> None:
 
         for number, turn_id in enumerate(turns):
             async with asyncio.timeout(20):
-                while (turn := (await site.get(f"/api/v1/turns/{turn_id}"))[1])["state"] != "done":
+                while (turn := (await site.get(f"/api/v1/turns/{turn_id}"))[1])["status"] != "done":
                     await asyncio.sleep(0.05)
             assert f"编号 {number}" in turn["text"]
