@@ -1,0 +1,1 @@
+"""The embedded store: its file, its writer and its promises under trouble."""
