@@ -14,8 +14,8 @@ from ai_worker.demo.outcome import Outcome
 from ai_worker.demo.rounds import Exchange, opening
 from ai_worker.knowledge.citation import Citation
 
-CHOICES = (Choice("leave-apply", "怎么申请年假"), Choice("overtime-apply", "怎么申请加班"))
-ASKED_BACK = "您想问的是：\n1. 怎么申请年假\n2. 怎么申请加班"
+CHOICES = (Choice("annual-leave-apply", "怎么请年假"), Choice("sick-leave-apply", "怎么请病假"))
+ASKED_BACK = "您想问的是：\n1. 怎么请年假\n2. 怎么请病假"
 ORDER = "订单 ORD12345 已发货。"
 
 GOOD = {
@@ -24,7 +24,7 @@ GOOD = {
     ),
     "order": TurnResult("answer", Reply(ORDER), tools=(ToolUse("erp.get_order", {}, True, "ERP", 2.0),)),
     "clarify": TurnResult("clarify", Reply(ASKED_BACK, CHOICES)),
-    "choice": TurnResult("answer", Reply("在 OA 里点「加班申请」"), answer_id="overtime-apply"),
+    "choice": TurnResult("answer", Reply("在 OA 里点「加班申请」"), answer_id="sick-leave-apply"),
     "unknown": TurnResult("handoff", Reply("已请同事来看。"), reason=Reason.UNKNOWN),
     "duplicate": TurnResult("answer", Reply("满 199 元免运费。"), answer_id="delivery-fee"),
 }
@@ -90,8 +90,8 @@ def said(**changes: object) -> Callable[[Exchange], Exchange]:
         ("order", result(tools=()), "did not come from erp.get_order"),
         ("order", said(reply="订单 ORD12345 不存在"), "does not say 已发货"),
         ("clarify", result(reply=Reply(ASKED_BACK)), "0 choices were offered"),
-        ("clarify", said(reply="您想问什么？"), "does not show the choice 怎么申请年假"),
-        ("choice", result(answer_id="leave-apply"), "leave-apply was answered, not overtime-apply"),
+        ("clarify", said(reply="您想问什么？"), "does not show the choice 怎么请年假"),
+        ("choice", result(answer_id="annual-leave-apply"), "leave-apply was answered, not sick-leave-apply"),
         ("unknown", result(decision="answer"), "answer, not handoff"),
         ("duplicate", said(replies=2), "2 replies came"),
         ("duplicate", said(duplicates_ignored=0), "0 duplicates were recognised"),

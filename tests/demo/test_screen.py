@@ -32,7 +32,7 @@ def exchange(decision: Decision = "answer", problem: str = "") -> Exchange:
         question=Question(LIN, "退款多久到账？"),
         asked_at=datetime(2026, 11, 22, 6, 24, 8, tzinfo=UTC),
         seconds=0.0512,
-        reply="发起后支付宝和微信当天到账，\n储蓄卡 1 到 3 天。",
+        reply="发起后支付宝和微信当天到账，\n\n依据：《售后政策》§3.2",
         result=TurnResult(decision, Reply("…"), citations=(CITED,) if decision == "answer" else ()),
         replies=1,
         problem=problem,
@@ -47,13 +47,13 @@ def shown(language: Language = "zh-CN", **what: Exchange) -> str:
     return out.getvalue()
 
 
-def test_an_exchange_is_shown_in_local_time_with_its_basis() -> None:
+def test_an_exchange_is_shown_in_local_time_as_the_contact_sees_it() -> None:
     lines = shown(one=exchange()).splitlines()
 
     assert lines[0].split() == ["14:24:08", "企业微信", "林晓燕", "退款多久到账？"]
     assert lines[1].split() == ["小智", "发起后支付宝和微信当天到账，"]
-    assert lines[2].strip() == "储蓄卡 1 到 3 天。"
-    assert lines[3].strip() == "依据 售后政策 §3.2 · 0.05 秒"
+    assert lines[2].strip() == "依据：《售后政策》§3.2"
+    assert lines[3].strip() == "0.05 秒"
     assert len({cell_len(line) - cell_len(line.lstrip()) for line in lines[2:]}) == 1
 
 

@@ -40,7 +40,7 @@ HE = Person("hezhiqiang", "何志强")
 
 SAMPLES = (
     Question(HE, "订单 ORD12346 发货了吗？"),
-    Question(LIN, "专用发票怎么开？"),
+    Question(LIN, "能开专票吗？"),
     Question(ZHOU, "ORD12340 的退款到账了吗？"),
     Question(CHEN, "VPN 连不上怎么办？"),
     Question(WANG, "年假没休完能留到明年吗？"),
@@ -109,22 +109,23 @@ def furnish(folder: Path, *, addresses: Addresses, credentials: Credentials, lan
     connector = folder / "connectors" / "erp" / "connector.toml"
     text = connector.read_text("utf-8")
     for variable, file in (("ERP_BASE_URL", "erp.url"), ("ERP_API_KEY", "erp.key")):
-        text = text.replace(f'"env:{variable}"', f'"file:{file}"')
+        text = text.replace(f'"env:{variable}"', _quoted(f"file:{folder / file}"))
     connector.write_text(text, "utf-8")
     settings = folder / "ai-worker.toml"
     settings.write_text(_settings(folder, addresses, credentials, language), "utf-8")
     return settings
 
 
-def _settings(folder: Path, addresses: Addresses, credentials: Credentials, language: str) -> str:
-    def quoted(value: object) -> str:
-        return json.dumps(str(value), ensure_ascii=False)  # a JSON string is a TOML string
+def _quoted(value: object) -> str:
+    return json.dumps(str(value), ensure_ascii=False)  # a JSON string is a TOML string
 
+
+def _settings(folder: Path, addresses: Addresses, credentials: Credentials, language: str) -> str:
     return f"""\
-data_dir = {quoted(folder / "data")}
-language = {quoted(language)}
+data_dir = {_quoted(folder / "data")}
+language = {_quoted(language)}
 log_level = "WARNING"
-api_key = {quoted(credentials.api_key)}
+api_key = {_quoted(credentials.api_key)}
 
 [api]
 host = "127.0.0.1"
@@ -140,12 +141,12 @@ persona = "{NAME}的数字员工：说话简短、客气，只说有依据的话
 
 [channels.{CHANNEL}]
 kind = "wecom-app"
-corp_id = {quoted(credentials.corp_id)}
+corp_id = {_quoted(credentials.corp_id)}
 agent_id = {credentials.agent_id}
-secret = {quoted(credentials.app_secret)}
-token = {quoted(credentials.token)}
-encoding_aes_key = {quoted(credentials.encoding_aes_key)}
-api_base = {quoted(addresses.wecom_base)}
+secret = {_quoted(credentials.app_secret)}
+token = {_quoted(credentials.token)}
+encoding_aes_key = {_quoted(credentials.encoding_aes_key)}
+api_base = {_quoted(addresses.wecom_base)}
 
 [channels.{WEB_CHANNEL}]
 kind = "web"

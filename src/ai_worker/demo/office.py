@@ -173,7 +173,7 @@ async def _add_knowledge(api_url: str, api_key: str, clock: Clock, report: Repor
     """Add the sample knowledge through the API, as an administrator's script would."""
     began = clock.monotonic()
     files = sorted((examples() / "knowledge").iterdir())
-    form = aiohttp.FormData()
+    form = aiohttp.FormData(quote_fields=False)  # file names travel as they are written, as browsers send them
     for file in files:
         content = await asyncio.to_thread(file.read_bytes)
         form.add_field("file", content, filename=file.name, content_type="application/octet-stream")

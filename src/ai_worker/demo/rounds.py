@@ -20,7 +20,7 @@ SETTLE_S = 0.3
 
 KNOWLEDGE = Question(LIN, "退货质检通过了，退款多久到账？")
 ORDER = Question(ZHOU, "订单 ORD12345 到哪了？")
-UNCLEAR = Question(CHEN, "怎么申请？")
+UNCLEAR = Question(CHEN, "怎么请假？")
 SECOND = Question(CHEN, "2")
 UNKNOWN = Question(WANG, "火星上的氧气浓度是多少？")
 REPEATED = Question(LIN, "满多少免运费？")

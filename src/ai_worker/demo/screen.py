@@ -9,7 +9,6 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from ai_worker.conversation.turn import TurnResult
 from ai_worker.demo.load import Load
 from ai_worker.demo.outcome import Tally
 from ai_worker.demo.rounds import Exchange
@@ -74,15 +73,14 @@ class Screen:
     def _hanging(self, head: Text, body: str, style: str = "") -> None:
         """Print `head`, and `body` beside it in lines that begin in the same column."""
         room = max(20, self._console.width - BODY_AT)
-        for number, line in enumerate(wrapped(body, room)):
+        paragraphs = "\n".join(line for line in body.splitlines() if line.strip())  # a terminal has few lines
+        for number, line in enumerate(wrapped(paragraphs, room)):
             start = head if number == 0 else Text()
             gap = " " * max(1, BODY_AT - start.cell_len)
             self._print(Text.assemble(start, gap, (line, style)))
 
     def _footnote(self, exchange: Exchange) -> str:
         notes = []
-        if cited := _titles(exchange.result):
-            notes.append(self.say("basis", titles="、".join(cited)))
         if exchange.tools:
             notes.append(self.say("tools", tools=" ".join(exchange.tools)))
         if exchange.duplicates_ignored:
@@ -147,7 +145,7 @@ def wrapped(text: str, cells: int) -> list[str]:
     rich wraps at spaces alone, which leaves Chinese lines half empty.
     """
     lines = []
-    for paragraph in text.splitlines() or [""]:
+    for paragraph in text.split("\n"):
         line = ""
         for piece in _UNBREAKABLE.findall(paragraph):
             if cell_len(line + piece.rstrip()) > cells and line:
@@ -156,7 +154,3 @@ def wrapped(text: str, cells: int) -> list[str]:
             line += piece
         lines.append(line.rstrip())
     return lines
-
-
-def _titles(result: TurnResult | None) -> list[str]:
-    return list(dict.fromkeys(citation.title for citation in result.citations)) if result else []
