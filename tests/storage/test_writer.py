@@ -103,6 +103,8 @@ async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
     await again.close()
     with pytest.raises(StoreBusy):
         await store.accept(message(201))
+    with pytest.raises(StoreBusy):
+        await store.next_due(now=message(201).received_at)
 
 
 async def test_a_caller_that_went_away_does_not_disturb_the_others(database: SqliteDatabase) -> None:

@@ -40,6 +40,7 @@ class SqliteDatabase:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
         self._idle: deque[apsw.Connection] = deque()
         self._reading = 0
+        self._closing = False
 
     @classmethod
     def open(cls, path: Path, *, clock: Clock, accept_deadline_s: float = 2.0) -> Self:
@@ -69,6 +70,8 @@ class SqliteDatabase:
         Raises:
             StoreBusy: The file cannot be read now, or too many reads are waiting.
         """
+        if self._closing:
+            raise StoreBusy("The database is being closed. Try again once ai-worker has started.")
         if self._reading >= READS:
             raise StoreBusy("Too many reads are waiting for the database. Try again in a moment.")
         self._reading += 1
@@ -87,7 +90,8 @@ class SqliteDatabase:
         await self.write(lambda connection: _beat(connection, at), deadline_s=self.accept_deadline_s)
 
     async def close(self) -> None:
-        """Finish what is waiting and close the file. Writes that come later are refused."""
+        """Finish what is waiting and close the file. What comes later is refused as `StoreBusy`."""
+        self._closing = True
         await asyncio.to_thread(self._close)
 
     def _read(self, work: Work[Result]) -> Result:
