@@ -26,6 +26,9 @@ middle of the answer, `stalled` stops there and keeps it open; `bad_tool_json` c
 offered with broken arguments; `endless_tools` calls it again and again; `dead` hangs up unanswered.
 """
 
+CUT_OFF = ("half_stream", "stalled")
+"""The answer stops in its middle."""
+
 ERROR = b'{"error":{"message":"out of memory","type":"server_error"}}'
 
 REMEMBERED = 1_000
@@ -205,7 +208,7 @@ class ScriptedModel:
         return None
 
     async def _whole(self, request: web.Request, body: bytes, misbehave: Misbehaviour | None) -> web.StreamResponse:
-        if misbehave in ("half_stream", "stalled"):
+        if misbehave in CUT_OFF:
             response = web.StreamResponse(headers={"Content-Type": "application/json"})
             response.content_length = len(body)
             await response.prepare(request)
@@ -232,7 +235,16 @@ class ScriptedModel:
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
-        broken = misbehave in ("half_stream", "stalled", "bad_utf8", "error_in_stream")
+        try:
+            await self._write(response, pieces, misbehave)
+        except ConnectionResetError:  # the caller has left
+            return response
+        return await self._leave(request, response, misbehave) if misbehave in CUT_OFF else response
+
+    async def _write(
+        self, response: web.StreamResponse, pieces: Sequence[bytes], misbehave: Misbehaviour | None
+    ) -> None:
+        broken = misbehave in CUT_OFF or misbehave in ("bad_utf8", "error_in_stream")
         for data in pieces[: len(pieces) // 2] if broken else pieces:
             await response.write(b"data: " + data + b"\n\n")
             if self._between_s:
@@ -241,9 +253,6 @@ class ScriptedModel:
             await response.write(b'data: {"choices":[{"delta":{"content":"\xff\xfe"}}]}\n\n')
         elif misbehave == "error_in_stream":
             await response.write(b"data: " + ERROR + b"\n\n")
-        elif misbehave in ("half_stream", "stalled"):
-            return await self._leave(request, response, misbehave)
-        return response
 
 
 def _some_arguments(tool: Mapping[str, Any]) -> dict[str, str]:

@@ -138,4 +138,5 @@ def _label(passage: Passage) -> str:
 
 def _source_title(passage: Passage) -> str:
     """Return what a person calls the source: an entry's table, a passage's document and heading."""
-    return PurePosixPath(passage.document_id).stem if passage.kind == "entry" else passage.title
+    named = passage.title if passage.kind == "passage" else ""
+    return named or PurePosixPath(passage.document_id).stem
