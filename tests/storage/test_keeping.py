@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+from ai_worker.conversation.conversation import State
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.turn import TurnResult
@@ -73,4 +74,20 @@ async def test_a_handoff_that_nobody_can_answer_is_a_gap_once(tmp_path: Path) ->
     (gap,) = await database.read(lambda connection: gaps.most_asked(connection, 9))
     assert gap.times == 5
     assert len(gap.question) == gaps.QUESTION
+    await database.close()
+
+
+async def test_a_closed_conversation_opens_again_and_begins_anew(tmp_path: Path) -> None:
+    database = SqliteDatabase.open(tmp_path / "store.db", clock=FixedClock())
+    store = SqlitePipelineStore(database, FixedClock())
+    number = (await store.accept(message(1))).conversation_id
+    close = "UPDATE conversation SET state = 'closed', person = '李雷', handoff_reason = 'asked', waiting_since = 1"
+    await database.write(lambda connection: connection.execute(close).fetchall())
+    again = message(8)
+
+    await store.accept(again)
+
+    found = await SqliteConversationStore(database, FixedClock()).conversation(number)
+    assert (found.state, found.person, found.handoff_reason, found.waiting_since) == (State.WORKER, "", "", None)
+    assert found.opened_at == again.received_at
     await database.close()
