@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 MARK = "<!-- generated below this line by scripts/reference.py; to update: ./scripts/check --write -->"
 
+UNTRANSLATED = "（尚未翻译）"
+"""Stands where a Chinese word is missing; a test fails as long as it does."""
+
 
 def pages() -> dict[Path, str]:
     """Return every page that has a generated part, with the text that it should have."""
@@ -58,7 +61,7 @@ def settings_table(entries: list[Entry], zh: bool) -> str:
     heads = ("键", "类型", "默认", "说明") if zh else ("key", "type", "default", "meaning")
     rows = []
     for entry in entries:
-        doc = chinese_docs()[entry.name] if zh else entry.doc
+        doc = chinese_docs().get(entry.name, UNTRANSLATED) if zh else entry.doc
         default = f"`{entry.default}`" if entry.default else ("必填" if zh else "required")
         rows.append((f"`{entry.key.rpartition('.')[2]}`", chinese_type(entry.type) if zh else entry.type, default, doc))
     return table(heads, rows)
@@ -85,7 +88,8 @@ def errors_page(zh: bool) -> str:
     for error in errors():
         words, hint = first_paragraph(error), error.hint or ""
         if zh:
-            words, hint = chinese()[error.code]["words"], chinese()[error.code].get("hint", hint)
+            known = chinese().get(error.code, {})
+            words, hint = known.get("words", UNTRANSLATED), known.get("hint", hint)
         retry = ("可以" if zh else "yes") if error.retryable else ""
         rows.append((f"`{error.code}`", words, hint, retry))
     heads = ("代码", "发生了什么", "怎么办", "可重试") if zh else ("code", "what happened", "what to do", "retry")

@@ -35,7 +35,6 @@ def chat(
 async def _talk(invocation: Invocation, worker: str, display_name: str) -> None:
     from ai_worker.cli import opening
     from ai_worker.cli.asking import Questioner
-    from ai_worker.cli.output import FAINT, coloured
 
     prompt = invocation.say("你  ", "You  ") if sys.stdin.isatty() else ""
     async with opening.turns(invocation.settings()) as engine:
@@ -46,8 +45,6 @@ async def _talk(invocation: Invocation, worker: str, display_name: str) -> None:
             _, result = await questioner.ask(line)
             if result.reply:
                 print(f"{display_name}  {result.reply.text}")
-            for citation in result.citations:
-                print(coloured(f"  {invocation.say('依据', 'rests on')} {citation.title}", FAINT, sys.stdout))
 
 
 def _read(prompt: str) -> str | None:

@@ -21,7 +21,7 @@ _USAGE = (
     (r"No such option: (?P<a>\S+)(?: \(Possible options: (?P<b>.*)\))?", "没有这个选项：{a}。", "是不是想用 {b}？"),
     (r"Missing \w+ '(?P<a>.*?)'\.?(?P<b>)", "缺少 {a}。", ""),
     (r"Option '(?P<a>.*?)' requires an argument\.(?P<b>)", "选项 {a} 后面缺少内容。", ""),
-    (r"Got unexpected extra arguments? \((?P<a>.*)\)(?P<b>)", "多出来的内容：{a}。", ""),
+    (r"Got unexpected extra argument\(?s?\)? \((?P<a>.*)\)(?P<b>)", "多出来的内容：{a}。", ""),
     (r"Invalid value for '(?P<a>.*?)': (?P<b>.*)", "{a} 的内容不能用。", "（{b}）"),
     (r"Missing command\.(?P<a>)(?P<b>)", "缺少命令。", ""),
 )
@@ -38,10 +38,10 @@ def tell(error: AiWorkerError, language: str) -> None:
     """Print a foreseen failure to stderr: message, hint, code."""
     detail = str(error)
     words, hint = detail, error.hint
-    if say := getattr(error, "say", None):
-        words = detail = say(language)
-    elif language == "zh-CN" and (known := chinese().get(error.code)):
+    if language == "zh-CN" and (known := chinese().get(error.code)):
         words, hint = known["words"], known.get("hint", error.hint)
+    if say := getattr(error, "say", None):  # it has the reader's words for what happened itself
+        words = detail = say(language)
     failed(words)
     if detail != words:
         print(f"  {detail}", file=sys.stderr)

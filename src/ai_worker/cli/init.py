@@ -13,6 +13,7 @@ from ai_worker.cli.output import done
 
 if TYPE_CHECKING:
     from ai_worker.keys.store import StoredKey
+    from ai_worker.settings import SettingsRefused
 
 FIRST_KEY = "first"
 
@@ -118,19 +119,26 @@ def _write(file: Path, invocation: Invocation, chosen: dict[str, str]) -> None:
     Raises:
         SettingsRefused: It cannot be written there.
     """
-    from ai_worker.settings.problems import Problem, SettingsRefused
     from ai_worker.settings.template import template
 
     text = template(invocation.language, {"language": invocation.language, **chosen})
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(file, error) from None
+    try:
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
             out.write(text)
     except FileExistsError:
         return
     except OSError as error:
-        facts = {"reason": error.strerror or type(error).__name__}
-        raise SettingsRefused([Problem("file_unwritable", file=file, facts=facts)]) from None
+        raise _unwritable(file, error) from None
+
+
+def _unwritable(file: Path, error: OSError) -> "SettingsRefused":
+    from ai_worker.settings.problems import Problem, SettingsRefused
+
+    return SettingsRefused([Problem("file_unwritable", file=file, facts={"reason": error.strerror or "?"})])
 
 
 async def _first_key(invocation: Invocation) -> "tuple[StoredKey, str] | None":

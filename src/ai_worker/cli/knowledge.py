@@ -164,6 +164,7 @@ def gaps(
 
 
 def _show_report(invocation: Invocation, report: "AddReport") -> None:
+    from ai_worker.cli.failures import chinese
     from ai_worker.cli.output import done, failed
 
     done(
@@ -173,4 +174,7 @@ def _show_report(invocation: Invocation, report: "AddReport") -> None:
         )
     )
     for failure in report.failed:
-        failed(f"{failure.document}  {failure.reason}  {failure.code}")
+        words = failure.reason
+        if invocation.language == "zh-CN" and (known := chinese().get(failure.code)):
+            words = f"{known['words']}{known.get('hint', '')}"
+        failed(f"{failure.document}  {words}  {failure.code}")

@@ -7,17 +7,14 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+_NAMED = "secret|token|password|passwd|api_?key|aes_?key|encrypt_?key"
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"aiw_(live|test)_[0-9A-Za-z_-]+"), r"aiw_\1_***"),
     (re.compile(r"\b(sk|whsec|ghp)[-_][0-9A-Za-z_+/=-]{16,}"), r"\1_***"),
+    (re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?)(?:bearer\s+|basic\s+)?[^\s\"']+"), r"\1***"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[0-9a-z._~+/=-]{8,}"), r"\1 ***"),
     (re.compile(r"\b[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}\b"), "***"),
-    (
-        re.compile(
-            r"""(?i)((?:secret|token|password|passwd|authorization|api_?key|aes_?key|encrypt_?key)["']?\s*[:=]\s*["']?)[^\s"'&,;}]+"""
-        ),
-        r"\1***",
-    ),
+    (re.compile(rf"""(?i)((?:{_NAMED})["']?\s*[:=]\s*["']?)[^\s"'&,;}}]+"""), r"\1***"),
     (re.compile(r"([?&](?:t|key|sign|signature|msg_signature|code|corpsecret)=)[^&\s\"']+"), r"\1***"),
     (re.compile(r"(://[^/\s:@]+:)[^/\s@]+@"), r"\1***@"),
     (re.compile(r"(?<![0-9A-Za-z.])((?:\+?86[ -]?)?1[3-9]\d)\d{4}(\d{4})(?![0-9A-Za-z])"), r"\1****\2"),

@@ -3,6 +3,7 @@
 import sys
 import traceback
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -94,7 +95,7 @@ def _version(as_json: Json = False) -> None:
 
 def _asked_language(arguments: list[str]) -> str | None:
     """Return the language that `--lang` asks for, looked up before anything can fail in it."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in pairwise([*arguments, ""]):
         wanted = following if word == "--lang" else word.removeprefix("--lang=")
         if word.startswith("--lang") and wanted in LANGUAGES:
             return wanted

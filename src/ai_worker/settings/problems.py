@@ -69,7 +69,7 @@ class SettingsRefused(Misconfigured):
     """The settings cannot be used as they are; every problem is named at once, with its place."""
 
     code = "settings.refused"
-    hint = "docs/zh/reference/settings.md · docs/en/reference/settings.md"
+    hint = "docs/en/reference/settings.md"
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

@@ -1,0 +1,108 @@
+"""`ai-worker knowledge`, `chat` and `channels`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import Cli, call
+
+FAQ = "id,question,aliases,answer\nleave,年假有几天？,年假多少天|带薪假几天,满一年 5 天，满十年 10 天。\n"
+POLICY = "# 售后政策\n\n## 退款\n\n退款在收到退货后三个工作日内原路退回，最迟不超过七天。\n"
+
+
+@pytest.fixture
+def documents(site: Path) -> Path:
+    folder = site / "制度"
+    folder.mkdir()
+    (folder / "常见问题.csv").write_text(FAQ, encoding="utf-8")
+    (folder / "售后.md").write_text(POLICY, encoding="utf-8")
+    return folder
+
+
+def test_what_was_added_is_answered_with_its_citation(cli: Cli, documents: Path) -> None:
+    added = cli("knowledge", "add", str(documents), "--json")
+    assert added.code == 0
+    assert added.json == {"documents": 2, "passages": 2, "failed": []}
+
+    answer = cli("knowledge", "ask", "带薪假几天", "--json").json
+
+    assert answer["decision"] == "answer"
+    assert answer["answer_id"] == "leave"
+    assert "满一年 5 天" in answer["text"]
+    assert answer["citations"][0]["document"] == "常见问题.csv"
+    assert set(answer) == {
+        "decision", "text", "answer_id", "confidence", "candidates", "citations", "turn_id",
+    }  # fmt: skip
+    assert "满一年 5 天" in cli("knowledge", "ask", "年假有几天").out
+
+
+def test_what_could_not_be_read_is_named_and_the_rest_is_kept(cli: Cli, documents: Path) -> None:
+    (documents / "程序.exe").write_bytes(b"MZ")
+
+    called = cli("knowledge", "add", str(documents), "--json")
+
+    assert called.code == 1
+    assert called.json["documents"] == 2
+    (failure,) = called.json["failed"]
+    assert failure["document"] == "程序.exe"
+    assert failure["code"] == "knowledge.unsupported_type"
+    told = cli("knowledge", "add", str(documents))
+    assert told.code == 1
+    assert "程序.exe" in told.err
+
+
+def test_a_path_that_is_not_there_is_a_problem(cli: Cli) -> None:
+    called = cli("knowledge", "add", "没有这个文件夹", "--json")
+
+    assert called.code == 1
+    assert called.json["failed"][0]["code"] == "knowledge.path_unreadable"
+
+
+def test_documents_are_listed_with_their_base(cli: Cli, documents: Path) -> None:
+    assert "→ ai-worker knowledge add" in cli("knowledge", "list").out
+    cli("knowledge", "add", str(documents), "--base", "hr")
+
+    rows = cli("knowledge", "list", "--json").json["documents"]
+
+    assert {(row["id"], row["base"], row["state"]) for row in rows} == {
+        ("常见问题.csv", "hr", "ready"),
+        ("售后.md", "hr", "ready"),
+    }
+    assert "售后.md" in cli("knowledge", "list").out
+
+
+def test_without_a_service_there_are_no_gaps(cli: Cli) -> None:
+    assert cli("knowledge", "gaps", "--json").json == {"gaps": []}
+
+
+def test_a_chat_answers_line_by_line_and_ends_with_its_input(cli: Cli, documents: Path) -> None:
+    cli("knowledge", "add", str(documents))
+
+    called = cli("chat", stdin="你好\n\n年假有几天？\n")
+
+    assert called.code == 0, called.err
+    assert called.out.count("小智  ") == 2
+    assert "满一年 5 天" in called.out
+
+
+def test_a_chat_with_somebody_who_does_not_exist_is_a_problem(cli: Cli) -> None:
+    called = cli("chat", "--worker", "nobody")
+
+    assert called.code == 1
+    assert "worker.not_found" in called.err
+
+
+def test_channels_are_listed_with_the_worker_that_answers(site: Path) -> None:
+    (site / "ai-worker.toml").write_text(
+        '[channels.shop]\nkind = "web"\n[channels.desk]\nkind = "web"\n'
+        '[workers.xiaozhi]\nchannels = ["shop"]\n[workers.anan]\nchannels = ["desk"]\n',
+        encoding="utf-8",
+    )
+
+    rows = call(site, "channels", "list", "--json").json["channels"]
+
+    assert [(row["name"], row["worker"], row["callback"]) for row in rows] == [
+        ("shop", "xiaozhi", "/channels/shop/callback"),
+        ("desk", "anan", "/channels/desk/callback"),
+    ]
+    assert "desk" in call(site, "channels", "list").out
