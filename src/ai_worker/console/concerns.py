@@ -69,6 +69,10 @@ class Task:
     detail: str
     link: str = ""
     verb: str = ""
+    """What the link's button says."""
+
+    command: str = ""
+    """The command that deals with it, where the console has no page for that yet."""
 
 
 def resources(t: Words, sample: HostSample) -> list[Resource]:
@@ -113,10 +117,10 @@ def concerns(
         Concern(
             "warning",
             t("concern.resource", name=resource.label, percent=round(resource.percent)),
-            t(f"concern.resource_{resource.key}", limit=round(resource.limit)),
+            t(f"concern.{resource.level}", limit=round(resource.limit)) + t(f"concern.resource_{resource.key}"),
         )
         for resource in machine
-        if resource.level == "over"
+        if resource.level != "ok"
     ]
     return sorted(found, key=lambda concern: concern.level != "error")
 
@@ -176,5 +180,5 @@ def tasks(t: Words, *, waiting: Sequence[Conversation], count: int, gaps: Sequen
         found.append(Task("waiting", t("task.waiting", n=t.number(count)), detail, link, t("task.waiting_verb")))
     if gaps:
         asked = t("task.gaps_most", question=gaps[0].question, times=t.number(gaps[0].times))
-        found.append(Task("gaps", t("task.gaps", n=t.number(len(gaps))), asked))
+        found.append(Task("gaps", t("task.gaps", n=t.number(len(gaps))), asked, command="ai-worker knowledge add"))
     return found

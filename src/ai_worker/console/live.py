@@ -4,7 +4,7 @@ The stream carries names, never content: what a tab may see is decided when it a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -73,7 +73,7 @@ class Live:
         """How many streams are open."""
         return len(self._tabs)
 
-    def open(self, until: datetime) -> AsyncIterator[bytes]:
+    def open(self, until: datetime) -> AsyncGenerator[bytes, None]:
         """Return a stream of server-sent events that ends at `until` or when `close` is called.
 
         Raises:
@@ -93,7 +93,7 @@ class Live:
         for tab in self._tabs:
             tab.tell(f"conversation:{fact.conversation_id}")
 
-    async def _stream(self, until: datetime) -> AsyncIterator[bytes]:
+    async def _stream(self, until: datetime) -> AsyncGenerator[bytes, None]:
         with self._tab() as tab:
             yield b"retry: 2000\n\n"
             while not self._closing and self._clock.now() < until:

@@ -1,0 +1,173 @@
+"""A console over a real database, on a clock that stands still: what the tests and the screenshots look at."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import httpx
+
+from ai_worker.channels.contract import CallbackRequest, CallbackResponse, ChannelHealth, Receive, Sent
+from ai_worker.console.app import Console, create_console
+from ai_worker.console.settings import ConsoleSettings
+from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.foundation.clock import FixedClock
+from ai_worker.foundation.events import EventBus
+from ai_worker.keys.links import ConsoleLinks
+from ai_worker.ops.host import HostSample
+from ai_worker.pipeline.board import Board
+from ai_worker.pipeline.facts import MessageReceived
+from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.storage.opening import Stores, open_stores
+from tests.console.sample import furnish
+
+GB = 1024**3
+CALM = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 250 * GB, 500 * GB)
+NEARLY_FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 390 * GB, 500 * GB)
+FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 410 * GB, 500 * GB)
+
+KIND_NAMES = {"wecom-app": {"zh": "企业微信", "en": "WeCom"}, "web": {"zh": "网页对话", "en": "Web chat"}}
+
+
+class DeskChannel:
+    """A channel that only tells how it is doing."""
+
+    kind: ClassVar[str] = "wecom-app"
+    pull: ClassVar[bool] = False
+
+    def __init__(self, name: str, health: ChannelHealth) -> None:
+        self.name = name
+        self.state = health
+
+    async def start(self, receive: Receive) -> None:
+        """Receives nothing."""
+
+    async def stop(self) -> None:
+        """Has nothing to close."""
+
+    async def callback(self, request: CallbackRequest) -> CallbackResponse:
+        return CallbackResponse(403)
+
+    async def deliver(self, message: OutboundMessage) -> Sent:
+        return Sent()
+
+    def health(self) -> ChannelHealth:
+        return self.state
+
+
+class WebChannel(DeskChannel):
+    """The web chat."""
+
+    kind: ClassVar[str] = "web"
+    pull: ClassVar[bool] = True
+
+
+class Machine:
+    """A machine that is as the test says."""
+
+    def __init__(self, sample: HostSample) -> None:
+        self.now = sample
+
+    async def sample(self) -> HostSample:
+        return self.now
+
+
+@dataclass
+class World:
+    """A console and everything around it."""
+
+    console: Console
+    stores: Stores
+    clock: FixedClock
+    events: EventBus
+    board: Board
+    links: ConsoleLinks
+    machine: Machine
+    channels: Mapping[str, DeskChannel]
+    concurrency: list[int]
+    woken: list[datetime] = field(default_factory=list)
+
+    async def link(self) -> str:
+        """Return the path of a fresh one-time link."""
+        return f"/start?t={(await self.links.issue()).reveal()}"
+
+    def client(self, *, address: str = "127.0.0.1", host: str = "127.0.0.1:8080") -> httpx.AsyncClient:
+        """Return a client whose connection comes from `address`."""
+        transport = httpx.ASGITransport(self.console, client=(address, 50_000))
+        return httpx.AsyncClient(transport=transport, base_url=f"http://{host}", follow_redirects=False)
+
+    async def signed_in(self) -> httpx.AsyncClient:
+        """Return a client with a session."""
+        client = self.client()
+        assert (await client.get(await self.link())).status_code == 303
+        return client
+
+
+def sample_channels(now: datetime) -> dict[str, DeskChannel]:
+    def heard(seconds: float) -> datetime:
+        return now - timedelta(seconds=seconds)
+
+    return {
+        "service-desk": DeskChannel("service-desk", ChannelHealth("ready", "回调正常", heard(12), heard(14))),
+        "procurement": DeskChannel("procurement", ChannelHealth("ready", "回调正常", heard(372), heard(371))),
+        "website": WebChannel("website", ChannelHealth("ready", "3 人在线", heard(65), heard(64))),
+    }
+
+
+@asynccontextmanager
+async def world(
+    folder: Path,
+    *,
+    language: str = "zh-CN",
+    filled: bool = True,
+    share: float = 0.05,
+    settings: ConsoleSettings | None = None,
+) -> AsyncIterator[World]:
+    """Yield a console over a database in `folder`: the sample day, or an installation without a message."""
+    clock, events, board = FixedClock(), EventBus(), Board()
+    now = clock.now()
+    channels = sample_channels(now) if filled else {}
+    machine, concurrency, woken = Machine(NEARLY_FULL_DISK), [0, 50, 0], list[datetime]()
+    async with open_stores(folder / "ai-worker.db", clock=clock) as stores:
+        if filled:
+            await furnish(stores, now=now, share=share)
+        links = ConsoleLinks(stores.keys, clock=clock)
+        morning = FixedClock(now - timedelta(hours=23)) if filled else clock
+        console = create_console(
+            conversations=stores.conversations,
+            stats=stores.stats,
+            knowledge=stores.knowledge,
+            channels=channels,
+            kind_names=KIND_NAMES,
+            staff=Staff([Worker("xiaozhi", "小智")]),
+            board=board,
+            events=events,
+            wake=lambda: woken.append(clock.now()),
+            links=links,
+            session_secret=b"0123456789abcdef0123456789abcdef",
+            settings=settings or ConsoleSettings(),
+            concurrency=lambda: (concurrency[0], concurrency[1], concurrency[2]),
+            host=machine,
+            version="1.0.0",
+            node="cn-north-1",
+            started_at=now - timedelta(days=18, hours=4, minutes=7),
+            clock=morning,
+            time_zone="Asia/Shanghai",
+            language=language,
+        )
+        if filled:
+            _live_through_the_day(morning, events, concurrency)
+        yield World(console, stores, morning, events, board, links, machine, channels, concurrency, woken)
+
+
+def _live_through_the_day(clock: FixedClock, events: EventBus, concurrency: list[int]) -> None:
+    """Let the console see how many turns were in progress in each hour, until now."""
+    for hour, active in enumerate(
+        (22, 19, 17, 12, 9, 6, 3, 4, 2, 4, 7, 11, 18, 24, 27, 30, 36, 44, 41, 40, 43, 37, 39, 37)
+    ):
+        concurrency[0] = active
+        events.publish(MessageReceived("service-desk", 1, "t-sample", clock.now()))
+        if hour < 23:
+            clock.advance(timedelta(hours=1))
