@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import tempfile
-from contextlib import AsyncExitStack
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from ai_worker.demo.office import Office, Ports, opened
 from ai_worker.demo.outcome import Outcome
 from ai_worker.demo.rounds import opening
 from ai_worker.demo.screen import Screen
-from ai_worker.demo.words import Language
+from ai_worker.demo.words import Language, spoken_language
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.errors import AiWorkerError
 
@@ -30,7 +29,7 @@ def run(
     as_json: bool = False,
     port_api: int | None = None,
     port_console: int | None = None,
-    language: Language = "zh-CN",
+    language: str = "zh-CN",
 ) -> int:
     """Play the demo; return the exit code: 0, or 1 when a step of the round did not work.
 
@@ -40,19 +39,19 @@ def run(
         as_json: Print a JSON summary alone on stdout; implies `once`.
         port_api: The API's port, 0 for any; `None` for the usual one if it is free, any with `once`.
         port_console: The same for the console.
-        language: The language of the screen and of the service.
+        language: The language of the screen and of the service: `en`, or Chinese.
 
     Raises:
         AiWorkerError: A part did not start. With `as_json` it is told in the summary instead.
     """
     once = once or as_json
     ports = Ports(port_api or 0, port_console or 0) if once else Ports.usual(api=port_api, console=port_console)
-    outcome = Outcome()
+    outcome, spoken = Outcome(), spoken_language(language)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        screen = Screen(nowhere if as_json else sys.stdout, language=language, zone=ZONE)
+        screen = Screen(nowhere if as_json else sys.stdout, language=spoken, zone=ZONE)
         try:
             with tempfile.TemporaryDirectory(prefix="ai-worker-demo-", ignore_cleanup_errors=True) as folder:
-                asyncio.run(play(screen, outcome, folder=Path(folder), once=once, ports=ports, language=language))
+                asyncio.run(play(screen, outcome, folder=Path(folder), once=once, ports=ports, language=spoken))
         except asyncio.CancelledError:  # SIGINT or SIGTERM: the way to end a demo that goes on serving
             if not outcome.complete:
                 outcome.problem = "interrupted"
@@ -85,10 +84,7 @@ async def play(screen: Screen, outcome: Outcome, *, folder: Path, once: bool, po
     _cancel_on_signals()
     clock = SystemClock()
     screen.title()
-    async with AsyncExitStack() as stack:
-        office = await stack.enter_async_context(
-            opened(folder, ports=ports, language=language, clock=clock, report=screen.part)
-        )
+    async with opened(folder, ports=ports, language=language, clock=clock, report=screen.part) as office:
         screen.part("console", {"link": await office.service.console_link()}, 0.0)
         if ports.taken:
             screen.line(f"    {screen.say('taken', ports=' '.join(map(str, ports.taken)))}", "yellow")
@@ -101,7 +97,7 @@ async def play(screen: Screen, outcome: Outcome, *, folder: Path, once: bool, po
         else:
             await _play_round(screen, outcome, office)
             screen.line(f"  {screen.say('serving')}")
-            await asyncio.Event().wait()
+            await asyncio.shield(office.service.failed)
 
 
 async def _play_round(screen: Screen, outcome: Outcome, office: Office) -> None:
@@ -116,9 +112,8 @@ async def _play_round(screen: Screen, outcome: Outcome, office: Office) -> None:
 async def _attend(screen: Screen, outcome: Outcome, office: Office, clock: Clock) -> None:
     from ai_worker.demo.keyboard import Keys  # needs the modules of a terminal
 
-    async with Keys(
-        sys.stdin.fileno()
-    ) as keys:  # from the start, so that what is pressed early is neither shown nor lost
+    # The keys are read from the start, so that what is pressed early is neither shown nor lost.
+    async with Keys(sys.stdin.fileno()) as keys:
         await _play_round(screen, outcome, office)
         await Attendant(screen, outcome.tally, office, keys, clock=clock).attend()
 

@@ -69,3 +69,8 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "worker": "小智",
     },
 }
+
+
+def spoken_language(wanted: str) -> Language:
+    """Return the language of the demo for one that was asked for: English for `en…`, else Chinese."""
+    return "en" if wanted.lower().startswith("en") else "zh-CN"
