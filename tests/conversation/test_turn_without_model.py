@@ -6,6 +6,7 @@ import pytest
 
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Part, Utterance
+from ai_worker.conversation.persona import NoSuchWorker
 from tests.conversation.conftest import EXCHANGE, FREIGHT, REFUND, RETURNS, Office, Shelf, words
 
 
@@ -56,7 +57,19 @@ async def test_the_same_answer_twice_is_no_close_call() -> None:
 
 
 @pytest.mark.parametrize(
-    "choice", ["2", "2、", "２", "第二个", "选第二个吧", "我要第2个", "怎么换货？", "2. 怎么换货", "the second one"]
+    "choice",
+    [
+        "2",
+        "2、",
+        "２",
+        "第二个",
+        "选第二个吧",
+        "我要第2个",
+        "怎么换货？",
+        "2. 怎么换货",
+        "exchange-howto",
+        "the second one",
+    ],
 )
 async def test_the_answer_to_a_question_back_is_understood(office: Office, choice: str) -> None:
     await office.say("怎么申请？")
@@ -179,6 +192,8 @@ async def test_a_voice_message_is_read_by_its_transcript(office: Office) -> None
         ("好的，谢谢", "不客气"),
         ("嗯嗯", "好的"),
         ("再见", "再见"),
+        ("对", "好的"),
+        ("不用了，谢谢", "不客气"),
         ("你是机器人吗", "数字员工"),
         ("Hello!", "小智"),
         ("thank you", "welcome"),
@@ -222,15 +237,40 @@ async def test_a_question_about_persons_is_a_question(office: Office, text: str)
     assert (await office.say(text)).reason is not Reason.ASKED
 
 
-@pytest.mark.parametrize("text", ["我要投诉", "你们就是骗子", "服务太差了，我要投诉你们", "This is unacceptable"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我要投诉",
+        "投诉",
+        "你们就是骗子",
+        "客服态度太差了",
+        "服务太差了，我要投诉你们",
+        "再不处理我就打12315",
+        "This is unacceptable",
+    ],
+)
 async def test_a_complaint_goes_to_a_person(office: Office, text: str) -> None:
     result = await office.say(text)
 
     assert (result.decision, result.reason) == ("handoff", Reason.COMPLAINT)
 
 
-@pytest.mark.parametrize("text", ["投诉电话是多少", "怎么投诉快递", "where can I file a complaint"])
-async def test_asking_where_to_complain_is_a_question(office: Office, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "投诉电话是多少",
+        "怎么投诉快递",
+        "投诉渠道",
+        "收到骗子短信",
+        "怎么取消协议",
+        "取消协商",
+        "我要报告你们一个故障",
+        "无线信号太差了",
+        "相机的曝光时间",
+        "where can I file a complaint",
+    ],
+)
+async def test_what_only_sounds_like_a_complaint_is_a_question(office: Office, text: str) -> None:
     assert (await office.say(text)).reason is not Reason.COMPLAINT
 
 
@@ -280,3 +320,15 @@ async def test_a_huge_message_is_cut_before_it_is_searched(office: Office) -> No
     await office.say("怎么退货" * 100_000)
 
     assert len(office.shelf.searched[0]) == 500
+
+
+async def test_the_holding_words_are_in_the_language_of_the_asker(office: Office) -> None:
+    engine = office.engine
+
+    assert "还在处理" in engine.holding(office.given("退款多久到账")).text
+    assert "still working" in engine.holding(office.given("How long does it take?")).text
+
+
+async def test_a_worker_that_is_not_on_the_staff_is_an_error_and_no_other_worker(office: Office) -> None:
+    with pytest.raises(NoSuchWorker):
+        await office.engine.run(replace(office.given("怎么退货"), worker="gone"))

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from ai_worker.conversation.model import ChatMessage, ToolCall, ToolSchema
-from ai_worker.llm.contract import CallFailed, Endpoint
+from ai_worker.llm.contract import CallFailed
 from ai_worker.llm.openai_compatible import RetryBudget
 from ai_worker.llm.scripted import Call, Misbehaviour, Say, ScriptedModel
 from tests.llm.conftest import PROMPT, connected
@@ -255,9 +255,3 @@ async def test_a_redirect_is_not_followed() -> None:
     async with server(elsewhere) as url, connected(url) as model:
         with pytest.raises(CallFailed, match="answered 307"):
             await model.complete(PROMPT)
-
-
-@pytest.mark.parametrize("url", ["", "model.example/v1", "ftp://model.example", "http://me:secret@model.example/v1"])
-def test_a_base_url_that_cannot_be_called_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="base_url"):
-        Endpoint(base_url=url, name="m")

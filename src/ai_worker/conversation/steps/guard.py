@@ -13,7 +13,7 @@ from ai_worker.foundation.text import clean, fold
 LONGEST_REPLY = 4_000
 """Characters."""
 
-RESTS_ON = 0.6
+RESTS_ON = 0.5
 """The share of an answer's words that must stand in a passage, for an answer that names none."""
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)

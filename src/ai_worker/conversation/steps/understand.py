@@ -70,7 +70,7 @@ def _kind(text: str, message: InboundMessage, pending: PendingQuestion | None) -
 
 
 def _chosen(text: str, choices: Sequence[Choice]) -> Choice | None:
-    """Return the choice that `text` names: by its number, its words, or `是` where there is but one."""
+    """Return the choice that `text` names: by its number, words or id, or by `是` where there is but one."""
     listening = hearing()
     number = listening.number(text)
     if number is not None and (number == -1 or number <= len(choices)):
@@ -78,4 +78,5 @@ def _chosen(text: str, choices: Sequence[Choice]) -> Choice | None:
     if len(choices) == 1 and listening.yes(text):
         return choices[0]
     words = squash(unnumbered(text))
-    return next((choice for choice in choices if words and words == squash(choice.label)), None)
+    named = (choice for choice in choices if text == choice.id or (words and words == squash(choice.label)))
+    return next(named, None)
