@@ -75,19 +75,97 @@ STEPS = (
 )
 
 CONVERSATIONS: Sequence[Spoken] = (
-    Spoken(46, "service-desk", "赵倩", "差旅报销单提交了，麻烦看下", "已收到。报销单 BX-2291 在部门审批，通常 2 个工作日内完成。", citations=(TRAVEL,)),
-    Spoken(31, "service-desk", "刘洋", "年假可以只请半天吗", "可以。年假能拆分到半天，提前三个工作日在系统里申请即可。", citations=(LEAVE,)),
+    Spoken(
+        46,
+        "service-desk",
+        "赵倩",
+        "差旅报销单提交了，麻烦看下",
+        "已收到。报销单 BX-2291 在部门审批，通常 2 个工作日内完成。",
+        citations=(TRAVEL,),
+    ),
+    Spoken(
+        31,
+        "service-desk",
+        "刘洋",
+        "年假可以只请半天吗",
+        "可以。年假能拆分到半天，提前三个工作日在系统里申请即可。",
+        citations=(LEAVE,),
+    ),
     Spoken(30, "service-desk", "刘洋", "知道了", "好的，有需要随时找我。", response_ms=420),
-    Spoken(25, "service-desk", "吴敏", "去成都出差住宿标准多少？", "成都每晚 350 元，超出部分自理。", citations=(TRAVEL,)),
+    Spoken(
+        25, "service-desk", "吴敏", "去成都出差住宿标准多少？", "成都每晚 350 元，超出部分自理。", citations=(TRAVEL,)
+    ),
     Spoken(24, "service-desk", "吴敏", "👍 谢谢", "不客气，一路顺利。", response_ms=380),
-    Spoken(19, "website", "Marco Rossi", "Could you resend the invoice for PO 4471?", "Sent again to the address on file. It arrives within a few minutes.", citations=(INVOICE,)),
+    Spoken(
+        19,
+        "website",
+        "Marco Rossi",
+        "Could you resend the invoice for PO 4471?",
+        "Sent again to the address on file. It arrives within a few minutes.",
+        citations=(INVOICE,),
+    ),
     Spoken(17, "website", "Marco Rossi", "Thanks, the invoice arrived.", "You are welcome.", response_ms=450),
-    Spoken(13, "service-desk", "陈思", "年假还剩几天？想周三请一天", "你还剩 4.5 天年假。要现在帮你申请周三一天吗？", tools=(ToolUse("hr.get_leave", {"employee": "E1042"}, True, "HR GET /leave/E1042", 180),)),
-    Spoken(11, "service-desk", "陈思", "好的，那我周三来办", "好的，周三见。", response_ms=520, delivery="failed", error="errcode 60020：访问 IP 不在可信名单里"),
-    Spoken(8, "procurement", "采购组 · 郑凯", "本周到货清单已发，共 8 单", "收到，8 单已登记，其中 ORD12351 比约定晚一天到货。", parts=(Part("file", "到货清单 11-22.xlsx"),)),
-    Spoken(3.1, "procurement", "周建国", "合同里写的违约金比例能改吗？", "合同条款我不能改动，已请同事来处理，约 10 分钟内回复你。", decision="handoff", reason=Reason.UNKNOWN, response_ms=980),
-    Spoken(9, "service-desk", "林晓燕", "上周退的那台打印机，钱怎么还没到账？订单 ORD12345", ("我查了订单 ORD12345：退货已在 11 月 18 日签收，退款 1,299.00 " "元已于 11 月 20 日原路退回招商银行尾号 8841，银行通常 1–3 个工作日入账，" "最迟 11 月 25 日到账。"), response_ms=1_380, citations=(REFUND,), tools=(ToolUse("erp.get_refund", {"order": "ORD12345"}, True, "ERP GET /refunds/ORD12345", 212),), steps=STEPS),
-    Spoken(6.2, "service-desk", "林晓燕", "上次也是这么说的。我要投诉，已经第三次了", "很抱歉让你等了三次。已请同事接手，约 5 分钟内回复你。", decision="handoff", reason=Reason.COMPLAINT, response_ms=610),
+    Spoken(
+        13,
+        "service-desk",
+        "陈思",
+        "年假还剩几天？想周三请一天",
+        "你还剩 4.5 天年假。要现在帮你申请周三一天吗？",
+        tools=(ToolUse("hr.get_leave", {"employee": "E1042"}, True, "HR GET /leave/E1042", 180),),
+    ),
+    Spoken(
+        11,
+        "service-desk",
+        "陈思",
+        "好的，那我周三来办",
+        "好的，周三见。",
+        response_ms=520,
+        delivery="failed",
+        error="errcode 60020：访问 IP 不在可信名单里",
+    ),
+    Spoken(
+        8,
+        "procurement",
+        "采购组 · 郑凯",
+        "本周到货清单已发，共 8 单",
+        "收到，8 单已登记，其中 ORD12351 比约定晚一天到货。",
+        parts=(Part("file", "到货清单 11-22.xlsx"),),
+    ),
+    Spoken(
+        3.1,
+        "procurement",
+        "周建国",
+        "合同里写的违约金比例能改吗？",
+        "合同条款我不能改动，已请同事来处理，约 10 分钟内回复你。",
+        decision="handoff",
+        reason=Reason.UNKNOWN,
+        response_ms=980,
+    ),
+    Spoken(
+        9,
+        "service-desk",
+        "林晓燕",
+        "上周退的那台打印机，钱怎么还没到账？订单 ORD12345",
+        (
+            "我查了订单 ORD12345：退货已在 11 月 18 日签收，退款 1,299.00 "
+            "元已于 11 月 20 日原路退回招商银行尾号 8841，银行通常 1–3 个工作日入账，"
+            "最迟 11 月 25 日到账。"
+        ),
+        response_ms=1_380,
+        citations=(REFUND,),
+        tools=(ToolUse("erp.get_refund", {"order": "ORD12345"}, True, "ERP GET /refunds/ORD12345", 212),),
+        steps=STEPS,
+    ),
+    Spoken(
+        6.2,
+        "service-desk",
+        "林晓燕",
+        "上次也是这么说的。我要投诉，已经第三次了",
+        "很抱歉让你等了三次。已请同事接手，约 5 分钟内回复你。",
+        decision="handoff",
+        reason=Reason.COMPLAINT,
+        response_ms=610,
+    ),
 )
 
 GAPS = (
@@ -103,7 +181,7 @@ MEAN_MS = (
     1520, 1460, 1430, 1470, 1250, 1270, 1240, 1160, 1170, 1070, 1080, 1150,
     1310, 1310, 1350, 1500, 1530, 1560, 1730, 1740, 1660, 1730, 1700, 1740,
 )  # fmt: skip
-""("Messages and mean response of the last 24 hours, the running " "hour last.")""
+"""Messages and mean response of the last 24 hours, the running hour last."""
 
 
 async def furnish(stores: Stores, *, now: datetime, share: float = 1.0) -> None:
