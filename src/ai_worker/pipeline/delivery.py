@@ -1,9 +1,9 @@
 """Delivery: durable replies go out, in order within a conversation, until their end is known."""
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -21,6 +21,9 @@ POLL_S = 0.5
 """How often the store is asked for due rows when nobody has called `wake`."""
 
 BATCH = 200
+MOST_SENDS = 20_000
+"""Rows in work at once; nothing more is claimed above it."""
+
 MAX_ATTEMPTS = 8
 PER_CHANNEL = 200
 """Sends in progress at once on one channel; more wait in the store."""
@@ -31,7 +34,8 @@ class Delivery:
 
     Rows reach it in two ways: `begin` hands over replies that a finished turn has just made durable
     (they are this owner's already), and the loop claims what is due after a failure, a restart, or
-    because a person wrote it.
+    because a person wrote it. The store gives out one row of a conversation at a time, so order
+    needs no lock here.
     """
 
     def __init__(
@@ -50,8 +54,7 @@ class Delivery:
         self._owner = owner
         self._wake = asyncio.Event()
         self._stopping = False
-        self._lanes: dict[int, deque[OutboundMessage]] = {}
-        self._sends: set[asyncio.Task[None]] = set()
+        self._sends: dict[str, asyncio.Task[None]] = {}
         self._slots = {name: asyncio.Semaphore(PER_CHANNEL) for name in deliverers}
 
     def wake(self) -> None:
@@ -59,28 +62,21 @@ class Delivery:
         self._wake.set()
 
     def begin(self, messages: Sequence[OutboundMessage]) -> None:
-        """Send rows that are this owner's and marked as being sent."""
+        """Send rows that are this owner's and stored as being sent; one that is in work stays so."""
         for message in messages:
-            lane = self._lanes.get(message.conversation_id)
-            if lane is not None:
-                lane.append(message)
-                continue
-            self._lanes[message.conversation_id] = deque([message])
-            task = asyncio.create_task(self._send_lane(message.conversation_id))
-            self._sends.add(task)
-            task.add_done_callback(self._sends.discard)
+            if message.id not in self._sends:
+                task = asyncio.create_task(self._carry(message))
+                self._sends[message.id] = task
+                task.add_done_callback(partial(self._ended, message.id))
 
     async def run(self) -> None:
         """Claim and send due rows until `drain` is called."""
         while not self._stopping:
             self._wake.clear()
-            try:
-                due = await self._store.claim_outbound(owner=self._owner, limit=BATCH, now=self._clock.now())
-            except Busy:
-                log.warning("delivery.store_busy")
-                due = []
+            wanted = min(BATCH, MOST_SENDS - len(self._sends))
+            due = await self._claim(wanted) if wanted > 0 else []
             self.begin(due)
-            if len(due) < BATCH:
+            if wanted <= 0 or len(due) < wanted:
                 await self._sleep(POLL_S)
 
     async def drain(self, seconds: float) -> None:
@@ -88,10 +84,18 @@ class Delivery:
         self._stopping = True
         self._wake.set()
         if self._sends:
-            await asyncio.wait(set(self._sends), timeout=seconds)
-        for task in list(self._sends):
+            await asyncio.wait(set(self._sends.values()), timeout=seconds)
+        sends = list(self._sends.values())
+        for task in sends:
             task.cancel()
-        await asyncio.gather(*self._sends, return_exceptions=True)
+        await asyncio.gather(*sends, return_exceptions=True)
+
+    async def _claim(self, limit: int) -> list[OutboundMessage]:
+        try:
+            return await self._store.claim_outbound(owner=self._owner, limit=limit, now=self._clock.now())
+        except Busy:
+            log.warning("delivery.store_busy")
+            return []
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -100,58 +104,46 @@ class Delivery:
         except TimeoutError:
             return
 
-    async def _send_lane(self, conversation_id: int) -> None:
-        """Send a conversation's messages one after another; stop at the first that has to wait."""
-        lane = self._lanes[conversation_id]
+    def _ended(self, outbound_id: str, _task: asyncio.Task[None]) -> None:
+        del self._sends[outbound_id]
+
+    async def _carry(self, message: OutboundMessage) -> None:
         try:
-            while lane:
-                if (delay := await self._send(lane[0])) is not None:
-                    await self._put_back(lane, delay)
-                    return
-                lane.popleft()
+            await self._send(message)
         except Busy:  # not recorded: the row's lease runs out by itself and it comes back as unsure
-            log.warning("delivery.store_busy")
-        finally:
-            del self._lanes[conversation_id]
+            log.warning("delivery.store_busy", outbound=message.id)
 
-    async def _put_back(self, lane: deque[OutboundMessage], delay: float) -> None:
-        """Return what is behind a message that has to wait, so that it cannot overtake."""
-        until = self._clock.now() + timedelta(seconds=delay)
-        for message in list(lane)[1:]:
-            await self._store.postpone(message, until=until, error="", unsure=message.unsure)
-
-    async def _send(self, message: OutboundMessage) -> float | None:
-        """Send one message; return seconds to wait if it has to be tried again, `None` at its end."""
+    async def _send(self, message: OutboundMessage) -> None:
+        """Send one message and record how that ended, or when it is to be tried again."""
         if self._clock.now() >= message.expires_at:
             await self._settle(message, "expired", error="not deliverable in time")
-            return None
+            return
         deliverer = self._deliverers.get(message.channel)
         if deliverer is None:
             await self._settle(message, "failed", error="the channel is no longer configured")
-            return None
+            return
         try:
             async with self._slots[message.channel]:
                 sent = await deliverer.deliver(message)
         except SendFailed as failure:
-            return await self._failed(message, failure)
+            await self._failed(message, failure)
         except Exception as defect:  # a task boundary: a defect in one channel must not stop the others
             log.exception("delivery.defect", channel=message.channel, outbound=message.id)
             unknown = SendFailed(message.channel, type(defect).__name__, retry_after=5.0, unsure=True)
-            return await self._failed(message, unknown)
-        state: FinalState = "delivered" if sent.confirmed else "sent"
-        await self._settle(message, state, platform_id=sent.platform_id)
-        return None
+            await self._failed(message, unknown)
+        else:
+            state: FinalState = "delivered" if sent.confirmed else "sent"
+            await self._settle(message, state, platform_id=sent.platform_id)
 
-    async def _failed(self, message: OutboundMessage, failure: SendFailed) -> float | None:
+    async def _failed(self, message: OutboundMessage, failure: SendFailed) -> None:
         unsure = message.unsure or failure.unsure
         if failure.retry_after is None or message.attempt >= MAX_ATTEMPTS:
             await self._settle(message, "unknown" if unsure else "failed", error=str(failure))
-            return None
+            return
         delay = max(failure.retry_after, backoff(message.attempt, base=1.0, cap=60.0))
         until = self._clock.now() + timedelta(seconds=delay)
         log.warning("delivery.postponed", channel=message.channel, outbound=message.id, seconds=round(delay, 1))
         await self._store.postpone(message, until=until, error=str(failure), unsure=unsure)
-        return delay
 
     async def _settle(
         self, message: OutboundMessage, state: FinalState, *, error: str = "", platform_id: str = ""
@@ -159,9 +151,11 @@ class Delivery:
         now = self._clock.now()
         while True:
             try:
-                await self._store.settle(message, state, now=now, error=error, platform_id=platform_id)
+                more = await self._store.settle(message, state, now=now, error=error, platform_id=platform_id)
                 break
             except Busy as busy:  # it has gone out: forgetting that would send it twice
                 await asyncio.sleep(busy.retry_after)
+        if more:
+            self.wake()
         seconds = (now - message.created_at).total_seconds()
         self._events.publish(ReplySettled(message.channel, message.conversation_id, message.id, state, seconds))

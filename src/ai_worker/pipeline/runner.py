@@ -1,6 +1,7 @@
 """The runner: takes conversations that have work, one message at a time each, many at once."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -34,6 +35,10 @@ MAX_ATTEMPTS = 5
 RENEW_S = 5.0
 """Leases of turns in progress are extended this often; a lease lasts three times as long."""
 
+
+SHORTEST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 15.0
+"""Between two attempts at a message that waits for the model."""
 
 HOLDING_AFTER_S = 8.0
 """A turn that takes longer than this tells the contact that it is being worked on, once."""
@@ -161,7 +166,7 @@ class Runner:
 
     async def _work(self, claim: Claim) -> None:
         try:
-            if claim.attempt > MAX_ATTEMPTS and not claim.held:
+            if claim.attempt > MAX_ATTEMPTS:
                 await self._give_up(claim, "failed every time it was tried")
                 return
             await self._answer(claim)
@@ -202,11 +207,9 @@ class Runner:
     async def _announce(self, claim: Claim, words: Reply) -> None:
         notice = outbound(claim, words, "holding", now=self._clock.now())
         try:
-            await self._store.announce(claim, notice)
+            self._delivery.begin(await self._store.announce(claim, notice))
         except Busy:  # a notice is a courtesy; the answer is what was promised
             log.warning("runner.store_busy", turn=claim.turn_id)
-        else:
-            self._delivery.begin([notice])
 
     def _on_delta(self, claim: Claim) -> OnDelta | None:
         if not self._board.heard(claim.turn_id, claim.conversation_id):
@@ -221,20 +224,18 @@ class Runner:
         """Make the result durable, however long the store is busy, then tell the world."""
         now = self._clock.now()
         response_ms = self._response_ms(claim, result)
+        notice, reply = self._notice(claim, result), self._reply(claim, result)
         while True:
             try:
                 if result.hold:
-                    sent = self._notice(claim, result)
-                    until = now + timedelta(seconds=backoff(claim.attempt, base=2.0, cap=30.0))
-                    await self._store.hold(claim, sent[0] if sent else None, until=until)
+                    due = await self._store.hold(claim, notice, until=now + self._pause(claim))
                 else:
-                    sent = self._reply(claim, result)
-                    await self._store.finish(claim, result, sent, now=now, response_ms=response_ms)
+                    due = await self._store.finish(claim, result, reply, now=now, response_ms=response_ms)
                 break
             except Busy as busy:
                 log.warning("runner.store_busy", turn=claim.turn_id)
                 await asyncio.sleep(busy.retry_after)
-        self._delivery.begin(sent)
+        self._delivery.begin(due)
         finished = Finished(claim.turn_id, claim.conversation_id, result)
         self._board.post(finished, conversation_id=claim.conversation_id)
         if not result.hold:
@@ -257,10 +258,15 @@ class Runner:
             return []
         return [outbound(claim, result.reply, "reply", now=self._clock.now())]
 
-    def _notice(self, claim: Claim, result: TurnResult) -> list[OutboundMessage]:
-        if claim.held or result.reply is None or not self._pushes(claim):
-            return []
-        return [outbound(claim, result.reply, "holding", now=self._clock.now())]
+    def _notice(self, claim: Claim, result: TurnResult) -> OutboundMessage | None:
+        if not result.hold or claim.held or result.reply is None or not self._pushes(claim):
+            return None
+        return outbound(claim, result.reply, "holding", now=self._clock.now())
+
+    def _pause(self, claim: Claim) -> timedelta:
+        """Return how long to leave the model alone: a quarter of how long the message has waited."""
+        waited = (self._clock.now() - claim.message.received_at).total_seconds()
+        return timedelta(seconds=min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, waited / 4)) * random.uniform(0.75, 1.25))  # noqa: S311  (spreads load, guards nothing)
 
     async def _retry(self, claim: Claim, error: str) -> None:
         if claim.attempt >= MAX_ATTEMPTS:

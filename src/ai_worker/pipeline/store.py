@@ -119,28 +119,36 @@ class PipelineStore(Protocol):
         *,
         now: datetime,
         response_ms: float,
-    ) -> None:
+    ) -> list[OutboundMessage]:
         """Store the result, the reply and "done", and free the conversation: one transaction.
 
-        `outbound` rows are stored as being sent by this owner already, attempt 1.
+        Returns:
+            Which of `outbound` this owner must send now; they are stored as being sent, attempt 1.
+            The others wait behind an earlier message of their conversation.
 
         Raises:
             LeaseLost: The claim's epoch is no longer the conversation's.
         """
         ...
 
-    async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> None:
+    async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> list[OutboundMessage]:
         """Leave the message first in its lane until `until`, and store the holding notice if one is given.
+
+        A message that is held has not failed: its attempts are counted anew.
+
+        Returns:
+            The notice if this owner must send it now, as for `finish`.
 
         Raises:
             LeaseLost: As for `finish`.
         """
         ...
 
-    async def announce(self, claim: Claim, notice: OutboundMessage) -> None:
+    async def announce(self, claim: Claim, notice: OutboundMessage) -> list[OutboundMessage]:
         """Store a holding notice while the turn goes on, and mark its message as held.
 
-        The row is stored as being sent by this owner already, as `finish` does.
+        Returns:
+            The notice if this owner must send it now, as for `finish`.
 
         Raises:
             LeaseLost: As for `finish`.
@@ -170,8 +178,8 @@ class PipelineStore(Protocol):
         now: datetime,
         error: str = "",
         platform_id: str = "",
-    ) -> None:
-        """Record how a send ended; these states are final."""
+    ) -> bool:
+        """Record how a send ended; these states are final. Return whether the conversation has more to send."""
         ...
 
     async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:

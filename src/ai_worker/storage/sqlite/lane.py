@@ -173,8 +173,13 @@ def mark_held(connection: apsw.Connection, claim: Claim) -> str:
     return str(owner)
 
 
-def free(connection: apsw.Connection, claim: Claim, until: datetime) -> None:
-    """Give the lane back; its oldest message stays first and is due at `until`."""
+def put_back(connection: apsw.Connection, claim: Claim, until: datetime) -> None:
+    """Give the lane back; its oldest message stays first, is due at `until` and has not failed so far."""
+    connection.execute("UPDATE inbound SET attempts = 0 WHERE seq = ?", (claim.seq,))
+    _free(connection, claim, until)
+
+
+def _free(connection: apsw.Connection, claim: Claim, until: datetime) -> None:
     connection.execute(FREE, (to_micros(until), claim.conversation_id))
 
 
@@ -182,7 +187,7 @@ def retry(connection: apsw.Connection, claim: Claim, error: str, until: datetime
     """Give the lane back after a failure, with the failure's words; nothing if the lease is lost."""
     if _owns(connection, claim):
         connection.execute("UPDATE inbound SET error = ? WHERE seq = ?", (error, claim.seq))
-        free(connection, claim, until)
+        _free(connection, claim, until)
 
 
 def bury(connection: apsw.Connection, claim: Claim, error: str, now: datetime) -> None:

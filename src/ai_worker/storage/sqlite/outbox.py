@@ -36,6 +36,10 @@ WHERE n = ?
 RETURNING id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, attempts, unsure
 """
 
+UNSETTLED = "SELECT 1 FROM outbound WHERE conversation_id = ? AND settled_at IS NULL LIMIT 1"
+
+JUST_BEGUN = "SELECT 1 FROM outbound WHERE id = ? AND state = 'sending' AND attempts = 1"
+
 SETTLE = """
 UPDATE outbound SET state = ?, settled_at = ?, error = ?, platform_id = ?, head = 0, owner = NULL
 WHERE id = ? AND settled_at IS NULL
@@ -68,7 +72,7 @@ class Ended:
 
 
 def rows_of(messages: Sequence[OutboundMessage]) -> list[dict[str, Any]]:
-    """Return rows for messages that their owner sends at once; `owner` is added when it is known."""
+    """Return rows for messages that are to be sent at once; `owner` is added when it is known."""
     return [
         {
             "id": message.id,
@@ -88,11 +92,22 @@ def rows_of(messages: Sequence[OutboundMessage]) -> list[dict[str, Any]]:
     ]
 
 
-def insert_sending(connection: apsw.Connection, rows: Sequence[dict[str, Any]], owner: str, now: datetime) -> None:
-    """Store rows as being sent by `owner`; one that is known already is left as it is."""
-    due_at = to_micros(now + LEASE)
+def insert(connection: apsw.Connection, rows: Sequence[dict[str, Any]], owner: str, now: datetime) -> set[str]:
+    """Store rows; return the ids of those that `owner` is to send now.
+
+    A row whose conversation has an unsettled one waits behind it. A row that is known already (the
+    caller has not heard that it was stored) is left as it is.
+    """
+    lease, mine = to_micros(now + LEASE), set()
     for row in rows:
-        connection.execute(INSERT, {**row, "owner": owner, "due_at": due_at})
+        if connection.execute(UNSETTLED, (row["conversation_id"],)).fetchone():
+            insert_waiting(connection, row, now)
+            if connection.changes() or not connection.execute(JUST_BEGUN, (row["id"],)).fetchone():
+                continue
+        else:
+            connection.execute(INSERT, {**row, "owner": owner, "due_at": lease})
+        mine.add(row["id"])
+    return mine
 
 
 def insert_waiting(connection: apsw.Connection, row: dict[str, Any], now: datetime) -> None:
@@ -124,12 +139,13 @@ def _message(row: Any) -> OutboundMessage:
     )
 
 
-def settle(connection: apsw.Connection, message: OutboundMessage, ended: Ended) -> None:
-    """Record how a send ended, once; the row behind it moves up."""
+def settle(connection: apsw.Connection, message: OutboundMessage, ended: Ended) -> bool:
+    """Record how a send ended, once; the row behind it moves up. Return whether there is one."""
     connection.execute(SETTLE, (ended.state, to_micros(ended.at), ended.error, ended.platform_id, message.id))
     first = connection.execute(FIRST, (message.conversation_id,)).fetchone()
     if first is not None and not first[1]:
         connection.execute(MOVE_UP, (first[0],))
+    return first is not None
 
 
 def postpone(connection: apsw.Connection, message: OutboundMessage, until: datetime, error: str, unsure: bool) -> None:

@@ -65,45 +65,46 @@ class SqlitePipelineStore:
         *,
         now: datetime,
         response_ms: float,
-    ) -> None:
+    ) -> list[OutboundMessage]:
         """Store the result, the reply and "done", and free the conversation: one transaction."""
         stored, rows = codec.encode(result), outbox.rows_of(outbound)
         gap = gaps.row_of(claim, now) if result.decision == "handoff" and result.reason is Reason.UNKNOWN else None
 
-        def work(connection: apsw.Connection) -> None:
+        def work(connection: apsw.Connection) -> set[str]:
             try:
                 owner = lane.finish(connection, claim, result, stored, now, response_ms)
             except LeaseLost:
-                if lane.finished_before(connection, claim):
-                    return
-                raise
-            outbox.insert_sending(connection, rows, owner, now)
+                if not lane.finished_before(connection, claim):
+                    raise
+                return outbox.insert(connection, rows, "", now)
             if gap is not None:
                 gaps.count(connection, gap)
+            return outbox.insert(connection, rows, owner, now)
 
-        await self._database.write(work)
+        return _chosen(outbound, await self._database.write(work))
 
-    async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> None:
+    async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> list[OutboundMessage]:
         """Leave the message first in its lane until `until`, and store the holding notice if one is given."""
-        rows = outbox.rows_of([notice] if notice else [])
+        notices = [notice] if notice else []
+        rows = outbox.rows_of(notices)
         now = self._clock.now()
 
-        def work(connection: apsw.Connection) -> None:
+        def work(connection: apsw.Connection) -> set[str]:
             owner = lane.mark_held(connection, claim)
-            outbox.insert_sending(connection, rows, owner, now)
-            lane.free(connection, claim, until)
+            lane.put_back(connection, claim, until)
+            return outbox.insert(connection, rows, owner, now)
 
-        await self._database.write(work)
+        return _chosen(notices, await self._database.write(work))
 
-    async def announce(self, claim: Claim, notice: OutboundMessage) -> None:
+    async def announce(self, claim: Claim, notice: OutboundMessage) -> list[OutboundMessage]:
         """Store a holding notice while the turn goes on, and mark its message as held."""
         rows = outbox.rows_of([notice])
         now = self._clock.now()
 
-        def work(connection: apsw.Connection) -> None:
-            outbox.insert_sending(connection, rows, lane.mark_held(connection, claim), now)
+        def work(connection: apsw.Connection) -> set[str]:
+            return outbox.insert(connection, rows, lane.mark_held(connection, claim), now)
 
-        await self._database.write(work)
+        return _chosen([notice], await self._database.write(work))
 
     async def retry(self, claim: Claim, *, error: str, until: datetime) -> None:
         """Put the message back, first in its lane, due at `until`."""
@@ -125,10 +126,10 @@ class SqlitePipelineStore:
         now: datetime,
         error: str = "",
         platform_id: str = "",
-    ) -> None:
+    ) -> bool:
         """Record how a send ended; these states are final."""
         ended = outbox.Ended(state, now, error, platform_id)
-        await self._database.write(partial(outbox.settle, message=outbound, ended=ended))
+        return await self._database.write(partial(outbox.settle, message=outbound, ended=ended))
 
     async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
         """Record a failed send that is to be tried again at `until`."""
@@ -163,6 +164,10 @@ class SqlitePipelineStore:
             return connection.changes()
 
         return await self._database.write(work)
+
+
+def _chosen(messages: Sequence[OutboundMessage], ids: set[str]) -> list[OutboundMessage]:
+    return [message for message in messages if message.id in ids]
 
 
 def _next_due(connection: apsw.Connection) -> int | None:
