@@ -81,6 +81,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._phase = Phase.IDLE
         self._refusal = MALFORMED
+        self._declined = b""
         self._deaf = False
 
     # The connection
@@ -107,19 +108,26 @@ class HardenedProtocol(HttpToolsProtocol):
         if self._phase is not Phase.BODY:
             self._head_bytes += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            if self._should_upgrade():
-                self._forget()
-                self.handle_websocket_upgrade()
-                return
-            if self.cycle is not None:  # no other upgrade is offered: answer, then close
-                self.cycle.keep_alive = False
+            while data:
+                data = self._feed(data)
         except httptools.HttpParserError:
             self._refuse(self._refusal)
             return
         if self._phase is not Phase.BODY and self._head_bytes > self._limits.header_bytes:
             self._refuse(HEADERS_TOO_LARGE)
+
+    def _feed(self, data: bytes) -> bytes:
+        """Parse `data`; return what has to be parsed after it."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if self._declined:
+                plain, self._declined = self._declined, b""
+                self.parser = httptools.HttpRequestParser(self)
+                return plain + data[offer.args[0] :]
+            self._forget()
+            self.handle_websocket_upgrade()
+        return b""
 
     # The parser's callbacks
 
@@ -144,11 +152,16 @@ class HardenedProtocol(HttpToolsProtocol):
         if size > self._limits.header_bytes:
             self._raise(HEADERS_TOO_LARGE)
         self._check_head()
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            self._declined = self._without_offer()
+            return
         self._arm(self._limits.body_s, self._slow_body)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is in; now it is our turn."""
+        if self._declined:
+            return
         super().on_message_complete()
         self._phase = Phase.IDLE
         self._disarm()
@@ -212,6 +225,20 @@ class HardenedProtocol(HttpToolsProtocol):
             httptools.parse_url(self.url).path.decode("ascii")  # a target that uvicorn would stumble over
         except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):
             self._raise(MALFORMED)
+
+    def _without_offer(self) -> bytes:
+        """Return the head of a request without its offer to speak another protocol, such as HTTP/2.
+
+        Java's client makes one with every request. It may be passed over, but llhttp stops at it,
+        body unread: so the request is parsed once more, as if it had not been made.
+        """
+        lines = [b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url)]
+        for name, value in self.headers:
+            if name == b"connection":
+                value = b"close" if b"close" in value.lower() else b"keep-alive"
+            if name != b"upgrade":
+                lines.append(name + b": " + value)
+        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def _raise(self, refusal: Refusal) -> NoReturn:
         self._refusal = refusal

@@ -37,6 +37,7 @@ class DoorServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._socket: socket.socket | None = None
+        self._port = config.port
         self._started = asyncio.Event()
 
     def bind(self) -> int:
@@ -47,14 +48,13 @@ class DoorServer(uvicorn.Server):
         """
         if self._socket is None:
             self._socket = _listen(self.config.host, self.config.port)
-        return self.port
+            self._port = int(self._socket.getsockname()[1])
+        return self._port
 
     @property
     def port(self) -> int:
         """The port that is listened on; 0 before `bind` if a free one is to be taken."""
-        if self._socket is None:
-            return self.config.port
-        return int(self._socket.getsockname()[1])
+        return self._port
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until `drain` is called and the requests in work are answered.
@@ -146,6 +146,7 @@ def _listen(host: str, port: int) -> socket.socket:
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             listener.bind(address)
+            listener.listen(BACKLOG)
         except OSError:
             listener.close()
             raise
