@@ -27,8 +27,12 @@ class Called:
 
 
 def call(folder: Path, *words: str, stdin: str = "", **environ: str) -> Called:
-    """Run `ai-worker WORDS` in `folder` with an environment that holds nothing of this machine's."""
+    """Run `ai-worker WORDS` in `folder` with an environment that holds nothing of this machine's.
+
+    The settings file is named, because the machine may have an installation of its own.
+    """
     clean = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
+    clean["AI_WORKER_CONFIG"] = str(folder / "ai-worker.toml")
     done = subprocess.run(
         [sys.executable, "-m", "ai_worker", *words],
         cwd=folder,

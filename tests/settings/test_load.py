@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_worker.settings import Settings, load
-from ai_worker.settings.load import LOCAL_FILE
+from ai_worker.settings import Settings, load, places
+from ai_worker.settings.places import LOCAL_FILE
 
 CHANNEL = """
 [channels.service-desk]
@@ -16,6 +16,12 @@ secret = "env:WECOM_SECRET"
 token = "file:token.txt"
 encoding_aes_key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 """
+
+
+@pytest.fixture(autouse=True)
+def no_system_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine that runs the tests may have an installation of its own."""
+    monkeypatch.setattr(places, "SYSTEM_FILE", tmp_path / "etc" / "config.toml")
 
 
 def written(folder: Path, text: str) -> Path:

@@ -37,5 +37,7 @@ def demo(
     from ai_worker.cli.logging import set_up_logging
     from ai_worker.demo.main import run
 
-    set_up_logging("DEBUG" if Invocation.of(context).debug else "ERROR")
-    raise typer.Exit(run(once=once, as_json=as_json, port_api=port_api, port_console=port_console))
+    invocation = Invocation.of(context)
+    set_up_logging("DEBUG" if invocation.debug else "ERROR")
+    language = invocation.language
+    raise typer.Exit(run(once=once, as_json=as_json, port_api=port_api, port_console=port_console, language=language))

@@ -86,13 +86,11 @@ def init(
 
 def _place(invocation: Invocation, system: bool) -> Path:
     """Return the settings file to write, or the one that is there."""
-    from ai_worker.settings.load import CONFIG_VARIABLE, LOCAL_FILE, SYSTEM_FILE
+    from ai_worker.settings.places import LOCAL_FILE, SYSTEM_FILE, find
 
-    if invocation.config is not None:
-        return invocation.config.absolute()
-    if named := invocation.environ.get(CONFIG_VARIABLE):
-        return Path(named).absolute()
-    return SYSTEM_FILE if system or SYSTEM_FILE.exists() else LOCAL_FILE.absolute()
+    if system and invocation.config is None:
+        return SYSTEM_FILE
+    return find(invocation.config, invocation.environ) or LOCAL_FILE.absolute()
 
 
 def _ask(invocation: Invocation, given: dict[str, str | None]) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 
+import structlog
 import typer
 
 from ai_worker.cli.invocation import Invocation, both
+from ai_worker.foundation.errors import AiWorkerError
 
 
 def register(app: typer.Typer) -> None:
@@ -26,4 +28,10 @@ def run(context: typer.Context) -> None:
     invocation = Invocation.of(context)
     settings = invocation.settings()
     set_up_logging("DEBUG" if invocation.debug else settings.log_level)
-    asyncio.run(serve(settings))
+    try:
+        asyncio.run(serve(settings))
+    except AiWorkerError:
+        raise
+    except Exception:  # a service's defect belongs into its log, traceback and all
+        structlog.get_logger(__name__).critical("app.crashed", exc_info=True)
+        raise

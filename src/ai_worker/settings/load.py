@@ -11,16 +11,11 @@ from pydantic import ValidationError
 from ai_worker.settings import lines
 from ai_worker.settings.guess import remedy
 from ai_worker.settings.overlay import Overlaid, overlay
+from ai_worker.settings.places import find
 from ai_worker.settings.problems import Problem, SettingsRefused
 from ai_worker.settings.references import resolver
 from ai_worker.settings.tree import Settings
 from ai_worker.settings.wrong import named
-
-SYSTEM_FILE = Path("/etc/ai-worker/config.toml")
-LOCAL_FILE = Path("ai-worker.toml")
-"""Read from the current folder when there is no `SYSTEM_FILE`."""
-
-CONFIG_VARIABLE = "AI_WORKER_CONFIG"
 
 OWN_CHANNELS = ("api",)
 """Names that the product's own doors use as channels; no configured channel may have them."""
@@ -38,7 +33,7 @@ def load(path: Path | None = None, *, environ: Mapping[str, str]) -> Settings:
         SettingsRefused: Something in the file or the environment cannot be used. All problems are
             in it, each with its place and remedy, and never a value.
     """
-    file = _find(path, environ)
+    file = find(path, environ)
     text = _read(file) if file else ""
     try:
         data = tomllib.loads(text)
@@ -60,18 +55,6 @@ def load(path: Path | None = None, *, environ: Mapping[str, str]) -> Settings:
         placed = [_placed(problem, file, places, overlaid) for problem in problems]
         raise SettingsRefused(sorted(placed, key=lambda problem: (problem.line or 0, problem.where)))
     return settings
-
-
-def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Return the file to read, absolute; `None` when none is given and none is there."""
-    if path is None and environ.get(CONFIG_VARIABLE):
-        path = Path(environ[CONFIG_VARIABLE])
-    if path is not None:
-        return path.expanduser().absolute()
-    for candidate in (SYSTEM_FILE, LOCAL_FILE):
-        if candidate.exists():
-            return candidate.absolute()
-    return None
 
 
 def _read(file: Path) -> str:
