@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.store import Change, Document, Gap
 
-
 MOMENT = datetime(2026, 11, 22, tzinfo=UTC)
 
 

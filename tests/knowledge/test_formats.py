@@ -13,7 +13,10 @@ from reportlab.pdfgen import canvas
 from ai_worker.knowledge.library import Library
 from ai_worker.knowledge.passage import Passage
 
-FAQ = "id,question,aliases,answer\nf1,怎么申请退货,如何退货|我要退货,七天内在订单页申请退货。\nf2,发票怎么开,,在订单详情里点开具发票。\n"
+FAQ = """id,question,aliases,answer
+f1,怎么申请退货,如何退货|我要退货,七天内在订单页申请退货。
+f2,发票怎么开,,在订单详情里点开具发票。
+"""
 RETURNS = "收到商品之日起七天内，商品完好的，可以申请无理由退货。"
 FREIGHT = "退货的运费由买家承担，质量问题由商家承担。"
 

@@ -1,12 +1,12 @@
 """Fit: how well a wording or a text suits a question, as figures between 0 and 1."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ai_worker.foundation.text import fold
 from ai_worker.knowledge import terms
-from ai_worker.knowledge.index import Field, View
+from ai_worker.knowledge.index import View
 
 
 class WordingFit(NamedTuple):
@@ -37,6 +37,19 @@ class WordingFit(NamedTuple):
     """The longest common subsequence of characters, over the mean length."""
 
 
+class EntryFit(NamedTuple):
+    """How well all wordings of an entry together suit a question."""
+
+    covered: float
+    """The share of the question that any of the wordings has too."""
+
+    unmet: float
+    """The weight of the rarest word of the question that none of them has."""
+
+    unmet_share: float
+    """The share, by weight, of the question's words that none of them has."""
+
+
 class TextFit(NamedTuple):
     """How well one text that answers suits a question."""
 
@@ -60,69 +73,94 @@ class TextFit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question, taken apart once for all comparisons."""
+class Wording:
+    """A way to ask something, taken apart for comparison."""
 
     bare: str
     essence: str
     asked: frozenset[str]
-    told: frozenset[str]
     pairs: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str) -> "Wording":
+        """Take `text` apart."""
+        folded = fold(text)
+        bare = terms.bare(folded)
+        return cls(bare, terms.essence(bare), frozenset(terms.asked_terms(folded)), _pairs(bare))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, taken apart once for all comparisons."""
+
+    wording: Wording
+    told: frozenset[str]
+    matter: tuple[str, ...]
+    """Its words of two characters or more that are no function words."""
 
     @classmethod
     def of(cls, text: str) -> "Question":
         """Take `text` apart."""
-        bare = terms.bare(text)
-        asked = frozenset(terms.asked_terms(text))
-        return cls(bare, terms.essence(text), asked, frozenset(terms.told_terms(text)), _pairs(bare))
+        folded = fold(text)
+        matter = {word for word in terms.words(folded) if len(word) > 1 and word not in terms.FUNCTION_WORDS}
+        return cls(Wording.of(text), frozenset(terms.told_terms(folded)), tuple(sorted(matter)))
 
     @property
     def brevity(self) -> float:
         """1 for nothing at all, towards 0 for many words: the shorter a question, the less it settles."""
-        return 1 / (1 + len(self.bare))
+        return 1 / (1 + len(self.wording.bare))
 
 
-def wording_fit(question: Question, wording: str, view: View) -> WordingFit:
-    """Return how well a wording suits a question."""
-    bare = terms.bare(wording)
-    asked = frozenset(terms.asked_terms(wording))
-    pairs = _pairs(bare)
-    shared = question.asked & asked
-    common = _weight(shared, "asked", view)
-    covered = _share(common, _weight(question.asked, "asked", view))
-    covering = _share(common, _weight(asked, "asked", view))
+def wording_fit(question: Wording, other: Wording, view: View) -> WordingFit:
+    """Return how well another wording suits a question."""
+    shared = question.asked & other.asked
+    weigh = view.weights("asked").of
+    common = weigh(shared)
+    covered = _share(common, weigh(question.asked))
+    covering = _share(common, weigh(other.asked))
     return WordingFit(
         covered=covered,
         covering=covering,
         both=covered * covering,
-        pairs=_share(2 * len(pairs & question.pairs), len(pairs) + len(question.pairs)),
-        same=float(terms.essence(wording) == question.essence),
+        pairs=_share(2 * len(other.pairs & question.pairs), len(other.pairs) + len(question.pairs)),
+        same=float(other.essence == question.essence),
         covered_terms=_share(len(shared), len(question.asked)),
-        covering_terms=_share(len(shared), len(asked)),
-        order=_share(2 * _common_order(question.bare, bare), len(question.bare) + len(bare)),
+        covering_terms=_share(len(shared), len(other.asked)),
+        order=_share(2 * _common_order(question.bare, other.bare), len(question.bare) + len(other.bare)),
+    )
+
+
+def entry_fit(question: Question, wordings: Sequence[Wording], view: View) -> EntryFit:
+    """Return how well an entry suits a question, all of its wordings taken together."""
+    weights = view.weights("asked")
+    asked = question.wording.asked
+    together: frozenset[str] = frozenset().union(*(wording.asked for wording in wordings))
+    unmet = [word for word in question.matter if not any(word in wording.bare for wording in wordings)]
+    return EntryFit(
+        covered=_share(weights.of(asked & together), weights.of(asked)),
+        unmet=max(map(weights.__getitem__, unmet), default=0.0),
+        unmet_share=_share(weights.of(unmet), weights.of(question.matter)),
     )
 
 
 def text_fit(question: Question, title: str, text: str, view: View) -> TextFit:
     """Return how well a text suits a question; `title` is empty where it says nothing of the text."""
-    whole = fold(f"{title}\n{text}")
+    folded_title = fold(title)
+    whole = f"{folded_title} {fold(text)}"
     lacking = [term for term in question.told if term not in whole]
-    weight = _weight(question.told, "told", view)
-    covered = _share(weight - _weight(lacking, "told", view), weight)
-    titled = frozenset(terms.asked_terms(title))
-    shared = _weight(question.asked & titled, "asked", view)
+    asked, told = view.weights("asked"), view.weights("told")
+    weight = told.of(question.told)
+    covered = _share(weight - told.of(lacking), weight)
+    titled = frozenset(terms.asked_terms(folded_title))
+    shared = asked.of(question.wording.asked & titled)
     return TextFit(
         covered=covered,
         mostly=covered**3,
-        missing=max((view.weight("told", term) for term in lacking), default=0.0),
-        titled=_share(shared, _weight(question.asked, "asked", view)),
-        titling=_share(shared, _weight(titled, "asked", view)),
-        run=_share(_longest_run(question.bare, terms.bare(whole)), len(question.bare)),
+        missing=max(map(told.__getitem__, lacking), default=0.0),
+        titled=_share(shared, asked.of(question.wording.asked)),
+        titling=_share(shared, asked.of(titled)),
+        run=_share(_longest_run(question.wording.bare, terms.bare(whole)), len(question.wording.bare)),
     )
-
-
-def _weight(found: Iterable[str], field: Field, view: View) -> float:
-    return sum(sorted(view.weight(field, term) for term in found))  # sorted: the sum must not depend on set order
 
 
 def _share(part: float, whole: float) -> float:

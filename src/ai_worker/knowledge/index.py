@@ -6,25 +6,33 @@ changes under a reader: a reader holds a `View`, and gets another one when there
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 import tantivy
 
+from ai_worker.foundation.text import fold
 from ai_worker.knowledge import terms
 from ai_worker.knowledge.passage import Passage
 
 Field = Literal["asked", "told"]
 """`asked`: questions, aliases and titles. `told`: approved answers and the text of passages."""
 
-QUERY_TERMS = 48
-"""The rarest terms of a question that are looked up. A letter has hundreds, a question rarely 40."""
+QUERY_TERMS = 24
+"""The rarest terms of a question that are looked up; the commoner ones cost time and find nothing else."""
 
 MATTER_ENOUGH = 3
 """With so many terms that are no function words, those alone find the candidates, in half the time."""
 
+FUNCTION_SHARE = 0.25
+"""What a function word counts, compared with another word that is as rare."""
+
+ACROSS_SHARE = 0.5
+"""What a pair counts that a function word is one half of: it says little more than its other half."""
+
+WEIGHTS_KEPT = 100_000
 REVISION = "revision"
 WHOLE = "whole"
 
@@ -87,13 +95,13 @@ def documents(passage: Passage) -> list[tantivy.Document]:
     key = key_of(passage.base, passage.id)
     whole = tantivy.Document()
     whole.add_text("part", f"{WHOLE}\x1f{key}")
-    whole.add_text("told", " ".join(terms.told_terms(telling(passage))))
+    whole.add_text("told", " ".join(terms.told_terms(fold(telling(passage)))))
     whole.add_bytes("body", msgspec.json.encode(passage))
     made = [whole]
     for wording in wordings(passage):
         document = tantivy.Document()
         document.add_text("wording", wording)
-        document.add_text("asked", " ".join(terms.asked_terms(wording)))
+        document.add_text("asked", " ".join(terms.asked_terms(fold(wording))))
         made.append(document)
     for document in made:
         document.add_text("key", key)
@@ -110,6 +118,36 @@ def revision_document(revision: int) -> tantivy.Document:
     return document
 
 
+class Weights(dict[str, float]):
+    """How informative each term is: 1 for one that nothing contains, towards 0 for the commonest.
+
+    It is the inverse document frequency on a scale of the index's own size, so that figures made
+    from it mean the same for 60 entries and for 100,000. Looked up once, then remembered.
+    """
+
+    def __init__(self, searcher: tantivy.Searcher, field: Field) -> None:
+        super().__init__()
+        self._searcher = searcher
+        self._field = field
+        self._total = searcher.num_docs
+
+    def __missing__(self, term: str) -> float:
+        frequency = self._searcher.doc_freq(self._field, term)
+        weight = math.log1p(self._total / (frequency + 0.5)) / math.log1p(self._total / 0.5)
+        if term in terms.FUNCTION_WORDS:
+            weight *= FUNCTION_SHARE
+        elif self._field == "asked" and len(term) == 2 and not terms.FUNCTION_WORDS.isdisjoint(term):
+            weight *= ACROSS_SHARE
+        if len(self) >= WEIGHTS_KEPT:
+            self.clear()
+        self[term] = weight
+        return weight
+
+    def of(self, wanted: Iterable[str]) -> float:
+        """Return the weight of several terms. Exact summation: the order of a set must not show."""
+        return math.fsum(map(self.__getitem__, wanted))
+
+
 class View:
     """The index as it stood at one commit."""
 
@@ -121,7 +159,8 @@ class View:
         """
         self._schema = index.schema
         self._searcher = index.searcher()
-        self._weights: dict[tuple[Field, str], float] = {}
+        self._weights = {"asked": Weights(self._searcher, "asked"), "told": Weights(self._searcher, "told")}
+        self._bases = {base for base, _ in self._searcher.terms_with_prefix("base", "")}
         body = self._body(REVISION)
         if body is None:
             raise ValueError("the index does not say which revision it holds")
@@ -139,7 +178,7 @@ class View:
                 for term in chosen
             ]
         )
-        if "*" not in bases:
+        if "*" not in bases and not self._bases <= set(bases):
             inside = tantivy.Query.term_set_query(self._schema, "base", list(bases))
             query = tantivy.Query.boolean_query(
                 [(tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0)), (tantivy.Occur.Must, query)]
@@ -154,29 +193,16 @@ class View:
             raise LookupError(key)  # every key comes from this very view
         return msgspec.json.decode(body, type=Passage)
 
-    def weight(self, field: Field, term: str) -> float:
-        """Return how informative a term is: 1 for one that nothing contains, towards 0 for the commonest.
-
-        It is the inverse document frequency on a scale of the index's own size, so that figures made
-        from it mean the same for 60 entries and for 100,000.
-        """
-        weight = self._weights.get((field, term))
-        if weight is None:
-            total = self._searcher.num_docs
-            frequency = self._searcher.doc_freq(field, term)
-            weight = math.log1p(total / (frequency + 0.5)) / math.log1p(total / 0.5)
-            if term in terms.FUNCTION_WORDS:
-                weight *= 0.25
-            if len(self._weights) >= 100_000:
-                self._weights.clear()
-            self._weights[field, term] = weight
-        return weight
+    def weights(self, field: Field) -> "Weights":
+        """Return how informative each term is in a field."""
+        return self._weights[field]
 
     def _chosen(self, field: Field, wanted: Sequence[str]) -> list[str]:
         matter = {term for term in wanted if term not in terms.FUNCTION_WORDS}
         if len(matter) < MATTER_ENOUGH:
             matter = set(wanted)
-        return sorted(matter, key=lambda term: (-self.weight(field, term), term))[:QUERY_TERMS]
+        weights = self._weights[field]
+        return sorted(matter, key=lambda term: (-weights[term], term))[:QUERY_TERMS]
 
     def _hit(self, score: float, address: tantivy.DocAddress) -> Hit:
         document: Any = self._searcher.doc(address)

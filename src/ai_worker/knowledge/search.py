@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ai_worker.knowledge import confidence
-from ai_worker.knowledge.fit import Question, WordingFit, text_fit, wording_fit
+from ai_worker.knowledge.fit import Question, Wording, WordingFit, entry_fit, text_fit, wording_fit
 from ai_worker.knowledge.index import Hit, View
 from ai_worker.knowledge.passage import Passage, Scored
 
@@ -13,9 +13,6 @@ WORDINGS = 30
 TEXTS = 15
 QUESTION_CHARACTERS = 500
 """Of a longer question the beginning is used: a bound on the work, not a limit on what one may ask."""
-
-ENOUGH_WORDINGS = 5
-"""More wordings of one entry among the candidates than this say nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Candidate:
 def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Scored]:
     """Return the passages that best fit a question; see `Retriever.search`."""
     question = Question.of(text[:QUESTION_CHARACTERS])
-    if not question.bare:
+    if not question.wording.bare:
         return []
     ways = (
         (by_text(question, view, bases), confidence.TEXT_CONFIDENCE),
@@ -54,19 +51,18 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Sco
 def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
     """Return the passages whose wordings are like the question, the likest first."""
     hits: dict[str, list[Hit]] = {}
-    for hit in view.search("asked", list(question.asked), bases=bases, limit=WORDINGS):
+    for hit in view.search("asked", list(question.wording.asked), bases=bases, limit=WORDINGS):
         hits.setdefault(hit.key, []).append(hit)
     candidates = []
     for key, of_one in hits.items():
-        fits = sorted(
-            ((wording_fit(question, hit.wording, view), hit) for hit in of_one),
-            key=lambda pair: (-_likeness(pair[0]), pair[1].wording),
-        )
-        best, hit = fits[0]
-        support = _likeness(fits[1][0]) if len(fits) > 1 else 0.0
-        figures = (*best, support, min(len(fits), ENOUGH_WORDINGS) / ENOUGH_WORDINGS)
+        wordings = [Wording.of(hit.wording) for hit in of_one]
+        fits = [wording_fit(question.wording, wording, view) for wording in wordings]
+        order = sorted(range(len(fits)), key=lambda at: (-_likeness(fits[at]), of_one[at].wording))
+        second, third = (_likeness(fits[order[at]]) if len(fits) > at else 0.0 for at in (1, 2))
+        figures = (*fits[order[0]], second, third, *entry_fit(question, wordings, view))
         rank = confidence.weigh(confidence.WORDING_RANK, figures)
-        candidates.append(Candidate(key, hit.answer, rank, figures, hit.wording, None))
+        best = of_one[order[0]]
+        candidates.append(Candidate(key, best.answer, rank, figures, best.wording, None))
     return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
 
 

@@ -1,10 +1,11 @@
-"""Terms: the pieces of a text by which it is searched and compared."""
+"""Terms: the pieces of a text by which it is searched and compared.
+
+Every function here takes text that `foundation.text.fold` has folded.
+"""
 
 import re
 from functools import cache
 from typing import Protocol
-
-from ai_worker.foundation.text import fold
 
 VERSION = 1
 """Raise it with every change to the terms: indexes that hold the old ones are then built anew."""
@@ -42,12 +43,12 @@ def _cutter() -> Cutter:
 
 
 def words(folded: str) -> list[str]:
-    """Return the words of a folded text: rjieba's search mode, without punctuation."""
+    """Return the words: rjieba's search mode, without punctuation."""
     return [word for word in _cutter()(folded) if word[0].isalnum() or word[-1].isalnum()]
 
 
 def characters(folded: str) -> list[str]:
-    """Return the single Chinese characters of a folded text, and its words in other scripts."""
+    """Return the single Chinese characters, and the words in other scripts."""
     return [*(character for run in _HAN.findall(folded) for character in run), *_LATIN.findall(folded)]
 
 
@@ -56,35 +57,32 @@ def bigrams(folded: str) -> list[str]:
     return [run[at : at + 2] for run in _HAN.findall(folded) for at in range(len(run) - 1)]
 
 
-def asked_terms(text: str) -> list[str]:
+def asked_terms(folded: str) -> list[str]:
     """Return the terms of a wording: a question, or a title.
 
     Wordings are short and people misspell them, so single characters count too; a long text would
     contain them all.
     """
-    folded = fold(text)
     parts = [*characters(folded), *bigrams(folded)]
     seen = set(parts)
     return [*parts, *(word for word in words(folded) if word not in seen)]
 
 
-def told_terms(text: str) -> list[str]:
+def told_terms(folded: str) -> list[str]:
     """Return the terms of a text that answers."""
-    folded = fold(text)
     parts = words(folded)
     seen = set(parts)
     return [*parts, *(pair for pair in bigrams(folded) if pair not in seen)]
 
 
-def bare(text: str) -> str:
-    """Return `text` folded and without spaces and punctuation: what two equal questions share."""
-    return _PUNCTUATION.sub("", fold(text))
+def bare(folded: str) -> str:
+    """Return a text without spaces and punctuation: what two equal questions share."""
+    return _PUNCTUATION.sub("", folded)
 
 
 _FILLER = re.compile(r"你好|您好|请问|谢谢|一下|我想问问|我想问|我想知道|问一下|咨询|[吗呢啊吧呀哦哈嘛么的了]")
 
 
-def essence(text: str) -> str:
-    """Return `text` bare and without greetings and particles: what two questions share that mean the same."""
-    plain = bare(text)
-    return _FILLER.sub("", plain) or plain
+def essence(bare_text: str) -> str:
+    """Return a bare text without greetings and particles: what two questions share that mean the same."""
+    return _FILLER.sub("", bare_text) or bare_text

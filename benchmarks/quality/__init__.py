@@ -1,0 +1,1 @@
+"""Quality: adapters for the evaluators, and the fit of the product's weights."""
