@@ -28,10 +28,13 @@ def run(context: typer.Context) -> None:
     invocation = Invocation.of(context)
     settings = invocation.settings()
     set_up_logging("DEBUG" if invocation.debug else settings.log_level)
+    log = structlog.get_logger(__name__)
+    for key in settings.ahead:
+        log.warning("settings.not_in_this_version", key=key)
     try:
         asyncio.run(serve(settings))
     except AiWorkerError:
         raise
     except Exception:  # a service's defect belongs into its log, traceback and all
-        structlog.get_logger(__name__).critical("app.crashed", exc_info=True)
+        log.critical("app.crashed", exc_info=True)
         raise

@@ -113,7 +113,8 @@ class QueueSettings(_Section):
     """What stands between the doors and the runners."""
 
     kafka: str = ""
-    """Kafka bootstrap servers, `host:port` separated by commas. Empty: the store itself is the queue."""
+    """Kafka bootstrap servers, `host:port` separated by commas. Empty: the store itself is the queue, as
+    it always is in this version, which warns at the start if servers are named."""
 
     kafka_options: dict[str, Annotated[SecretField, BeforeValidator(_as_text)]] = Field(default_factory=dict)
     """Options handed to the Kafka client as they stand: `security.protocol`, `sasl.*`, `ssl.*` …"""
@@ -144,7 +145,8 @@ class WorkerSettings(_Section):
     """`strict`: only what knowledge and tools support. `open`: the model may also answer from itself."""
 
     merge_window_ms: int = Field(default=0, ge=0, le=60_000)
-    """Milliseconds to wait for more messages of a burst before answering; 0 answers each at once."""
+    """Milliseconds to wait for more messages of a burst before answering; 0 answers each at once, as this
+    version always does; it warns at the start if another value is set."""
 
 
 def _default_workers() -> dict[str, WorkerSettings]:
@@ -215,6 +217,12 @@ class Settings(_Section):
         """The SQLite file; `None` when another database is configured."""
         path = self.storage.url.removeprefix("sqlite:///")
         return None if path == self.storage.url else self.data_dir / path
+
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """The keys that are set and that this version does not act on yet."""
+        merging = (f"workers.{name}.merge_window_ms" for name, told in self.workers.items() if told.merge_window_ms)
+        return (*(["queue.kafka"] if self.queue.kafka else []), *merging)
 
     def staff(self) -> Staff:
         """Return the workers as the rooms know them."""
