@@ -144,12 +144,7 @@ def rank_weights(asked: Sequence[Asked], way: Callable[[Asked], list[search.Cand
 
 
 def reorder(candidates: list[search.Candidate], weights: Weights) -> list[search.Candidate]:
-    ranked = [
-        search.Candidate(
-            one.key, one.answer, confidence.weigh(weights, one.figures), one.figures, one.matched, one.passage
-        )
-        for one in candidates
-    ]
+    ranked = [replace(one, rank=confidence.weigh(weights, one.figures)) for one in candidates]
     return sorted(ranked, key=lambda candidate: (-candidate.rank, candidate.key))
 
 

@@ -1,7 +1,8 @@
 """What is in the store is found, wherever it was changed, and the same question finds the same."""
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -188,11 +189,13 @@ async def test_the_same_question_finds_the_same_in_every_process(store: MemoryKn
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[tuple[SqliteKnowledgeStore, SqliteKnowledgeStore]]:
+async def stores(tmp_path: Path) -> AsyncIterator[tuple[SqliteKnowledgeStore, SqliteKnowledgeStore]]:
     """Two stores on one database file, as two processes have them."""
     clock = SystemClock()
-    databases = [SqliteDatabase.open(tmp_path / "knowledge.db", clock=clock) for _ in range(2)]
-    yield SqliteKnowledgeStore(databases[0], clock), SqliteKnowledgeStore(databases[1], clock)
+    one, other = (SqliteDatabase.open(tmp_path / "knowledge.db", clock=clock) for _ in range(2))
+    yield SqliteKnowledgeStore(one, clock), SqliteKnowledgeStore(other, clock)
+    await one.close()
+    await other.close()
 
 
 async def test_what_another_process_adds_is_found_after_a_refresh(
@@ -217,8 +220,8 @@ async def test_while_another_process_writes_the_index_this_one_waits_and_takes_i
     writer = IndexFolder(tmp_path / "index")
 
     with writer.writing() as writing:
-        refreshing = __import__("asyncio").create_task(library.refresh())
-        await __import__("asyncio").sleep(0.15)
+        refreshing = asyncio.create_task(library.refresh())
+        await asyncio.sleep(0.15)
         assert not refreshing.done()
         writing.apply(await store.changes(writing.revision, 10))
         writing.commit(await store.revision())

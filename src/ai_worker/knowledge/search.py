@@ -21,6 +21,9 @@ class Candidate:
 
     key: str
     answer: str
+    group: str
+    """Candidates of one group do not compete: a section's passages, found by its heading, are all right."""
+
     rank: float
     figures: tuple[float, ...]
     matched: str
@@ -62,7 +65,8 @@ def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Can
         figures = (*fits[order[0]], second, third, *entry_fit(question, wordings, view))
         rank = confidence.weigh(confidence.WORDING_RANK, figures)
         best = of_one[order[0]]
-        candidates.append(Candidate(key, best.answer, rank, figures, best.wording, None))
+        group = f"{best.answer}\x1f{best.wording}"
+        candidates.append(Candidate(key, best.answer, group, rank, figures, best.wording, None))
     return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
 
 
@@ -80,7 +84,7 @@ def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candid
         title = "" if hit.passage.kind == "entry" else hit.passage.title
         figures = (*text_fit(question, title, hit.passage.text, view), hit.score / best)
         rank = confidence.weigh(confidence.TEXT_RANK, figures)
-        candidates.append(Candidate(hit.key, hit.answer, rank, figures, "", hit.passage))
+        candidates.append(Candidate(hit.key, hit.answer, hit.key, rank, figures, "", hit.passage))
     return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
 
 
@@ -91,7 +95,7 @@ def _with_confidence(
     if not candidates:
         return []
     first = candidates[0]
-    rival = next((candidate for candidate in candidates if candidate.answer != first.answer), None)
+    rival = next((candidate for candidate in candidates if candidate.group != first.group), None)
     lead = lead_of(candidates)
     sure = confidence.probability(confidence.weigh(weights, (1.0, *first.figures, question.brevity, lead)))
     if rival and lead < confidence.TIE_MARGIN and _text(first, view) != _text(rival, view):
@@ -100,9 +104,9 @@ def _with_confidence(
 
 
 def lead_of(candidates: Sequence[Candidate]) -> float:
-    """Return by how much the first candidate ranks above the best one with another answer."""
+    """Return by how much the first candidate ranks above the best one that competes with it."""
     first = candidates[0]
-    rivals = (first.rank - other.rank for other in candidates if other.answer != first.answer)
+    rivals = (first.rank - other.rank for other in candidates if other.group != first.group)
     return min(confidence.MARGIN_LIMIT, next(rivals, confidence.MARGIN_LIMIT))
 
 

@@ -16,7 +16,7 @@ PIECES = 50_000
 SEPARATOR = " › "
 
 _SENTENCE_END = re.compile(r"(?<=[。！？!?；;\n])|(?<=\.)(?=\s)")
-_NUMBER = re.compile(r"^(第\s*[0-9一二三四五六七八九十百零〇]+\s*[章节條条款篇部]|\d+(?:\.\d+)*)")
+_NUMBER = re.compile(r"^(第\s*[0-9一二三四五六七八九十百零〇]+\s*[章节條条款篇部]|\d+(?:\.\d+)*)[\s.、:：]+")
 
 
 class Outline:
@@ -46,9 +46,10 @@ class Outline:
         self._path = [above for above in self._path if above[0] < level]
         self._numbers = {depth: number for depth, number in self._numbers.items() if depth <= level}
         self._numbers[level] = self._numbers.get(level, 0) + 1
-        own = _NUMBER.match(text)
-        counted = ".".join(str(self._numbers[above]) for above in sorted(self._numbers))
-        self._path.append((level, text, f"§{own.group(1) if own else counted}"))
+        number = ".".join(str(self._numbers[above]) for above in sorted(self._numbers))
+        if own := _NUMBER.match(text):  # the author's own number is the one that readers know
+            number, text = own.group(1), text[own.end() :].strip() or text
+        self._path.append((level, text, f"§{number}"))
 
     def paragraph(self, text: str, locator: str | None = None) -> None:
         """Add a paragraph to the section. A `locator` other than the last one begins a new piece."""
