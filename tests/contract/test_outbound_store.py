@@ -142,3 +142,54 @@ async def test_a_persons_words_wait_for_the_reply_before_them(stores: Stores) ->
     await stores.pipeline.settle(reply, "delivered", now=stores.clock.now())
     (sent,) = await stores.claim_outbound()
     assert sent.kind == "human"
+
+
+async def test_finish_gives_out_a_reply_only_if_nothing_is_before_it(stores: Stores) -> None:
+    await _postponed(stores, "第一句", seconds=60)
+    await stores.accept("第二句")
+    claim = await stores.claim_one()
+    reply = stores.outbound(claim, "答第二句")
+
+    to_send = await stores.pipeline.finish(claim, answered(), [reply], now=stores.clock.now(), response_ms=1.0)
+
+    assert to_send == []
+    stores.clock.advance(timedelta(seconds=60))
+    (first,) = await stores.claim_outbound()
+    assert await stores.pipeline.settle(first, "delivered", now=stores.clock.now()) is True
+    (second,) = await stores.claim_outbound()
+    assert second == replace(reply, attempt=1)
+    assert await stores.pipeline.settle(second, "delivered", now=stores.clock.now()) is False
+
+
+async def test_a_reply_waits_for_the_notice_that_is_being_sent(stores: Stores) -> None:
+    await stores.accept("帮我写一份总结")
+    claim = await stores.claim_one()
+    notice, reply = stores.outbound(claim, "正在处理。", "holding"), stores.outbound(claim, "总结如下。")
+
+    assert await stores.pipeline.announce(claim, notice) == [notice]
+    finished = await stores.pipeline.finish(claim, answered(), [reply], now=stores.clock.now(), response_ms=1.0)
+
+    assert finished == []
+    assert await stores.claim_outbound() == []
+    assert await stores.pipeline.settle(notice, "delivered", now=stores.clock.now()) is True
+    assert [row.reply.text for row in await stores.claim_outbound()] == ["总结如下。"]
+
+
+async def test_a_repeated_finish_gives_the_same_reply_out_again(stores: Stores) -> None:
+    await stores.accept("怎么退货？")
+    claim = await stores.claim_one()
+    reply = stores.outbound(claim, "可以退货。")
+    now = stores.clock.now()
+
+    first = await stores.pipeline.finish(claim, answered(), [reply], now=now, response_ms=1.0)
+    again = await stores.pipeline.finish(claim, answered(), [reply], now=now, response_ms=1.0)
+
+    assert first == again == [reply], "whoever did not hear of the first must still send it; begin() drops repeats"
+
+
+async def test_a_held_message_has_not_failed(stores: Stores) -> None:
+    await stores.accept("帮我写一份总结")
+    for _ in range(8):
+        claim = await stores.claim_one()
+        assert claim.attempt == 1
+        await stores.pipeline.hold(claim, None, until=stores.clock.now())

@@ -17,7 +17,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
-from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp
+from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp, Note, Restart
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.facts import TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.outbox import outbound
@@ -31,6 +31,9 @@ POLL_S = 0.5
 BATCH = 256
 MAX_ATTEMPTS = 5
 """A message that fails this often becomes a dead letter; counted on disk before each attempt."""
+
+RETRY_BASE_S = 1.0
+RETRY_CAP_S = 60.0
 
 RENEW_S = 5.0
 """Leases of turns in progress are extended this often; a lease lasts three times as long."""
@@ -192,7 +195,8 @@ class Runner:
     async def _answer(self, claim: Claim) -> None:
         """Run the turn and persist its result; a slow one tells the contact that it is at work."""
         given = self._input(claim)
-        turn = asyncio.ensure_future(self._turns.run(given, on_delta=self._on_delta(claim)))
+        live = _Live(self._board, claim) if self._board.heard(claim.turn_id, claim.conversation_id) else None
+        turn = asyncio.ensure_future(self._turns.run(given, on_delta=live))
         try:
             if self._pushes(claim) and not (claim.held or given.human):
                 await asyncio.wait({turn}, timeout=HOLDING_AFTER_S)
@@ -202,6 +206,8 @@ class Runner:
             result = await turn
         finally:
             turn.cancel()
+        if live is not None:
+            live.end(result)
         await self._persist(claim, result)
 
     async def _announce(self, claim: Claim, words: Reply) -> None:
@@ -210,15 +216,6 @@ class Runner:
             self._delivery.begin(await self._store.announce(claim, notice))
         except Busy:  # a notice is a courtesy; the answer is what was promised
             log.warning("runner.store_busy", turn=claim.turn_id)
-
-    def _on_delta(self, claim: Claim) -> OnDelta | None:
-        if not self._board.heard(claim.turn_id, claim.conversation_id):
-            return None
-
-        def post(text: str) -> None:
-            self._board.post(Delta(claim.turn_id, text), conversation_id=claim.conversation_id)
-
-        return post
 
     async def _persist(self, claim: Claim, result: TurnResult) -> None:
         """Make the result durable, however long the store is busy, then tell the world."""
@@ -272,7 +269,7 @@ class Runner:
         if claim.attempt >= MAX_ATTEMPTS:
             await self._give_up(claim, error)
             return
-        until = self._clock.now() + timedelta(seconds=backoff(claim.attempt, base=1.0, cap=60.0))
+        until = self._clock.now() + timedelta(seconds=backoff(claim.attempt, base=RETRY_BASE_S, cap=RETRY_CAP_S))
         try:
             await self._store.retry(claim, error=error, until=until)
         except (Busy, LeaseLost):  # the lease runs out by itself, and the message comes back
@@ -287,3 +284,24 @@ class Runner:
         log.error("runner.dead_letter", turn=claim.turn_id)
         self._board.post(GivenUp(claim.turn_id, claim.conversation_id), conversation_id=claim.conversation_id)
         self._events.publish(TurnGivenUp(claim.message.channel, claim.conversation_id, claim.turn_id, error))
+
+
+class _Live:
+    """Posts an answer on the board while it is being written."""
+
+    def __init__(self, board: Board, claim: Claim) -> None:
+        self._board, self._claim = board, claim
+        self._posted = ""
+
+    def __call__(self, text: str) -> None:
+        self._posted += text
+        self._post(Delta(self._claim.turn_id, text))
+
+    def end(self, result: TurnResult) -> None:
+        """Declare void what was posted if the answer reads otherwise (a model failed half-way)."""
+        final = result.reply.text if result.reply else ""
+        if not final.startswith(self._posted):
+            self._post(Restart(self._claim.turn_id))
+
+    def _post(self, note: Note) -> None:
+        self._board.post(note, conversation_id=self._claim.conversation_id)

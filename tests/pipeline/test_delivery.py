@@ -1,0 +1,172 @@
+"""Replies on their way out: tried again, in order, and settled with what is really known."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ai_worker.conversation.message import Contact, InboundMessage, Reply
+from ai_worker.conversation.turn import TurnResult
+from ai_worker.foundation.clock import SystemClock
+from ai_worker.foundation.events import EventBus
+from ai_worker.pipeline.delivery import MAX_ATTEMPTS, Delivery
+from ai_worker.pipeline.facts import ReplySettled
+from ai_worker.pipeline.outbox import outbound
+from ai_worker.pipeline.sending import SendFailed, Sent
+from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.storage.opening import Stores, open_stores
+
+CLOCK = SystemClock()
+OWNER = "run-1"
+
+
+class Platform:
+    """A channel whose platform behaves as the test says, one answer a send."""
+
+    def __init__(self, *answers: SendFailed | Exception | None) -> None:
+        self.answers = list(answers)
+        self.taken: list[OutboundMessage] = []
+        self.tried: list[OutboundMessage] = []
+
+    async def deliver(self, message: OutboundMessage) -> Sent:
+        self.tried.append(message)
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
+        self.taken.append(message)
+        return Sent("p-1")
+
+
+class Desk:
+    """A store, a delivery that runs, and what became of each reply."""
+
+    def __init__(self, stores: Stores, delivery: Delivery, settled: list[ReplySettled]) -> None:
+        self.stores, self.delivery, self.settled = stores, delivery, settled
+
+    async def answer(self, text: str, **changes: object) -> None:
+        """Accept a message, answer it with `text`, and hand the reply to the delivery."""
+        store, now = self.stores.pipeline, CLOCK.now()
+        await store.accept(InboundMessage("desk", text, "lin", Contact("lin"), text, now, address={"user": "lin"}))
+        (claim,) = await store.claim(owner=OWNER, limit=1, now=CLOCK.now())
+        reply = replace(outbound(claim, Reply(text), "reply", now=now), **changes)  # type: ignore[arg-type]
+        due = await store.finish(claim, TurnResult("answer", reply.reply), [reply], now=now, response_ms=1.0)
+        self.delivery.begin(due)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not true():
+                await asyncio.sleep(0.01)
+
+    def states(self) -> list[str]:
+        return [fact.state for fact in self.settled]
+
+
+@asynccontextmanager
+async def desk(folder: Path, platform: Platform) -> AsyncIterator[Desk]:
+    events, settled = EventBus(), list[ReplySettled]()
+    events.subscribe(ReplySettled, settled.append)
+    async with open_stores(folder / "store.db", clock=CLOCK) as stores:
+        delivery = Delivery(stores.pipeline, deliverers={"desk": platform}, events=events, clock=CLOCK, owner=OWNER)
+        running = asyncio.create_task(delivery.run())
+        yield Desk(stores, delivery, settled)
+        await delivery.drain(5)
+        await running
+
+
+def busy(*, unsure: bool = False) -> SendFailed:
+    return SendFailed("desk", "45009", retry_after=0.05, unsure=unsure)
+
+
+async def test_a_reply_that_was_taken_is_delivered_once(tmp_path: Path) -> None:
+    platform = Platform()
+    async with desk(tmp_path, platform) as at:
+        await at.answer("订单已发货。")
+        await at.until(lambda: bool(at.settled))
+
+    assert at.states() == ["delivered"]
+    assert [one.reply.text for one in platform.tried] == ["订单已发货。"]
+
+
+async def test_a_busy_platform_is_asked_again_with_the_same_id(tmp_path: Path) -> None:
+    platform = Platform(busy())
+    async with desk(tmp_path, platform) as at:
+        await at.answer("订单已发货。")
+        await at.until(lambda: bool(at.settled))
+
+    assert at.states() == ["delivered"]
+    assert len({one.id for one in platform.tried}) == 1
+    assert [one.attempt for one in platform.tried] == [1, 2]
+    assert [one.unsure for one in platform.tried] == [False, False]
+
+
+async def test_after_a_lost_answer_the_channel_is_told_that_it_may_be_a_repeat(tmp_path: Path) -> None:
+    platform = Platform(busy(unsure=True), busy())
+    async with desk(tmp_path, platform) as at:
+        await at.answer("订单已发货。")
+        await at.until(lambda: bool(at.settled))
+
+    assert [one.unsure for one in platform.tried] == [False, True, True]
+
+
+async def test_a_later_reply_never_overtakes_one_that_has_to_wait(tmp_path: Path) -> None:
+    platform = Platform(busy())
+    async with desk(tmp_path, platform) as at:
+        for text in ("第一句。", "第二句。", "第三句。"):
+            await at.answer(text)
+        await at.until(lambda: len(at.settled) == 3)
+
+    assert [one.reply.text for one in platform.taken] == ["第一句。", "第二句。", "第三句。"]
+
+
+@pytest.mark.parametrize(("unsure", "state"), [(False, "failed"), (True, "unknown")])
+async def test_what_can_never_be_sent_ends_with_what_is_known(tmp_path: Path, unsure: bool, state: str) -> None:
+    platform = Platform(SendFailed("desk", "81013", retry_after=None, unsure=unsure))
+    async with desk(tmp_path, platform) as at:
+        await at.answer("订单已发货。")
+        await at.until(lambda: bool(at.settled))
+
+    assert at.states() == [state]
+    assert len(platform.tried) == 1
+
+
+async def test_the_last_attempt_is_the_last(tmp_path: Path) -> None:
+    platform = Platform(*[busy()] * 20)
+    async with desk(tmp_path, platform) as at:
+        await at.answer("订单已发货。", attempt=MAX_ATTEMPTS)
+        await at.until(lambda: bool(at.settled))
+
+    assert at.states() == ["failed"]
+
+
+async def test_an_old_reply_is_not_sent_hours_later(tmp_path: Path) -> None:
+    platform = Platform()
+    async with desk(tmp_path, platform) as at:
+        await at.answer("订单已发货。", expires_at=CLOCK.now() - timedelta(seconds=1))
+        await at.until(lambda: bool(at.settled))
+
+    assert at.states() == ["expired"]
+    assert platform.tried == []
+
+
+async def test_a_defect_in_a_channel_is_tried_again_as_an_unknown_outcome(tmp_path: Path) -> None:
+    platform = Platform(ZeroDivisionError("a defect"))
+    async with desk(tmp_path, platform) as at:
+        await at.answer("订单已发货。")
+        await at.until(lambda: len(platform.tried) == 1)
+        await asyncio.sleep(0.2)
+        due = await at.stores.pipeline.next_due(now=CLOCK.now())
+
+    assert due is not None
+    assert at.states() == []
+
+
+async def test_a_channel_that_is_no_longer_configured_fails_visibly(tmp_path: Path) -> None:
+    async with desk(tmp_path, Platform()) as at:
+        await at.answer("订单已发货。", channel="gone")
+        await at.until(lambda: bool(at.settled))
+
+    assert at.states() == ["failed"]

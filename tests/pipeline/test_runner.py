@@ -1,0 +1,289 @@
+"""Turns are run in order, side by side, and never lost: not by a defect, not by a stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ai_worker.conversation.message import Contact, InboundMessage, Reply
+from ai_worker.conversation.model import OnDelta
+from ai_worker.conversation.turn import TurnInput, TurnResult
+from ai_worker.foundation.clock import SystemClock
+from ai_worker.foundation.events import EventBus
+from ai_worker.pipeline import runner as runner_module
+from ai_worker.pipeline.backlog import Backlog
+from ai_worker.pipeline.board import Board, Delta, Finished, Restart
+from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.facts import TurnGivenUp
+from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.runner import Runner
+from ai_worker.pipeline.sending import Sent
+from ai_worker.pipeline.store import Accepted, OutboundMessage
+from ai_worker.storage.opening import Stores, open_stores
+
+CLOCK = SystemClock()
+Answer = Callable[[TurnInput], Awaitable[TurnResult]]
+
+
+class Channel:
+    """A channel that takes everything and remembers it."""
+
+    def __init__(self) -> None:
+        self.shown: list[OutboundMessage] = []
+
+    async def deliver(self, message: OutboundMessage) -> Sent:
+        self.shown.append(message)
+        return Sent()
+
+
+class Scripted:
+    """A turn engine that does what the test says."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self.given: list[TurnInput] = []
+
+    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
+        self.given.append(given)
+        if on_delta is not None:
+            on_delta("订单")
+        return await self._answer(given)
+
+    def holding(self, given: TurnInput) -> Reply:
+        return Reply("正在处理，请稍候。")
+
+
+class Desk:
+    """The whole pipeline over a real store."""
+
+    def __init__(self, stores: Stores, folder: Path, answer: Answer, *, limit: int = 100) -> None:
+        self.stores, self.channel, self.turns = stores, Channel(), Scripted(answer)
+        self.events, self.board = EventBus(), Board()
+        self.delivery = Delivery(
+            stores.pipeline, deliverers={"desk": self.channel}, events=self.events, clock=CLOCK, owner="run-1"
+        )
+        self.runner = Runner(
+            stores.pipeline,
+            turns=self.turns,
+            worker_of=lambda _: "xiaozhi",
+            pushes=lambda _: True,
+            delivery=self.delivery,
+            board=self.board,
+            events=self.events,
+            clock=CLOCK,
+            owner="run-1",
+            max_concurrent=limit,
+        )
+        self.backlog = Backlog(self.events)
+        self.inbox = Inbox(stores.pipeline, events=self.events, clock=CLOCK, wake=self.runner.wake)
+
+    async def say(self, text: str, *, who: str = "lin") -> Accepted:
+        message = InboundMessage("desk", f"{who}/{text}", who, Contact(who), text, CLOCK.now(), address={"user": who})
+        return await self.inbox.accept(message)
+
+    def shown(self) -> list[str]:
+        return [message.reply.text for message in self.channel.shown]
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not true():
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def desk(folder: Path, answer: Answer, *, limit: int = 100, drain_s: float = 5.0) -> AsyncIterator[Desk]:
+    async with open_stores(folder / "store.db", clock=CLOCK) as stores:
+        at = Desk(stores, folder, answer, limit=limit)
+        await stores.pipeline.recover(owner="run-1")
+        running = [asyncio.create_task(at.runner.run()), asyncio.create_task(at.delivery.run())]
+        yield at
+        await at.runner.drain(drain_s)
+        await at.delivery.drain(drain_s)
+        await asyncio.gather(*running)
+
+
+async def echo(given: TurnInput) -> TurnResult:
+    return TurnResult("answer", Reply(f"答{given.message.text}"))
+
+
+async def begun(given: TurnInput) -> TurnResult:
+    return TurnResult("answer", Reply("订单已发货。"))
+
+
+async def test_a_conversation_is_answered_in_the_order_in_which_it_was_accepted(tmp_path: Path) -> None:
+    async with desk(tmp_path, echo) as at:
+        for number in range(30):
+            await at.say(f"第 {number} 句")
+        await at.until(lambda: len(at.channel.shown) == 30)
+
+    assert at.shown() == [f"答第 {number} 句" for number in range(30)]
+
+
+async def test_no_more_turns_than_allowed_are_in_progress_and_the_rest_wait_on_disk(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def slow(given: TurnInput) -> TurnResult:
+        await go.wait()
+        return await echo(given)
+
+    async with desk(tmp_path, slow, limit=3) as at:
+        for number in range(10):
+            await at.say("在吗", who=f"u{number}")
+        await at.until(lambda: at.runner.active == 3)
+        await asyncio.sleep(0.1)
+
+        assert (at.runner.active, at.backlog.unfinished) == (3, 10)
+        go.set()
+        await at.until(lambda: len(at.channel.shown) == 10)
+        assert (at.runner.peak, at.backlog.unfinished) == (3, 0)
+
+
+async def test_a_message_that_breaks_its_turn_is_tried_again_and_the_others_go_on(tmp_path: Path) -> None:
+    async def fragile(given: TurnInput) -> TurnResult:
+        if given.message.text == "坏消息" and given.attempt < 2:
+            raise ZeroDivisionError("a defect")
+        return await echo(given)
+
+    async with desk(tmp_path, fragile) as at:
+        await at.say("坏消息")
+        await at.say("好消息", who="zhou")
+        await at.until(lambda: len(at.channel.shown) == 2)
+
+    assert at.shown() == ["答好消息", "答坏消息"]
+
+
+async def test_a_message_that_always_breaks_becomes_a_dead_letter_and_its_conversation_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "RETRY_BASE_S", 0.01)
+    given_up: list[TurnGivenUp] = []
+
+    async def poison(given: TurnInput) -> TurnResult:
+        if given.message.text == "毒":
+            raise ZeroDivisionError("a defect")
+        return await echo(given)
+
+    async with desk(tmp_path, poison) as at:
+        at.events.subscribe(TurnGivenUp, given_up.append)
+        dead = await at.say("毒")
+        await at.say("下一句")
+        await at.until(lambda: len(at.channel.shown) == 1)
+        record = await at.stores.conversations.turn(dead.turn_id)
+
+    assert [given.attempt for given in at.turns.given if given.message.text == "毒"] == [1, 2, 3, 4, 5]
+    assert [fact.turn_id for fact in given_up] == [dead.turn_id]
+    assert record is not None
+    assert record.state == "dead"
+
+
+async def test_a_slow_turn_tells_the_contact_once_and_answers_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "HOLDING_AFTER_S", 0.1)
+
+    async def slow(given: TurnInput) -> TurnResult:
+        await asyncio.sleep(0.5)
+        return await echo(given)
+
+    async with desk(tmp_path, slow) as at:
+        await at.say("写一份总结")
+        await at.until(lambda: len(at.channel.shown) == 2)
+
+    assert at.shown() == ["正在处理，请稍候。", "答写一份总结"]
+
+
+async def test_a_held_message_is_announced_once_and_answered_when_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "SHORTEST_PAUSE_S", 0.05)
+
+    async def later(given: TurnInput) -> TurnResult:
+        if len(at.turns.given) < 4:
+            return TurnResult("handoff", Reply("稍后答复您。"), hold=True)
+        return await echo(given)
+
+    async with desk(tmp_path, later) as at:
+        await at.say("写一份总结")
+        await at.until(lambda: len(at.channel.shown) == 2)
+
+    assert at.shown() == ["稍后答复您。", "答写一份总结"]
+    assert [given.held for given in at.turns.given] == [False, True, True, True]
+
+
+async def test_turns_cut_off_by_a_stop_are_answered_after_the_next_start(tmp_path: Path) -> None:
+    async def endless(given: TurnInput) -> TurnResult:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    async with desk(tmp_path, endless, drain_s=0.05) as at:
+        for number in range(5):
+            await at.say("在吗", who=f"u{number}")
+        await at.until(lambda: at.runner.active == 5)
+    async with desk(tmp_path, echo) as again:
+        await again.until(lambda: len(again.channel.shown) == 5)
+
+    assert again.shown() == ["答在吗"] * 5
+
+
+async def test_a_duplicate_is_accepted_and_answered_once(tmp_path: Path) -> None:
+    async with desk(tmp_path, echo) as at:
+        first = await at.say("订单到哪了")
+        again = await at.say("订单到哪了")
+        await at.until(lambda: len(at.channel.shown) == 1)
+        await asyncio.sleep(0.2)
+
+    assert again == Accepted(first.turn_id, first.conversation_id, duplicate=True)
+    assert len(at.channel.shown) == 1
+
+
+async def test_whoever_listens_to_a_turn_hears_its_words_and_its_end(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def after(given: TurnInput) -> TurnResult:
+        await go.wait()
+        return await begun(given)
+
+    async with desk(tmp_path, after, limit=1) as at:
+        await at.say("先来的", who="zhou")
+        accepted = await at.say("订单到哪了")
+        with at.board.turn(accepted.turn_id) as listener:
+            go.set()
+            notes = [await asyncio.wait_for(listener.next(), 10) for _ in range(2)]
+
+    assert notes[0] == Delta(accepted.turn_id, "订单")
+    assert isinstance(notes[1], Finished)
+    assert notes[1].turn_id == accepted.turn_id
+
+
+async def test_words_that_the_answer_takes_back_are_declared_void(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def other_words(given: TurnInput) -> TurnResult:
+        await go.wait()
+        return TurnResult("answer", Reply("包裹已经发出。"))
+
+    async with desk(tmp_path, other_words, limit=1) as at:
+        await at.say("先来的", who="zhou")
+        accepted = await at.say("订单到哪了")
+        with at.board.turn(accepted.turn_id) as listener:
+            go.set()
+            notes = [await asyncio.wait_for(listener.next(), 10) for _ in range(3)]
+
+    assert notes[:2] == [Delta(accepted.turn_id, "订单"), Restart(accepted.turn_id)]
+
+
+async def test_response_time_counts_from_accept(tmp_path: Path) -> None:
+    async def slow(given: TurnInput) -> TurnResult:
+        await asyncio.sleep(0.2)
+        return await echo(given)
+
+    async with desk(tmp_path, slow) as at:
+        await at.say("订单到哪了")
+        await at.until(lambda: len(at.channel.shown) == 1)
+        stats = await at.stores.stats.service(since=CLOCK.now() - timedelta(hours=1), until=CLOCK.now())
+
+    assert stats.mean_response_ms is not None
+    assert stats.mean_response_ms >= 200
