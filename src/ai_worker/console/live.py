@@ -4,8 +4,8 @@ The stream carries names, never content: what a tab may see is decided when it a
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 from ai_worker.foundation.clock import Clock
@@ -23,7 +23,8 @@ MAX_STREAMS = 64
 """Open tabs in all. One costs about 30 kB; more than this is not a team but a fault."""
 
 TICK_S = 5.0
-"""Without any news the pages are still told to refresh this often: waiting times grow."""
+"""Whatever the news, pages are told to refresh everything this often: waiting times grow, and what
+happened while a page was being drawn was told to nobody."""
 
 PACE_S = 0.5
 """News within this time of one another is told together."""
@@ -53,6 +54,11 @@ class _Tab:
         elif "refresh" not in self.news:
             self.news[name] = None
         self.woken.set()
+
+    def take(self) -> list[str]:
+        news, self.news = list(self.news), {}
+        self.woken.clear()
+        return news
 
 
 class Live:
@@ -94,22 +100,24 @@ class Live:
             tab.tell(f"conversation:{fact.conversation_id}")
 
     async def _stream(self, until: datetime) -> AsyncGenerator[bytes, None]:
+        loop = asyncio.get_running_loop()
         with self._tab() as tab:
+            tick_at = loop.time() + TICK_S
             yield b"retry: 2000\n\n"
             while not self._closing and self._clock.now() < until:
-                try:
-                    async with asyncio.timeout(TICK_S):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(tick_at):
                         await tab.woken.wait()
-                except TimeoutError:
-                    pass  # no news is a reason to tick, not a fault
                 if self._closing:
                     break
-                tab.woken.clear()
-                news, tab.news = tab.news, {}
-                yield "".join(f"event: {name}\ndata:\n\n" for name in ("metrics", "conversations", *news)).encode()
+                names = ["metrics", "conversations", *tab.take()]
+                if loop.time() >= tick_at:
+                    names.append("tick")
+                    tick_at = loop.time() + TICK_S
+                yield "".join(f"event: {name}\ndata:\n\n" for name in names).encode()
                 await asyncio.sleep(PACE_S)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _tab(self) -> Iterator[_Tab]:
         tab = _Tab()
         self._tabs.add(tab)

@@ -106,6 +106,17 @@ htmx.defineExtension("keyed", {
   },
 });
 
+// An answer to a question that the page no longer asks (another conversation was chosen, a refresh was
+// quicker) would land in the wrong place.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { isError, requestConfig } = event.detail;
+  const asked = requestConfig.parameters.selected;
+  const shown = document.querySelector("#shown [name=selected]")?.value;
+  if (isError || (requestConfig.elt.isConnected && (!asked || asked === shown))) return;
+  event.detail.shouldSwap = false;
+  if (requestConfig.verb !== "get") htmx.trigger(document.body, "refresh"); // it was done; show it
+});
+
 document.addEventListener("htmx:configRequest", (event) => {
   if (Date.now() - touchedAt < ACTIVE_FOR_MS) event.detail.headers["X-Active"] = "1";
 });
@@ -127,7 +138,7 @@ document.addEventListener("keydown", (event) => {
     // While an input method is composing, Enter chooses a word.
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
       event.preventDefault();
-      field.form.requestSubmit();
+      if (!field.form.querySelector("button").disabled) field.form.requestSubmit();
     } else if (event.key === "Escape") {
       field.blur();
     }

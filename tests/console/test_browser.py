@@ -1,0 +1,295 @@
+"""Journeys in a real browser, over a real socket, against a real database."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from ai_worker.api.server import make_server
+from ai_worker.conversation.handoff import Reason
+from ai_worker.pipeline.facts import ConversationChanged, MessageReceived
+from tests.console.sample import Spoken, answer, say
+from tests.console.world import World
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class Desk:
+    """A browser window on a console."""
+
+    page: Page
+    base: str
+    site: World
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(self.base + path)
+
+
+@pytest.fixture
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=chromium_path)
+        yield launched
+        await launched.close()
+
+
+@asynccontextmanager
+async def desk_at(
+    site: World, browser: Browser, *, width: int = 1440, height: int = 900, **how: str
+) -> AsyncIterator[Desk]:
+    """Yield a window that is signed in through a one-time link."""
+    server = make_server(site.console, host="127.0.0.1", port=0)
+    base = f"http://127.0.0.1:{server.bind()}"
+    serving = asyncio.create_task(server.serve())
+    await server.accepting()
+    context = await browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", **how)  # type: ignore[arg-type]
+    page = await context.new_page()
+    desk = Desk(page, base, site)
+    page.on("request", lambda request: desk.requests.append(request.url))
+    page.on("console", lambda message: desk.complaints.append(message.text) if message.type != "log" else None)
+    page.on("pageerror", lambda error: desk.complaints.append(str(error)))
+    try:
+        await desk.open(await site.link())
+        yield desk
+    finally:
+        await context.close()
+        site.console.close_streams()
+        server.drain()
+        await serving
+
+
+@pytest.fixture
+async def desk(site: World, browser: Browser) -> AsyncIterator[Desk]:
+    async with desk_at(site, browser) as made:
+        yield made
+
+
+async def test_a_one_time_link_leads_to_the_overview(desk: Desk) -> None:
+    await expect(desk.page).to_have_url(f"{desk.base}/")
+    await expect(desk.page.locator("h1")).to_have_text("概览")
+    assert await desk.page.evaluate("document.cookie") == ""
+    assert desk.complaints == []
+
+
+async def test_a_new_complaint_shows_by_itself(desk: Desk) -> None:
+    await desk.open("/conversations")
+    await expect(desk.page.locator("#rows a")).to_have_count(8)
+    await desk.page.locator("#rows a", has_text="吴敏").click()
+    await expect(desk.page.locator("#thread-head h2")).to_have_text("吴敏")
+
+    site = desk.site
+    angry = Spoken(
+        0, "website", "何静", "送错货了，我要投诉", "已请同事接手，约 5 分钟内回复你。", "handoff", Reason.COMPLAINT
+    )
+    number = await say(site.stores, replace(angry, reply=None), now=site.clock.now())
+    site.events.publish(MessageReceived("website", number, "t-1", site.clock.now()))
+    await expect(desk.page.locator("#rows a", has_text="何静")).to_contain_text("1 条未读")
+
+    await answer(site.stores, angry, at=site.clock.now())
+    site.events.publish(ConversationChanged(number))
+    await expect(desk.page.locator("#rows a", has_text="何静")).to_contain_text("等人工")
+    await expect(desk.page.locator("#badge")).to_contain_text("3 个会话在等人工")
+    await expect(desk.page.locator("#rows a[aria-current]")).to_contain_text("吴敏")
+    await expect(desk.page.locator("#chip-all")).to_have_text("全部 9")
+
+
+async def test_an_open_thread_grows_without_losing_what_is_being_written(desk: Desk) -> None:
+    site, page = desk.site, desk.page
+    await desk.open("/conversations")
+    await page.locator("#rows a", has_text="林晓燕").click()
+    await page.keyboard.press("t")
+    await page.locator("#reply").fill("您好林女士，")
+    first = await page.locator("#log article").first.element_handle()
+
+    number = await say(site.stores, Spoken(0, "service-desk", "林晓燕", "你们到底管不管"), now=site.clock.now())
+    site.events.publish(MessageReceived("service-desk", number, "t-2", site.clock.now()))
+
+    await expect(page.locator("#log article").last).to_contain_text("你们到底管不管")
+    await expect(page.locator("#reply")).to_have_value("您好林女士，")
+    await expect(page.locator("#reply")).to_be_focused()
+    assert first is not None
+    assert await first.evaluate("line => line.isConnected"), "what was there stays, or it is read out again"
+
+
+async def test_taking_over_answering_and_handing_back_by_keyboard(desk: Desk) -> None:
+    page = desk.page
+    await desk.open("/conversations?state=waiting")
+    await expect(page.locator("#badge")).to_contain_text("2 个会话在等人工")
+
+    await page.keyboard.press("j")
+    await expect(page.locator("#thread-head h2")).to_have_text("周建国")
+    await expect(page).to_have_url(re.compile(r"/conversations/\d+\?state=waiting$"))
+    await page.keyboard.press("k")
+    await expect(page.locator("#thread-head h2")).to_have_text("林晓燕")
+    await expect(page.locator("#context dd").first).to_have_text("林晓燕")
+
+    await page.keyboard.press("t")
+    await expect(page.locator("#head-state")).to_have_text("人工处理中")
+    await expect(page.locator("#chip-waiting")).to_have_text("等人工 1")
+    await expect(page.locator("#reply")).to_be_focused()
+    await page.keyboard.type("您好林女士，我是王芳，")
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("马上为您核实。")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".line.human .said")).to_have_text("您好林女士，我是王芳，\n马上为您核实。")
+    await expect(page.locator("#reply")).to_have_value("")
+    await expect(page.locator("#reply")).to_be_focused()
+
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("t")
+    await expect(page.locator("#head-state")).to_have_text("数字员工")
+    await expect(page.locator("#log .notice").last).to_contain_text("交还给了数字员工")
+    assert len(desk.site.woken) == 1
+    assert desk.complaints == []
+
+
+async def test_enter_while_composing_chinese_does_not_send(desk: Desk) -> None:
+    page = desk.page
+    await desk.open("/conversations")
+    await page.keyboard.press("t")
+    await page.locator("#reply").fill("ni hao")
+
+    await page.locator("#reply").dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
+
+    await expect(page.locator("#reply")).to_have_value("ni hao")
+    await expect(page.locator(".line.human")).to_have_count(0)
+
+
+async def test_a_colleague_who_was_quicker_is_told_in_place(desk: Desk) -> None:
+    page, site = desk.page, desk.site
+    await desk.open("/conversations")
+    await expect(page.locator("#head-act button")).to_be_visible()
+    number = int(await page.locator("#shown [name=selected]").input_value())
+    await site.stores.conversations.take_over(number, "王芳", site.clock.now())
+
+    await page.locator("#head-act button").click()
+
+    await expect(page.locator("#flash")).to_contain_text("已由另一位同事接手")
+    site.events.publish(ConversationChanged(number))
+    await expect(page.locator("#composer")).to_contain_text("王芳 正在处理")
+
+
+async def test_the_back_button_returns_to_the_conversation_before(desk: Desk) -> None:
+    page = desk.page
+    await desk.open("/conversations")
+    await page.locator("#rows a", has_text="吴敏").click()
+    await expect(page.locator("#thread-head h2")).to_have_text("吴敏")
+    await page.locator("#rows a", has_text="刘洋").click()
+    await expect(page.locator("#thread-head h2")).to_have_text("刘洋")
+
+    await page.go_back()
+
+    await expect(page.locator("#thread-head h2")).to_have_text("吴敏")
+    assert "成都" not in await page.evaluate("JSON.stringify([sessionStorage, localStorage])"), "nothing said is kept"
+
+
+async def test_the_overview_refreshes_and_keeps_what_is_open(desk: Desk) -> None:
+    page, site = desk.page, desk.site
+    await page.locator("details.data summary").click()
+    await expect(page.locator("#hours tr")).to_have_count(24)
+
+    await say(site.stores, Spoken(0.1, "service-desk", "何静", "发票丢了怎么办"), now=site.clock.now())
+    await answer(site.stores, Spoken(0.1, "service-desk", "何静", "发票丢了怎么办", "可以补开。"), at=site.clock.now())
+    site.concurrency[0] = 50
+    site.events.publish(MessageReceived("service-desk", 1, "t-3", site.clock.now()))
+
+    await expect(page.locator("#figure-concurrency .value")).to_have_text("50 / 50")
+    await expect(page.locator("#alert-list")).to_contain_text("并发 50 / 50，已满")
+    await expect(page.locator("#hours tr").last).to_be_visible()
+
+
+async def test_a_lost_stream_says_since_when_and_comes_back(desk: Desk) -> None:
+    page = desk.page
+    await page.evaluate("setStale(true)")
+    await expect(page.locator("#stale")).to_have_text("数据停在 14:24，正在重连")
+
+    await page.reload()
+
+    await expect(page.locator("#stale")).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/", "/conversations"])
+async def test_a_page_is_small_and_asks_nobody_else(desk: Desk, path: str) -> None:
+    page = desk.page
+    await page.wait_for_load_state("load")
+    desk.requests.clear()
+    sizes: list[int] = []
+
+    async def weigh(request: object) -> None:
+        sizes.append((await request.sizes())["responseBodySize"])  # type: ignore[attr-defined]
+
+    waiting: list[asyncio.Task[None]] = []
+    page.on("requestfinished", lambda request: waiting.append(asyncio.ensure_future(weigh(request))))
+    await desk.open(path)
+    await page.wait_for_timeout(500)
+    await asyncio.gather(*waiting)
+
+    assert all(url.startswith(desk.base) for url in desk.requests), desk.requests
+    assert len(desk.requests) <= 10
+    assert sum(sizes) <= 60_000, sizes
+    assert desk.complaints == []
+
+
+@pytest.mark.parametrize("path", ["/", "/conversations", "/conversations/{id}", "/nowhere"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_on_a_phone_nothing_runs_off_the_side(site: World, browser: Browser, path: str, scheme: str) -> None:
+    async with desk_at(site, browser, width=390, height=844, color_scheme=scheme) as desk:
+        number = (await site.stores.conversations.conversations(limit=1))[0].id
+        await desk.open(path.format(id=number))
+
+        assert await desk.page.evaluate("document.documentElement.scrollWidth") == 390
+        await expect(desk.page.locator("nav.side a[href='/conversations']")).to_be_in_viewport()
+
+
+async def test_on_a_phone_the_list_leads_to_the_thread_and_back(site: World, browser: Browser) -> None:
+    async with desk_at(site, browser, width=390, height=844) as desk:
+        page = desk.page
+        await desk.open("/conversations")
+        await expect(page.locator(".pane")).to_be_hidden()
+
+        await page.locator("#rows a", has_text="林晓燕").click()
+        await expect(page.locator("#thread-head h2")).to_have_text("林晓燕")
+        await expect(page.locator("#rows")).to_be_hidden()
+        await page.locator("#head-facts").click()
+        await expect(page.locator("#context")).to_be_in_viewport()
+        await page.locator("#context-close").click()
+        await expect(page.locator("#context")).to_be_hidden()
+
+        await page.locator("#head-back").click()
+        await expect(page.locator("#rows")).to_be_visible()
+
+
+async def test_dark_follows_the_system_until_somebody_chooses(site: World, browser: Browser) -> None:
+    async with desk_at(site, browser, color_scheme="dark") as desk:
+        page = desk.page
+        ground = "getComputedStyle(document.body).backgroundColor"
+        assert await page.evaluate(ground) == "rgb(18, 20, 19)"
+
+        await page.locator("details.menu summary").click()
+        await page.get_by_role("button", name="浅色").click()
+        await page.wait_for_load_state("load")
+        assert await page.evaluate(ground) == "rgb(246, 246, 243)"
+
+
+async def test_somebody_can_say_who_they_are(desk: Desk) -> None:
+    page = desk.page
+    await page.locator("details.menu summary").click()
+    await page.get_by_label("你的名字").fill("王芳")
+    await page.get_by_role("button", name="改名").click()
+
+    await expect(page.locator(".avatar")).to_have_text("王")
+
+
+async def test_at_twice_the_size_everything_is_still_there(site: World, browser: Browser) -> None:
+    async with desk_at(site, browser, width=720, height=450) as desk:
+        assert await desk.page.evaluate("document.documentElement.scrollWidth") == 720
+        await desk.open("/conversations")
+        assert await desk.page.evaluate("document.documentElement.scrollWidth") == 720
+        await expect(desk.page.locator("#head-act button")).to_be_in_viewport()
