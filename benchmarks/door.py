@@ -103,7 +103,7 @@ async def _run(pipe: Connection) -> None:
         staff=Staff([Worker("xiaozhi", "小智")]),
         channels={},
         readiness=ready,
-        metrics=lambda: b"",
+        metrics_text=lambda: b"",
         settings=ApiSettings(),
         metrics_allow=Networks(()),
         clock=clock,

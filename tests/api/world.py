@@ -163,7 +163,13 @@ async def open_world(
         owner="test",
         max_concurrent=100,
     )
-    inbox = Inbox(store, events=events, clock=clock, wake=runner.wake)
+    inbox = Inbox(
+        store,
+        worker_of=lambda _: staff.default.name,
+        events=events,
+        clock=clock,
+        wake=runner.wake,
+    )
     web = WebChannel("site", WebSettings(kind="web", allowed_origins=allowed_origins), clock=clock)
     platform, shelf = Platform(), Shelf()
     channels: dict[str, Channel] = {"site": web, "service-desk": platform}
@@ -181,7 +187,7 @@ async def open_world(
         staff=STAFF,
         channels=channels,
         readiness=readiness,
-        metrics=lambda: b"ai_worker_up 1\n",
+        metrics_text=lambda: b"ai_worker_up 1\n",
         settings=told,
         metrics_allow=Networks.parse(metrics_allow),
         clock=clock,

@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
-from ai_worker.api import ask, callbacks, health, openapi
-from ai_worker.api import metrics as figures
+from ai_worker.api import ask, callbacks, health, metrics, openapi
 from ai_worker.api.auth import Guard
 from ai_worker.api.chat_completions import ChatCompletions
 from ai_worker.api.endpoint import Endpoint
@@ -68,7 +67,7 @@ def create_api(
     staff: Staff,
     channels: Mapping[str, Channel],
     readiness: Callable[[], Awaitable[Readiness]],
-    metrics: Callable[[], bytes],
+    metrics_text: Callable[[], bytes],
     settings: ApiSettings,
     metrics_allow: Networks,
     clock: Clock,
@@ -87,7 +86,7 @@ def create_api(
         staff: The workers, which are the models of the OpenAI-compatible API.
         channels: All configured channels by name.
         readiness: Looks whether messages can be accepted.
-        metrics: Writes the figures for Prometheus.
+        metrics_text: Writes the figures for Prometheus.
         settings: What the administrator said about this door.
         metrics_allow: Addresses that may read the figures without a key.
         clock: Tells the time.
@@ -121,7 +120,7 @@ def create_api(
         *ChatCompletions(questions, staff=staff, clock=clock).endpoints(),
         *Knowledge(library, knowledge_store, firsts=firsts).endpoints(),
         *health.endpoints(readiness),
-        *figures.endpoints(metrics, allow=metrics_allow),
+        *metrics.endpoints(metrics_text, allow=metrics_allow),
         *web_chat.endpoints(),
     ]
     endpoints = (*told, openapi.endpoint(told))
