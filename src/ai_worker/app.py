@@ -168,7 +168,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             staff=settings.staff(),
             channels=channels,
             readiness=_readiness(stores, channels, model),
-            metrics_text=metrics.render,
+            metrics=metrics.render,
             metrics_allow=Networks.parse([str(network) for network in settings.console.allow]),
             settings=settings.api,
             clock=clock,
@@ -242,9 +242,12 @@ def _line(
 ) -> _Line:
     owner = new_id("run")
     staff = settings.staff()
+    names = {worker.name for worker in staff.workers}
 
     def worker_of(claim: Claim) -> str:
-        return claim.message.worker or staff.of_channel(claim.message.channel).name
+        """Who was asked; the channel's own worker if that one is no longer on the staff."""
+        asked = claim.message.worker
+        return asked if asked in names else staff.of_channel(claim.message.channel).name
 
     def pushes(claim: Claim) -> bool:
         """Whether a reply has to be carried out; contacts of web chat and most API callers fetch theirs."""
@@ -265,7 +268,13 @@ def _line(
         owner=owner,
         max_concurrent=settings.max_concurrent,
     )
-    inbox = Inbox(stores.pipeline, events=events, clock=clock, wake=runner.wake)
+    inbox = Inbox(
+        stores.pipeline,
+        worker_of=lambda channel: staff.of_channel(channel).name,
+        events=events,
+        clock=clock,
+        wake=runner.wake,
+    )
     return _Line(owner, inbox, runner, delivery, Backlog(events))
 
 
@@ -360,7 +369,7 @@ def _hold(folder: Path) -> Iterator[None]:
 @asynccontextmanager
 async def _tools(settings: Settings) -> AsyncIterator[ConnectorHub]:
     folder = settings.connectors_folder
-    hub = load_connectors(folder, resolve=resolver(folder, os.environ))
+    hub = load_connectors(folder, resolve=resolver(folder.parent, os.environ))
     await hub.start()
     try:
         yield hub

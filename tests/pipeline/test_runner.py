@@ -78,7 +78,9 @@ class Desk:
             max_concurrent=limit,
         )
         self.backlog = Backlog(self.events)
-        self.inbox = Inbox(stores.pipeline, events=self.events, clock=CLOCK, wake=self.runner.wake)
+        self.inbox = Inbox(
+            stores.pipeline, worker_of=lambda _: "xiaozhi", events=self.events, clock=CLOCK, wake=self.runner.wake
+        )
 
     async def say(self, text: str, *, who: str = "lin") -> Accepted:
         message = InboundMessage("desk", f"{who}/{text}", who, Contact(who), text, CLOCK.now(), address={"user": who})
@@ -211,6 +213,24 @@ async def test_a_held_message_is_announced_once_and_answered_when_it_can_be(
 
     assert at.shown() == ["稍后答复您。", "答写一份总结"]
     assert [given.held for given in at.turns.given] == [False, True, True, True]
+
+
+async def test_a_message_that_waited_too_long_for_the_model_gets_its_last_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "SHORTEST_PAUSE_S", 0.05)
+    monkeypatch.setattr(runner_module, "HELD_AT_MOST_S", 0.5)
+
+    async def never(given: TurnInput) -> TurnResult:
+        if given.last_chance:
+            return TurnResult("handoff", Reply("已经转给同事。"))
+        return TurnResult("handoff", Reply("稍后答复您。") if not given.held else None, hold=True)
+
+    async with desk(tmp_path, never) as at:
+        await at.say("写一份总结")
+        await at.until(lambda: len(at.channel.shown) == 2)
+
+    assert at.shown() == ["稍后答复您。", "已经转给同事。"]
 
 
 async def test_turns_cut_off_by_a_stop_are_answered_after_the_next_start(tmp_path: Path) -> None:

@@ -78,6 +78,9 @@ class TurnInput:
     held: bool = False
     """A holding notice has gone out for this message: the real answer is due."""
 
+    last_chance: bool = False
+    """It was held for as long as anybody can be asked to wait: what fails now goes to a person."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:

@@ -1,6 +1,7 @@
 """The inbox: a message counts as received once it is on disk, and not before."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import Clock
@@ -12,8 +13,26 @@ from ai_worker.pipeline.store import Accepted, PipelineStore
 class Inbox:
     """Takes verified messages from every door."""
 
-    def __init__(self, store: PipelineStore, *, events: EventBus, clock: Clock, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: PipelineStore,
+        *,
+        worker_of: Callable[[str], str],
+        events: EventBus,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        """Put the inbox before a store.
+
+        Args:
+            store: Keeps what comes in.
+            worker_of: Returns the name of the worker who answers a channel.
+            events: Told of every message.
+            clock: Tells the time.
+            wake: Wakes the runner after a message was made durable.
+        """
         self._store = store
+        self._worker_of = worker_of
         self._events = events
         self._clock = clock
         self._wake = wake
@@ -25,6 +44,8 @@ class Inbox:
             StoreBusy: It is not on disk; the sender must be told to come again.
             IdReused: The id stands for another message.
         """
+        if message.worker is None:
+            message = replace(message, worker=self._worker_of(message.channel))
         accepted = await self._store.accept(message)
         if accepted.duplicate:
             self._events.publish(DuplicateReceived(message.channel, accepted.turn_id))

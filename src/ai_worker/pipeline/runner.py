@@ -43,6 +43,9 @@ SHORTEST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 15.0
 """Between two attempts at a message that waits for the model."""
 
+HELD_AT_MOST_S = 1_800.0
+"""A message that has waited this long for the model goes to a person instead."""
+
 HOLDING_AFTER_S = 8.0
 """A turn that takes longer than this tells the contact that it is being worked on, once."""
 
@@ -190,6 +193,7 @@ class Runner:
             human=claim.state is State.HUMAN,
             attempt=claim.attempt,
             held=claim.held,
+            last_chance=claim.held and self._waited_s(claim) >= HELD_AT_MOST_S,
         )
 
     async def _answer(self, claim: Claim) -> None:
@@ -244,11 +248,15 @@ class Runner:
 
     def _response_ms(self, claim: Claim, result: TurnResult) -> float:
         """Return milliseconds from accept to the first visible words."""
-        waited = (self._clock.now() - claim.message.received_at).total_seconds() * 1000
+        waited = self._waited_s(claim) * 1000
         if result.first_words_ms is not None:
             whole = sum(step.ms for step in result.steps)
             waited -= max(0.0, whole - result.first_words_ms)
         return max(0.0, waited)
+
+    def _waited_s(self, claim: Claim) -> float:
+        """Return seconds since the message was accepted, on the wall clock: it may have been days ago."""
+        return (self._clock.now() - claim.message.received_at).total_seconds()
 
     def _reply(self, claim: Claim, result: TurnResult) -> list[OutboundMessage]:
         if result.reply is None or not self._pushes(claim):
@@ -262,7 +270,7 @@ class Runner:
 
     def _pause(self, claim: Claim) -> timedelta:
         """Return how long to leave the model alone: a quarter of how long the message has waited."""
-        waited = (self._clock.now() - claim.message.received_at).total_seconds()
+        waited = self._waited_s(claim)
         return timedelta(seconds=min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, waited / 4)) * random.uniform(0.75, 1.25))  # noqa: S311  (spreads load, guards nothing)
 
     async def _retry(self, claim: Claim, error: str) -> None:

@@ -152,5 +152,7 @@ class Reasoner:
 
 def _held(given: TurnInput, words: Phrases) -> TurnResult:
     """Promise the answer for later; a contact who was promised it already hears nothing more."""
+    if given.last_chance:
+        return compose.handed_over(words, Reason.FAILED, confidence=0.0)
     reply = None if given.held else Reply(words.say("holding"))
     return TurnResult("handoff", reply, reason=Reason.FAILED, hold=True)
