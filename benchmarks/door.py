@@ -88,7 +88,13 @@ async def _run(pipe: Connection) -> None:
     clock, store = SystemClock(), Instant()
     keyring = Keyring(OneKey(), pepper=bytes(32), clock=clock)
     _, secret = await keyring.create("bench")
-    inbox = Inbox(cast(PipelineStore, store), events=EventBus(), clock=clock, wake=lambda: None)
+    inbox = Inbox(
+        cast(PipelineStore, store),
+        worker_of=lambda _: "xiaozhi",
+        events=EventBus(),
+        clock=clock,
+        wake=lambda: None,
+    )
 
     async def ready() -> Readiness:
         return Readiness.of([])

@@ -165,7 +165,7 @@ async def open_world(
     )
     inbox = Inbox(
         store,
-        worker_of=lambda _: staff.default.name,
+        worker_of=lambda _: STAFF.default.name,
         events=events,
         clock=clock,
         wake=runner.wake,
