@@ -1,8 +1,4 @@
-"""What the quality evaluators talk to: the product's own parts behind their small interfaces.
-
-python ../shared/eval/run_retrieval.py --adapter callable --target benchmarks.quality.adapters:retrieval \
-        --data ../shared/data/zh-faq-general
-"""
+"""What the quality evaluators talk to: the product's own parts behind the evaluators' small interfaces."""
 
 import asyncio
 import logging

@@ -1,6 +1,6 @@
 """Fit the weights of `ai_worker.knowledge.confidence` to development questions and print them.
 
-    .venv/bin/python -m benchmarks.quality.fit_confidence ../shared/data
+    .venv/bin/python -m benchmarks.quality.fit_confidence DATA
 
 Ranking weights by conditional logit (the right candidate among all candidates of a question),
 confidence weights by logistic regression (whether the first candidate is right, with questions

@@ -11,6 +11,7 @@ from ai_worker.foundation.clock import FixedClock, SystemClock
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
 from ai_worker.knowledge.index_folder import IndexFolder
 from ai_worker.knowledge.library import Library
+from ai_worker.knowledge.passage import Passage
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from tests.knowledge.memory_store import MemoryKnowledgeStore
@@ -217,17 +218,35 @@ async def test_while_another_process_writes_the_index_this_one_waits_and_takes_i
     library = Library(store, clock=FixedClock(), index_folder=tmp_path / "index")
     await library.put_entries(SHOP[:1], base="default")
     await store.remove_document("default", "entries")
-    writer = IndexFolder(tmp_path / "index")
+    writing = IndexFolder(tmp_path / "index").begin()
 
-    with writer.writing() as writing:
-        refreshing = asyncio.create_task(library.refresh())
-        await asyncio.sleep(0.15)
-        assert not refreshing.done()
-        writing.apply(await store.changes(writing.revision, 10))
-        writing.commit(await store.revision())
+    refreshing = asyncio.create_task(library.refresh())
+    await asyncio.sleep(0.15)
+    assert not refreshing.done()
+    writing.apply(await store.changes(writing.revision, 10))
+    writing.commit(await store.revision())
+    writing.end()
 
     assert await refreshing
     assert library.search("怎么申请退货") == []
+
+
+async def test_a_refresh_that_is_cancelled_leaves_nothing_half_done(
+    store: MemoryKnowledgeStore, tmp_path: Path
+) -> None:
+    library = Library(store, clock=FixedClock(), index_folder=tmp_path / "index")
+    await store.put_entries(
+        "default", "t", [Passage(str(n), "default", "t", "entry", f"问题{n}", "答") for n in range(3000)]
+    )
+
+    refreshing = asyncio.create_task(library.refresh())
+    await asyncio.sleep(0.05)
+    refreshing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await refreshing
+
+    assert await library.refresh()
+    assert ids(library, "问题2999")[0] == "2999"
 
 
 async def test_an_older_database_in_place_of_a_newer_one_starts_the_index_over(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import structlog
 import tantivy
 
@@ -45,15 +46,14 @@ class IndexFolder:
                 self._index = tantivy.Index.open(str(self._folder))
             self._index.reload()
             return View(self._index)
-        except (ValueError, OSError) as error:  # tantivy reports what it finds broken as ValueError
+        except (ValueError, OSError, msgspec.MsgspecError) as error:  # tantivy calls what is broken a ValueError
             self._index = None
             if self._folder.exists():
                 log.warning("knowledge.index_unreadable", folder=str(self._folder), reason=str(error))
             return None
 
-    @contextmanager
-    def writing(self) -> Iterator["IndexWriting"]:
-        """Change the index. What was not committed when the block ends is dropped.
+    def begin(self) -> "IndexWriting":
+        """Begin to change the index; `end` it, whatever happens. Blocks shortly.
 
         An index that cannot be read is replaced by an empty one first.
 
@@ -63,7 +63,8 @@ class IndexFolder:
         self._root.mkdir(parents=True, exist_ok=True)
         # A lock of our own rather than tantivy's, because it also guards the replacement of the folder.
         lock = os.open(self._root / "writing.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with ExitStack() as undo:
+            undo.callback(os.close, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -72,13 +73,8 @@ class IndexFolder:
             if view is None:
                 self._start_over()
             writer = self._opened().writer(WRITER_BYTES, 1)
-            try:
-                yield IndexWriting(writer, view.revision if view else 0)
-            finally:
-                writer.rollback()
-                writer.wait_merging_threads()
-        finally:
-            os.close(lock)
+            undo.pop_all()
+        return IndexWriting(writer, lock, view.revision if view else 0)
 
     def _opened(self) -> tantivy.Index:
         if self._index is None:
@@ -96,8 +92,9 @@ class IndexFolder:
 class IndexWriting:
     """A change of the index in progress."""
 
-    def __init__(self, writer: tantivy.IndexWriter, revision: int) -> None:
+    def __init__(self, writer: tantivy.IndexWriter, lock: int, revision: int) -> None:
         self._writer = writer
+        self._lock = lock
         self.revision = revision
         """The store's revision that the index shows, uncommitted changes included."""
 
@@ -121,3 +118,11 @@ class IndexWriting:
         self._writer.add_document(revision_document(revision))
         self._writer.commit()
         self.revision = revision
+
+    def end(self) -> None:
+        """Drop what was not committed, and let others write. Blocks until the index's files are in order."""
+        try:
+            self._writer.rollback()
+            self._writer.wait_merging_threads()
+        finally:
+            os.close(self._lock)

@@ -4,7 +4,9 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import structlog
 
@@ -34,6 +36,8 @@ BUSY_PAUSE_S = 0.05
 
 Progress = Callable[[str], None]
 """Hears the id of each document before it is read."""
+
+Result = TypeVar("Result")
 
 _BASE_NAME = re.compile(r"[\w.-]{1,64}")
 
@@ -136,18 +140,21 @@ class Library:
             return False
 
     async def _write(self, revision: int) -> None:
-        with self._folder.writing() as writing:
+        writing = await _in_thread(self._folder.begin)
+        try:
             if writing.revision > revision:  # a restored database, or another one
                 writing.clear()
             waiting = 0
             while changes := await self._store.changes(writing.revision, PAGE):
-                await asyncio.to_thread(writing.apply, changes)
+                await _in_thread(partial(writing.apply, changes))
                 waiting += len(changes)
                 if waiting >= COMMIT_EVERY:
-                    await asyncio.to_thread(writing.commit, writing.revision)
+                    await _in_thread(partial(writing.commit, writing.revision))
                     waiting = 0
-            await asyncio.to_thread(writing.commit, max(revision, writing.revision))
+            await _in_thread(partial(writing.commit, max(revision, writing.revision)))
             log.info("knowledge.index_refreshed", revision=writing.revision)
+        finally:
+            await _in_thread(writing.end)
 
     async def _add(self, found: Sequence[Found], base: str, progress: Progress | None) -> AddReport:
         async with self._adding:  # one reader at a time: each may use a gigabyte
@@ -189,6 +196,16 @@ class Library:
         title = PurePosixPath(document_id).stem
         failed = Document(document_id, run.base, title, "failed", 0, self._clock.now(), refusal.reason, refusal.code)
         await self._store.put_document(failed, [])
+
+
+async def _in_thread(work: Callable[[], Result]) -> Result:
+    """Run `work` in a thread and wait for its end even when cancelled: two must never write at once."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 def _check_base(base: str) -> None:
