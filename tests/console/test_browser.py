@@ -206,13 +206,27 @@ async def test_the_overview_refreshes_and_keeps_what_is_open(desk: Desk) -> None
 
 
 async def test_a_lost_stream_says_since_when_and_comes_back(desk: Desk) -> None:
-    page = desk.page
-    await page.evaluate("setStale(true)")
-    await expect(page.locator("#stale")).to_have_text("数据停在 14:24，正在重连")
-
+    page, site = desk.page, desk.site
+    await page.route("**/events", lambda route: route.abort())
     await page.reload()
+    await expect(page.locator("#stale")).to_have_text("数据停在 14:24，正在重连", timeout=10_000)
 
-    await expect(page.locator("#stale")).to_be_hidden()
+    site.concurrency[0] = 12
+    await page.unroute("**/events")
+
+    await expect(page.locator("#stale")).to_be_hidden(timeout=10_000)
+    await expect(page.locator("#figure-concurrency .value")).to_have_text("12 / 50")
+
+
+async def test_a_hidden_tab_hangs_up(desk: Desk) -> None:
+    page = desk.page
+    hide = "hidden => {Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+    hide += "document.dispatchEvent(new Event('visibilitychange'))}"
+
+    async with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+        await page.evaluate(hide, True)
+    async with page.expect_request("**/events"):
+        await page.evaluate(hide, False)
 
 
 @pytest.mark.parametrize("path", ["/", "/conversations"])

@@ -123,6 +123,7 @@ async def test_an_installation_without_messages_says_what_to_do_and_invents_noth
     assert "没有要处理的事" in words(page.css_first("#tasks"))
     assert "还没有接渠道" in words(page.css_first("#channels"))
     assert attribute(page, "svg.day", "aria-label") == "过去 24 小时没有消息。"
+    assert words(page.css_first("#status-line")) == "已就绪 等待第一条消息。"
 
 
 async def test_a_step_that_is_done_ticks_itself(new_site: World, new_reader: httpx.AsyncClient) -> None:

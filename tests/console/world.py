@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import httpx
 
+from ai_worker import __version__
 from ai_worker.channels.contract import CallbackRequest, CallbackResponse, ChannelHealth, Receive, Sent
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
@@ -129,7 +130,7 @@ async def world(
     clock, events, board = FixedClock(), EventBus(), Board()
     now = clock.now()
     channels = sample_channels(now) if filled else {}
-    machine, concurrency, woken = Machine(NEARLY_FULL_DISK), [0, 50, 0], list[datetime]()
+    machine, concurrency, woken = Machine(NEARLY_FULL_DISK if filled else CALM), [0, 50, 0], list[datetime]()
     async with open_stores(folder / "ai-worker.db", clock=clock) as stores:
         if filled:
             await furnish(stores, now=now, share=share)
@@ -150,7 +151,7 @@ async def world(
             settings=settings or ConsoleSettings(),
             concurrency=lambda: (concurrency[0], concurrency[1], concurrency[2]),
             host=machine,
-            version="1.0.0",
+            version=__version__,
             node="cn-north-1",
             started_at=now - timedelta(days=18, hours=4, minutes=7),
             clock=morning,
