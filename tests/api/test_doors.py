@@ -222,3 +222,34 @@ async def test_a_platform_is_answered_in_its_own_words(world: World) -> None:
     assert world.platform.asked[1].body == b"<xml/>"
     assert world.platform.asked[1].headers["x-lark-a"] == "1"
     assert (refused.status_code, missing.status_code) == (403, 404)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/api/v1/turns/%00",
+        "/api/v1/turns/%ff%fe",
+        "/api/v1/turns/..%2f..%2fetc%2fpasswd",
+        "/api/v1/turns/" + "x" * 20_000,
+        "/api/v1/conversations/%00/events",
+        "/api/v1/conversations//events",
+        "/v1/models/%ed%a0%80",
+        "/channels/%00/callback",
+        "/channels/service-desk/callback?%ff=%00&a=b&a",
+        "/chat/%00",
+        "/static/chat/%00",
+        "/static/chat/chat.css?v=%ff",
+        "//api/v1/ask",
+        "/./healthz",
+        "/?" + "&".join("a=b" for _ in range(10_000)),
+        "*",
+    ],
+)
+async def test_no_address_is_more_than_it_can_take(world: World, target: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.server.port)
+    head = f"GET {target} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {world.key}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode())
+    status = int((await reader.readline()).split()[1])
+    writer.close()
+
+    assert status < 500

@@ -36,6 +36,7 @@ MOST_OPEN = 200
 
 GOING_AWAY = 1001
 DEFECT = 1011
+TRY_LATER = 1013
 POLICY = 1008
 
 
@@ -70,6 +71,8 @@ class ChatSocket:
                 await self._take_all()
         except WebSocketDisconnect:
             return
+        except Busy:
+            await self._socket.close(TRY_LATER)
         finally:
             if self._listening is not None:
                 self._listening.cancel()

@@ -16,10 +16,12 @@ from ai_worker.api.idempotency import FirstAnswers, idempotency_key
 from ai_worker.api.shapes import CandidateShape, CitationShape, Id, Text, shown
 from ai_worker.api.stream import TICK, EventStream, event
 from ai_worker.api.waiting import Waiting
+from ai_worker.conversation.conversation import Conversation
 from ai_worker.conversation.message import Contact, InboundMessage
 from ai_worker.conversation.store import ConversationStore, NoSuchConversation, ThreadItem, TurnRecord
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import NotFound
+from ai_worker.foundation.text import clean
 from ai_worker.notify.webhook import check_callback_url
 from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp, Listener, Note, PersonSaid, Restart
 from ai_worker.pipeline.inbox import Inbox
@@ -155,7 +157,8 @@ class Messages:
         )
 
     async def _turn(self, request: Request, caller: Caller) -> Response:
-        record = await self._conversations.turn(request.path_params["turn_id"])
+        turn_id = request.path_params["turn_id"]
+        record = await self._conversations.turn(turn_id) if clean(turn_id) == turn_id else None
         own_id = caller.own_id(record.conversation_key) if record and record.channel == CHANNEL else None
         if record is None or own_id is None:
             raise NoSuchTurn("There is no such turn")
@@ -163,15 +166,20 @@ class Messages:
 
     async def _events(self, request: Request, caller: Caller) -> Response:
         own_id = request.path_params["conversation_id"]
-        conversation = await self._conversations.find(CHANNEL, own_id if caller.admin else caller.owned(own_id))
-        if conversation is None and caller.admin:
-            conversation = await self._conversations.find(CHANNEL, caller.owned(own_id))
+        conversation = await self._find(own_id, caller) if clean(own_id) == own_id else None
         if conversation is None:
             raise NoSuchConversation("There is no such conversation")
         stack = ExitStack()
         listener = stack.enter_context(self._board.conversation(conversation.id))
         events = self._follow(conversation.id, own_id, listener, after=request.headers.get("last-event-id", ""))
         return EventStream(events, release=stack.close)
+
+    async def _find(self, own_id: str, caller: Caller) -> Conversation | None:
+        """Return the caller's conversation; an administrator's may also name its owner: `erp/k-1`."""
+        found = await self._conversations.find(CHANNEL, caller.owned(own_id))
+        if found is None and caller.admin:
+            return await self._conversations.find(CHANNEL, own_id)
+        return found
 
     async def _follow(
         self, conversation_id: int, own_id: str, listener: Listener, *, after: str
