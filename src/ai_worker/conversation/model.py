@@ -66,7 +66,7 @@ class ModelFailed(AiWorkerError):
 
     code = "model.failed"
     retryable = True
-    hint = "ai-worker doctor"
+    hint = "See [model] in the settings; GET /readyz tells whether every model is down."
 
 
 class ChatModel(Protocol):

@@ -13,7 +13,7 @@ class ToolFailed(AiWorkerError):
     """The business system refused, failed or did not answer. The words may be shown to the model."""
 
     code = "tool.failed"
-    hint = "ai-worker connectors test"
+    hint = "See base_url and the credentials in the connector's connector.toml, and whether its system is up."
 
 
 class ToolRefused(ToolFailed):

@@ -35,7 +35,7 @@ class StorageUnusable(Misconfigured):
     """The database file cannot be used as it is. It was left as it was found."""
 
     code = "storage.unusable"
-    hint = "ai-worker doctor"
+    hint = "Mend what the message names, or restore the latest backup; then start again."
 
 
 def open_writer(path: Path) -> apsw.Connection:
