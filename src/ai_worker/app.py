@@ -300,9 +300,8 @@ class _Doors:
         """Wait until both accept connections."""
         await asyncio.gather(self.api_server.accepting(), self.console_server.accepting())
 
-    def close(self) -> None:
-        """Accept nothing new; streams and waits end at once, other requests are answered."""
-        self.api.close()
+    def drain(self) -> None:
+        """Accept no new connections; the console's live streams end at once."""
         self.console.close_streams()
         self.api_server.drain()
         self.console_server.drain()
@@ -333,8 +332,9 @@ async def _at_work(
         yield
     finally:
         failed.cancel()  # from here on parts may end; without effect if one had failed before
-        doors.close()
+        doors.drain()
         await line.runner.drain(TURNS_END_S)
+        doors.api.close()  # whoever still waits for an answer is told to come again
         await line.delivery.drain(SENDS_END_S)
         await asyncio.wait({serving}, timeout=REQUESTS_END_S)
         for task in tasks:
