@@ -22,6 +22,8 @@ def register(app: typer.Typer) -> None:
 
 def run(context: typer.Context) -> None:
     """Serve until the process is told to stop."""
+    import uvloop
+
     from ai_worker.app import serve
     from ai_worker.cli.logging import set_up_logging
 
@@ -32,7 +34,8 @@ def run(context: typer.Context) -> None:
     for key in settings.ahead:
         log.warning("settings.not_in_this_version", key=key)
     try:
-        asyncio.run(serve(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
     except AiWorkerError:
         raise
     except Exception:  # a service's defect belongs into its log, traceback and all
