@@ -89,7 +89,7 @@ def ask(view: View, queries: Sequence[dict[str, Any]], share: float) -> list[Ask
     traffic = {True: share / max(1, inside), False: 0.25 * share / max(1, len(queries) - inside)}
     asked = []
     for query in queries:
-        question = Question.of(query["text"])
+        question = Question.of(query["text"], view)
         asked.append(
             Asked(
                 frozenset(query["gold"]),

@@ -9,9 +9,11 @@ import pytest
 
 from ai_worker.foundation.clock import FixedClock, SystemClock
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+from ai_worker.knowledge.desk import Entry, KnowledgeDesk
 from ai_worker.knowledge.index_folder import IndexFolder
 from ai_worker.knowledge.library import Library
 from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.retrieve import Retriever
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from tests.knowledge.memory_store import MemoryKnowledgeStore
@@ -28,6 +30,15 @@ SHOP: list[dict[str, object]] = [
 
 def ids(library: Library, question: str, **options: object) -> list[str]:
     return [scored.passage.id for scored in library.search(question, **options)]  # type: ignore[arg-type]
+
+
+async def test_a_library_is_what_turns_and_doors_ask_for(library: Library) -> None:
+    retriever: Retriever = library
+    desk: KnowledgeDesk = library
+
+    await desk.put_entries([Entry("a", "怎么请假", ("请假流程",), "在系统里申请。")], base="default")
+
+    assert retriever.search("请假流程")[0].passage.answer_id == "a"
 
 
 async def test_an_empty_library_finds_nothing(library: Library) -> None:

@@ -94,16 +94,24 @@ class Question:
     """A question, taken apart once for all comparisons."""
 
     wording: Wording
+    asked_weight: float
+    """What its terms weigh together, among wordings."""
+
     told: frozenset[str]
+    told_weight: float
+    """What its terms weigh together, among texts."""
+
     matter: tuple[str, ...]
     """Its words of two characters or more that are no function words."""
 
     @classmethod
-    def of(cls, text: str) -> "Question":
-        """Take `text` apart."""
+    def of(cls, text: str, view: View) -> "Question":
+        """Take `text` apart, and weigh it by what is in the index."""
         folded = fold(text)
         matter = {word for word in terms.words(folded) if len(word) > 1 and word not in terms.FUNCTION_WORDS}
-        return cls(Wording.of(text), frozenset(terms.told_terms(folded)), tuple(sorted(matter)))
+        wording, told = Wording.of(text), frozenset(terms.told_terms(folded))
+        asked_weight, told_weight = view.weights("asked").of(wording.asked), view.weights("told").of(told)
+        return cls(wording, asked_weight, told, told_weight, tuple(sorted(matter)))
 
     @property
     def brevity(self) -> float:
@@ -111,33 +119,33 @@ class Question:
         return 1 / (1 + len(self.wording.bare))
 
 
-def wording_fit(question: Wording, other: Wording, view: View) -> WordingFit:
-    """Return how well another wording suits a question."""
-    shared = question.asked & other.asked
+def wording_fit(question: Question, other: Wording, view: View) -> WordingFit:
+    """Return how well a wording suits a question."""
+    own = question.wording
+    shared = own.asked & other.asked
     weigh = view.weights("asked").of
     common = weigh(shared)
-    covered = _share(common, weigh(question.asked))
+    covered = _share(common, question.asked_weight)
     covering = _share(common, weigh(other.asked))
     return WordingFit(
         covered=covered,
         covering=covering,
         both=covered * covering,
-        pairs=_share(2 * len(other.pairs & question.pairs), len(other.pairs) + len(question.pairs)),
-        same=float(other.essence == question.essence),
-        covered_terms=_share(len(shared), len(question.asked)),
+        pairs=_share(2 * len(other.pairs & own.pairs), len(other.pairs) + len(own.pairs)),
+        same=float(other.essence == own.essence),
+        covered_terms=_share(len(shared), len(own.asked)),
         covering_terms=_share(len(shared), len(other.asked)),
-        order=_share(2 * _common_order(question.bare, other.bare), len(question.bare) + len(other.bare)),
+        order=_share(2 * _common_order(own.bare, other.bare), len(own.bare) + len(other.bare)),
     )
 
 
 def entry_fit(question: Question, wordings: Sequence[Wording], view: View) -> EntryFit:
     """Return how well an entry suits a question, all of its wordings taken together."""
     weights = view.weights("asked")
-    asked = question.wording.asked
     together: frozenset[str] = frozenset().union(*(wording.asked for wording in wordings))
     unmet = [word for word in question.matter if not any(word in wording.bare for wording in wordings)]
     return EntryFit(
-        covered=_share(weights.of(asked & together), weights.of(asked)),
+        covered=_share(weights.of(question.wording.asked & together), question.asked_weight),
         unmet=max(map(weights.__getitem__, unmet), default=0.0),
         unmet_share=_share(weights.of(unmet), weights.of(question.matter)),
     )
@@ -149,15 +157,14 @@ def text_fit(question: Question, title: str, text: str, view: View) -> TextFit:
     whole = f"{folded_title} {fold(text)}"
     lacking = [term for term in question.told if term not in whole]
     asked, told = view.weights("asked"), view.weights("told")
-    weight = told.of(question.told)
-    covered = _share(weight - told.of(lacking), weight)
+    covered = _share(question.told_weight - told.of(lacking), question.told_weight)
     titled = frozenset(terms.asked_terms(folded_title))
     shared = asked.of(question.wording.asked & titled)
     return TextFit(
         covered=covered,
         mostly=covered**3,
         missing=max(map(told.__getitem__, lacking), default=0.0),
-        titled=_share(shared, asked.of(question.wording.asked)),
+        titled=_share(shared, question.asked_weight),
         titling=_share(shared, asked.of(titled)),
         run=_share(_longest_run(question.wording.bare, terms.bare(whole)), len(question.wording.bare)),
     )

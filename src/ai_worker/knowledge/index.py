@@ -21,7 +21,13 @@ Field = Literal["asked", "told"]
 """`asked`: questions, aliases and titles. `told`: approved answers and the text of passages."""
 
 QUERY_TERMS = 24
-"""The rarest terms of a question that are looked up; the commoner ones cost time and find nothing else."""
+"""The rarest terms of a question that are looked up; commoner ones cost time and find little else."""
+
+LARGE = 50_000
+"""With this many documents in the index, even rare terms are in many of them,"""
+
+QUERY_TERMS_OF_LARGE = 16
+"""and fewer of them are looked up."""
 
 MATTER_ENOUGH = 3
 """With so many terms that are no function words, those alone find the candidates, in half the time."""
@@ -161,10 +167,10 @@ class View:
         self._searcher = index.searcher()
         self._weights = {"asked": Weights(self._searcher, "asked"), "told": Weights(self._searcher, "told")}
         self._bases = {base for base, _ in self._searcher.terms_with_prefix("base", "")}
-        body = self._body(REVISION)
-        if body is None:
+        bodies = self._bodies([REVISION])
+        if not bodies:
             raise ValueError("the index does not say which revision it holds")
-        self.revision = msgspec.json.decode(body, type=int)
+        self.revision = msgspec.json.decode(bodies[0], type=int)
         """The store's revision that this view shows; 0 shows nothing."""
 
     def search(self, field: Field, wanted: Sequence[str], *, bases: Sequence[str], limit: int) -> list[Hit]:
@@ -186,12 +192,11 @@ class View:
         found = self._searcher.search(query, limit, count=False).hits
         return [self._hit(score, address) for score, address in found]
 
-    def passage(self, key: str) -> Passage:
-        """Return the passage that a hit belongs to."""
-        body = self._body(f"{WHOLE}\x1f{key}")
-        if body is None:
-            raise LookupError(key)  # every key comes from this very view
-        return msgspec.json.decode(body, type=Passage)
+    def passages(self, keys: Sequence[str]) -> dict[str, Passage]:
+        """Return the passages that hits of this view belong to, by key."""
+        bodies = self._bodies([f"{WHOLE}\x1f{key}" for key in keys])
+        passages = [msgspec.json.decode(body, type=Passage) for body in bodies]
+        return {key_of(passage.base, passage.id): passage for passage in passages}
 
     def weights(self, field: Field) -> "Weights":
         """Return how informative each term is in a field."""
@@ -202,7 +207,8 @@ class View:
         if len(matter) < MATTER_ENOUGH:
             matter = set(wanted)
         weights = self._weights[field]
-        return sorted(matter, key=lambda term: (-weights[term], term))[:QUERY_TERMS]
+        most = QUERY_TERMS if self._searcher.num_docs < LARGE else QUERY_TERMS_OF_LARGE
+        return sorted(matter, key=lambda term: (-weights[term], term))[:most]
 
     def _hit(self, score: float, address: tantivy.DocAddress) -> Hit:
         document: Any = self._searcher.doc(address)
@@ -211,8 +217,7 @@ class View:
         first = document.get_first
         return Hit(first("key"), score, first("answer"), first("wording") or "", passage)
 
-    def _body(self, part: str) -> bytes | None:
-        query = tantivy.Query.term_query(self._schema, "part", part, index_option="basic")
-        for _, address in self._searcher.search(query, 1, count=False).hits:
-            return bytes(self._searcher.doc(address).get_first("body") or b"")
-        return None
+    def _bodies(self, parts: Sequence[str]) -> list[bytes]:
+        query = tantivy.Query.term_set_query(self._schema, "part", list(parts))
+        found = self._searcher.search(query, max(1, len(parts)), count=False).hits
+        return [self._searcher.doc(address).get_first("body") or b"" for _, address in found]

@@ -32,7 +32,7 @@ class Candidate:
 
 def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Scored]:
     """Return the passages that best fit a question; see `Retriever.search`."""
-    question = Question.of(text[:QUESTION_CHARACTERS])
+    question = Question.of(text[:QUESTION_CHARACTERS], view)
     if not question.wording.bare:
         return []
     ways = (
@@ -44,11 +44,9 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Sco
         for sure, candidate in _with_confidence(candidates, weights, question, view):
             best, other, kept = found.get(candidate.key, (-1.0, 0.0, candidate))
             found[candidate.key] = (sure, best, candidate) if sure > best else (best, max(other, sure), kept)
-    order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))
-    return [
-        Scored(candidate.passage or view.passage(candidate.key), sure, candidate.matched)
-        for sure, _, candidate in order[:limit]
-    ]
+    order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))[:limit]
+    passages = view.passages([candidate.key for _, _, candidate in order])
+    return [Scored(passages[candidate.key], sure, candidate.matched) for sure, _, candidate in order]
 
 
 def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
@@ -59,7 +57,7 @@ def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Can
     candidates = []
     for key, of_one in hits.items():
         wordings = [Wording.of(hit.wording) for hit in of_one]
-        fits = [wording_fit(question.wording, wording, view) for wording in wordings]
+        fits = [wording_fit(question, wording, view) for wording in wordings]
         order = sorted(range(len(fits)), key=lambda at: (-_likeness(fits[at]), of_one[at].wording))
         second, third = (_likeness(fits[order[at]]) if len(fits) > at else 0.0 for at in (1, 2))
         figures = (*fits[order[0]], second, third, *entry_fit(question, wordings, view))
@@ -111,4 +109,4 @@ def lead_of(candidates: Sequence[Candidate]) -> float:
 
 
 def _text(candidate: Candidate, view: View) -> str:
-    return (candidate.passage or view.passage(candidate.key)).text
+    return (candidate.passage or view.passages([candidate.key])[candidate.key]).text
