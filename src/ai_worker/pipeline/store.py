@@ -1,6 +1,6 @@
 """The port through which the pipeline keeps its promises. Every method is durable when it returns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -14,6 +14,21 @@ OutboundKind = Literal["reply", "holding", "human", "proactive"]
 
 FinalState = Literal["delivered", "sent", "unknown", "failed", "expired"]
 """How a send can end. `sent`: the platform took it and says no more. `unknown`: it may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something that another process has made durable."""
+
+    kind: Literal["work", "outbound", "turn"]
+    """`work`: a conversation has something to do. `outbound`: something is to be sent. `turn`: a turn
+    of `conversation_id` ended, was held or given up, or a person said something there."""
+
+    conversation_id: int = 0
+    """0 when it is not known."""
+
+    turn_id: str = ""
+    """Empty when it is not known."""
 
 
 class StoreBusy(Busy):
@@ -188,6 +203,14 @@ class PipelineStore(Protocol):
 
     async def next_due(self, *, now: datetime) -> datetime | None:
         """Return when the next inbound or outbound work becomes due; `None` when there is none."""
+        ...
+
+    async def watch(self, hear: Callable[[Heard], None]) -> None:
+        """Tell `hear` what other processes on the same store do; runs until it is cancelled.
+
+        It may tell too much and, after a lost connection, too little: whoever listens looks into the
+        store, and does so now and then unasked.
+        """
         ...
 
     async def recover(self, *, owner: str) -> int:

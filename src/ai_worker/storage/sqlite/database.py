@@ -38,6 +38,8 @@ class SqliteDatabase:
         self._clock = clock
         self._writer = Writer(connection, clock=clock)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
+        self._watcher = ThreadPoolExecutor(1, thread_name_prefix="sqlite-watcher")
+        self._watching: apsw.Connection | None = None
         self._idle: deque[apsw.Connection] = deque()
         self._reading = 0
         self._closing = False
@@ -89,6 +91,14 @@ class SqliteDatabase:
         at = to_micros(self._clock.now())
         await self.write(lambda connection: _beat(connection, at), deadline_s=self.accept_deadline_s)
 
+    async def version(self) -> int:
+        """Return a number that changes whenever another process commits something; our own commits count too.
+
+        Raises:
+            StoreBusy: The file cannot be read now.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._watcher, self._version)
+
     async def close(self) -> None:
         """Finish what is waiting and close the file. What comes later is refused as `StoreBusy`."""
         self._closing = True
@@ -107,6 +117,16 @@ class SqliteDatabase:
         except UNAVAILABLE as error:
             raise StoreBusy(f"The database could not be read: {error}.") from error
 
+    def _version(self) -> int:
+        """Read the version, always on the same connection: it is relative to that."""
+        try:
+            if self._watching is None:
+                self._watching = open_reader(self.path)
+            version: int = self._watching.pragma("data_version")
+        except UNAVAILABLE as error:
+            raise StoreBusy(f"The database could not be read: {error}.") from error
+        return version
+
     def _borrow(self) -> apsw.Connection:
         try:
             return self._idle.pop()
@@ -115,6 +135,9 @@ class SqliteDatabase:
 
     def _close(self) -> None:
         self._readers.shutdown(wait=True)
+        self._watcher.shutdown(wait=True)
+        if self._watching is not None:
+            self._watching.close()
         while self._idle:
             self._idle.pop().close()
         self._writer.close()

@@ -1,6 +1,7 @@
 """The pipeline's store on SQLite."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -10,12 +11,15 @@ from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
-from ai_worker.pipeline.store import Accepted, Claim, FinalState, LeaseLost, OutboundMessage
+from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage
 from ai_worker.storage.sqlite import codec, gaps, inbound, lane, outbox
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BODIES_KEPT = timedelta(days=7)
 """How long whole messages are kept once they are done; their words and ids stay."""
+
+WATCH_S = 0.1
+"""How often the file is looked at for changes of other processes: one page read, about 20 µs."""
 
 SWEEP = 500
 """Most messages that one sweep touches, so that nobody waits for it."""
@@ -139,6 +143,16 @@ class SqlitePipelineStore:
         """Return when the next inbound or outbound work becomes due; `None` when there is none."""
         due = await self._database.read(_next_due)
         return None if due is None else max(from_micros(due), now)
+
+    async def watch(self, hear: Callable[[Heard], None]) -> None:
+        """Tell `hear` whenever another process has changed the file; SQLite does not say what it changed."""
+        seen = await self._database.version()
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if (version := await self._database.version()) != seen:
+                seen = version
+                hear(Heard("work"))
+                hear(Heard("outbound"))
 
     async def recover(self, *, owner: str) -> int:
         """Free what earlier owners on this machine left behind; return how many messages wait."""
