@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -203,9 +204,9 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         )
         service = Service(api=doors.api_server, console=doors.console_server, links=links, events=events)
         chores = [
-            _every(REFRESH_S, library.refresh, "knowledge.refresh"),
-            _every(SWEEP_S, _sweeping(stores, clock), "storage.sweep"),
-            _every(GAUGES_S, _gauging(metrics, line, host), "ops.gauges"),
+            partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"),
+            partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"),
+            partial(_every, GAUGES_S, _gauging(metrics, line, host), "ops.gauges"),
         ]
         doors.bind()
         line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
@@ -312,7 +313,7 @@ async def _at_work(
     line: _Line,
     doors: _Doors,
     channels: Mapping[str, Channel],
-    chores: Sequence[Coroutine[None, None, None]],
+    chores: Sequence[Callable[[], Coroutine[None, None, None]]],
     failed: asyncio.Future[None],
 ) -> AsyncIterator[None]:
     """Receive, answer and deliver until the block ends; then stop in the order that loses nothing."""
@@ -324,7 +325,7 @@ async def _at_work(
     for channel in channels.values():
         await channel.start(line.inbox.accept)
     serving = asyncio.create_task(doors.serve())
-    tasks = [serving, *(asyncio.create_task(work) for work in (line.runner.run(), line.delivery.run(), *chores))]
+    tasks = [serving, *(asyncio.create_task(work()) for work in (line.runner.run, line.delivery.run, *chores))]
     for task in tasks:
         task.add_done_callback(ended)
     try:
@@ -443,11 +444,11 @@ def _readiness(
 async def _every(seconds: float, work: Callable[[], Awaitable[object]], name: str) -> None:
     """Do `work` again and again; a failure is told in the log and does not end it."""
     while True:
-        await asyncio.sleep(seconds)
         try:
             await work()
         except AiWorkerError as error:
             log.warning("app.chore_failed", chore=name, code=error.code, error=str(error))
+        await asyncio.sleep(seconds)
 
 
 def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:

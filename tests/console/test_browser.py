@@ -215,7 +215,7 @@ async def test_a_lost_stream_says_since_when_and_comes_back(desk: Desk) -> None:
     await page.unroute("**/events")
 
     await expect(page.locator("#stale")).to_be_hidden(timeout=10_000)
-    await expect(page.locator("#figure-concurrency .value")).to_have_text("12 / 50")
+    await expect(page.locator("#figure-concurrency .value")).to_have_text("12 / 50", timeout=15_000)
 
 
 async def test_a_hidden_tab_hangs_up(desk: Desk) -> None:

@@ -19,7 +19,7 @@ from ai_worker.console.figures import (
 from ai_worker.console.words import Words
 from ai_worker.conversation.conversation import Conversation
 from ai_worker.knowledge.store import Gap
-from ai_worker.ops.host import CPU_LIMIT, DISK_LIMIT, MEMORY_LIMIT, HostSample
+from ai_worker.ops.host import CPU_LIMIT, DISK_LIMIT, MEMORY_LIMIT, WINDOW_S, HostSample
 from ai_worker.ops.stats import ServiceStats
 
 NEAR = 5.0
@@ -46,10 +46,14 @@ class Resource:
     percent: float
     limit: float
     note: str
+    settled: bool = True
+    """Whether it was looked at for long enough to be judged."""
 
     @property
     def level(self) -> Literal["ok", "near", "over"]:
         """Where it stands."""
+        if not self.settled:
+            return "ok"
         if self.percent >= self.limit:
             return "over"
         return "near" if self.percent >= self.limit - NEAR else "ok"
@@ -85,6 +89,7 @@ def resources(t: Words, sample: HostSample) -> list[Resource]:
             sample.cpu_percent,
             CPU_LIMIT,
             t("overview.cpu_note", cores=sample.cores, load=f"{sample.load:.2f}"),
+            settled=sample.cpu_window_s >= WINDOW_S,
         ),
         Resource(
             "memory",
