@@ -178,6 +178,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             conversations=stores.conversations,
             stats=stores.stats,
             knowledge=stores.knowledge,
+            dead_letters=stores.dead_letters,
             channels=channels,
             kind_names=registry.kind_names(),
             staff=settings.staff(),
