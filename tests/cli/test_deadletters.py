@@ -1,6 +1,11 @@
 """`ai-worker deadletters`: seen, tried again or put away, with and beside a running service."""
 
 import asyncio
+import json
+import os
+import pty
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +18,7 @@ from ai_worker.drills.site import Site
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.pipeline.outbox import outbound
 from ai_worker.storage.opening import Stores, open_stores
-from tests.cli.calling import Cli
+from tests.cli.calling import Cli, call
 from tests.cli.test_beside import PROMISED_S, told
 
 CLOCK = SystemClock()
@@ -153,3 +158,22 @@ async def test_beside_a_running_service_a_resubmitted_message_is_answered_within
         assert record.finished_at - record.received_at < timedelta(minutes=2)
         left = (await told(site, "deadletters", "list"))["dead_letters"]
         assert letters.first not in [letter["id"] for letter in left]
+
+
+@pytest.mark.parametrize(("typed", "left"), [("n\n", 3), ("y\n", 0)])
+@pytest.mark.usefixtures("letters")
+def test_at_a_terminal_all_of_them_are_asked_about(site: Path, typed: str, left: int) -> None:
+    ours, theirs = pty.openpty()
+    with open(ours, "wb", buffering=0) as keyboard, open(theirs, "rb") as terminal:
+        keyboard.write(typed.encode())
+        command = [sys.executable, "-m", "ai_worker", "deadletters", "drop", "--all", "--json"]
+        environ = {**os.environ, "AI_WORKER_CONFIG": str(site / "ai-worker.toml")}
+        done = subprocess.run(
+            command, cwd=site, env=environ, stdin=terminal, capture_output=True, text=True, timeout=60
+        )
+
+    assert done.returncode == 0
+    assert "放弃所有死信" in done.stderr
+    assert len(json.loads(done.stdout)["dropped"]) == 3 - left
+    remaining = call(site, "deadletters", "list", "--json").json["dead_letters"]
+    assert len(remaining) == left

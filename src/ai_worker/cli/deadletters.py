@@ -138,6 +138,7 @@ def resubmit(
     invocation = Invocation.of(context)
     question = invocation.say("把所有死信重试一遍？", "Try all dead letters again?")
     if not _settled(invocation, ids, every=every, yes=yes, question=question):
+        _tell("resubmitted", [], [], invocation.say("没有改动。", "Nothing was changed."), as_json=as_json)
         return
     clock = SystemClock()
 
@@ -157,6 +158,7 @@ def drop(context: typer.Context, ids: Ids = None, every: All = False, yes: Yes =
     invocation = Invocation.of(context)
     question = invocation.say("放弃所有死信？放弃后不能再重试", "Drop all dead letters for good?")
     if not _settled(invocation, ids, every=every, yes=yes, question=question):
+        _tell("dropped", [], [], invocation.say("没有改动。", "Nothing was changed."), as_json=as_json)
         return
 
     async def away(store: "DeadLetterStore", letter_id: str) -> None:
@@ -211,7 +213,8 @@ def _settled(invocation: Invocation, ids: list[str] | None, *, every: bool, yes:
         return True
     if not sys.stdin.isatty():
         raise Unconfirmed("--all asks before it acts, and there is no terminal to ask at")
-    return typer.confirm(f"? {question}", err=True)
+    print(f"? {question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 async def _act(store: "DeadLetterStore", ids: list[str] | None, act: Act) -> tuple[list[str], list[str]]:
