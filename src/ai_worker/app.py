@@ -21,6 +21,7 @@ from ai_worker.channels.contract import Channel
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
 from ai_worker.conversation.engine import TurnEngine
+from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.errors import AiWorkerError, Busy, Misconfigured
 from ai_worker.foundation.events import EventBus
@@ -178,6 +179,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             conversations=stores.conversations,
             stats=stores.stats,
             knowledge=stores.knowledge,
+            dead_letters=stores.dead_letters,
             channels=channels,
             kind_names=registry.kind_names(),
             staff=settings.staff(),
@@ -255,8 +257,14 @@ def _line(
         channel = channels.get(claim.message.channel)
         return bool(claim.message.address.get("callback_url")) if channel is None else not channel.pull
 
+    def apology(text: str) -> str:
+        language = language_of(text, history=(), default=settings.language)
+        return phrases(language).say("late", text=text)
+
     deliverers: dict[str, Deliverer] = {**channels, API_CHANNEL: callbacks}
-    delivery = Delivery(stores.pipeline, deliverers=deliverers, events=events, clock=clock, owner=owner)
+    delivery = Delivery(
+        stores.pipeline, deliverers=deliverers, events=events, clock=clock, owner=owner, apology=apology
+    )
     runner = Runner(
         stores.pipeline,
         turns=turns,

@@ -9,6 +9,7 @@ import pytest
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
+from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -20,14 +21,17 @@ from tests.contract.material import Stores
 async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
     clock = FixedClock()
     database = SqliteDatabase.open(folder / "store.db", clock=clock)
+    pipeline = SqlitePipelineStore(database, clock)
     try:
         yield Stores(
             clock=clock,
-            pipeline=SqlitePipelineStore(database, clock),
+            pipeline=pipeline,
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
+            dead_letters=SqliteDeadLetterStore(database, clock),
+            sweep=pipeline.sweep,
         )
         dangling = await database.read(lambda connection: list(connection.execute("PRAGMA foreign_key_check")))
         assert dangling == []

@@ -1,8 +1,8 @@
 """The port through which the pipeline keeps its promises. Every method is durable when it returns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from ai_worker.conversation.conversation import State
@@ -29,6 +29,15 @@ class Heard:
 
     turn_id: str = ""
     """Empty when it is not known."""
+
+
+RETENTION = timedelta(days=90)
+"""How long finished turns are kept, with their messages and replies, and conversations that are left.
+
+Whatever a person still has to decide about stays: dead letters, undelivered replies, and everything in
+a conversation that waits for a person or is a person's. A message id is recognised for as long as its
+message is kept, so never for less than the seven days in which platforms may send it again.
+"""
 
 
 class StoreBusy(Busy):
@@ -100,6 +109,9 @@ class OutboundMessage:
 
     unsure: bool = False
     """An earlier send's outcome is unknown: use the platform's own duplicate guard if it has one."""
+
+    asked_at: datetime | None = field(default=None, compare=False)
+    """When the message that it answers was accepted; `None` where no message was."""
 
 
 class PipelineStore(Protocol):

@@ -12,6 +12,7 @@ from ai_worker.foundation.errors import Misconfigured
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.stats import StatsStore
+from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import PipelineStore
 
 
@@ -31,6 +32,7 @@ class Stores:
     knowledge: KnowledgeStore
     keys: KeyStore
     stats: StatsStore
+    dead_letters: DeadLetterStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
 
@@ -52,6 +54,7 @@ async def open_stores(file: Path | None, *, clock: Clock) -> AsyncIterator[Store
     """
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
     from ai_worker.storage.sqlite.database import SqliteDatabase
+    from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -72,6 +75,7 @@ async def open_stores(file: Path | None, *, clock: Clock) -> AsyncIterator[Store
             knowledge=SqliteKnowledgeStore(database, clock),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
+            dead_letters=SqliteDeadLetterStore(database, clock),
             check=database.check,
             sweep=pipeline.sweep,
         )

@@ -1,7 +1,8 @@
 """Threads: everything that was said and that happened in a conversation, in order."""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import apsw
 
@@ -10,6 +11,9 @@ from ai_worker.conversation.store import ThreadItem, TurnRecord
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros
 from ai_worker.storage.sqlite import codec
+
+UNDELIVERED = ("failed", "unknown", "expired")
+"""How a delivery can end that a person has to look at."""
 
 WHO = "SELECT contact_name, contact_id, worker FROM conversation WHERE id = ?"
 
@@ -20,21 +24,21 @@ FROM turn JOIN inbound USING (seq) WHERE turn.conversation_id = ? ORDER BY seq D
 
 # Two stretches of two small indexes: what waits, and what was given up.
 UNFINISHED = """
-SELECT turn_id, received_at, contact_name, text, body FROM inbound
+SELECT turn_id, received_at, contact_name, text, body, state, error, dropped_at FROM inbound
 WHERE conversation_id = :id AND state = 'waiting'
 UNION ALL
-SELECT turn_id, received_at, contact_name, text, body FROM inbound
+SELECT turn_id, received_at, contact_name, text, body, state, error, dropped_at FROM inbound
 WHERE conversation_id = :id AND state = 'dead'
 ORDER BY received_at DESC LIMIT :limit
 """
 
 SENT = """
-SELECT turn_id, kind, created_at, body, state, error FROM outbound
+SELECT turn_id, kind, created_at, body, state, error, id, dropped_at FROM outbound
 WHERE turn_id IN (SELECT value FROM json_each(?))
 """
 
 PERSONS = """
-SELECT person, created_at, body, state, error FROM outbound
+SELECT person, created_at, body, state, error, id, dropped_at FROM outbound
 WHERE conversation_id = ? AND kind = 'human' ORDER BY n DESC LIMIT ?
 """
 
@@ -60,7 +64,7 @@ def lines(connection: apsw.Connection, conversation_id: int, limit: int) -> list
     for row in reversed(turns):
         found.extend(_turn_lines(row, who, sent))
     for row in reversed(unfinished):
-        found.append(_said(row, who))
+        found.append(_unfinished(row, who))
         found.extend(_holding(row[0], who[2], sent))
     found.extend(_persons(connection, conversation_id, limit))
     found.sort(key=lambda item: item.at)
@@ -87,8 +91,7 @@ def _turn_lines(row: Any, who: Any, sent: dict[tuple[str, str], Any]) -> Iterato
             turn_id=turn_id,
             result=result,
             response_ms=response_ms,
-            delivery=delivery[2] if delivery else None,
-            error=delivery[3] if delivery else "",
+            **(_fate(*delivery[2:]) if delivery else {}),
         )
     if result.decision == "handoff":
         yield ThreadItem(at=finished_at, author="notice", text="handed_over", turn_id=turn_id, result=result)
@@ -107,9 +110,15 @@ def _said(row: Any, who: Any) -> ThreadItem:
     )
 
 
+def _unfinished(row: Any, who: Any) -> ThreadItem:
+    *said, state, error, dropped_at = row
+    line = _said(said, who)
+    return replace(line, error=error, letter=_letter(dropped_at)) if state == "dead" else line
+
+
 def _holding(turn_id: str, worker: str, sent: dict[tuple[str, str], Any]) -> Iterator[ThreadItem]:
     if notice := sent.get((turn_id, "holding")):
-        created_at, body, state, error = notice
+        created_at, body, state, error, outbound_id, _ = notice
         yield ThreadItem(
             at=from_micros(created_at),
             author="worker",
@@ -118,16 +127,29 @@ def _holding(turn_id: str, worker: str, sent: dict[tuple[str, str], Any]) -> Ite
             turn_id=turn_id,
             delivery=state,
             error=error,
+            outbound_id=outbound_id,
         )
+
+
+def _fate(state: str, error: str, outbound_id: str, dropped_at: int | None) -> dict[str, Any]:
+    """Return what a line says of how its words fared on their way out."""
+    return {
+        "delivery": state,
+        "error": error,
+        "outbound_id": outbound_id,
+        "letter": _letter(dropped_at) if state in UNDELIVERED else None,
+    }
+
+
+def _letter(dropped_at: int | None) -> Literal["dead", "dropped"]:
+    return "dead" if dropped_at is None else "dropped"
 
 
 def _persons(connection: apsw.Connection, conversation_id: int, limit: int) -> Iterator[ThreadItem]:
     rows = list(connection.execute(PERSONS, (conversation_id, limit)))
-    for person, created_at, body, state, error in reversed(rows):
+    for person, created_at, body, *fate in reversed(rows):
         text = codec.reply(body).text
-        yield ThreadItem(
-            at=from_micros(created_at), author="human", text=text, name=person, delivery=state, error=error
-        )
+        yield ThreadItem(at=from_micros(created_at), author="human", text=text, name=person, **_fate(*fate))
 
 
 def _notices(connection: apsw.Connection, conversation_id: int, limit: int) -> Iterator[ThreadItem]:
