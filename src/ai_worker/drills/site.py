@@ -68,7 +68,7 @@ class Site:
             encoding="utf-8",
         )
         self._key = secrets.token_hex(24)
-        self._environ = {**os.environ, "API_KEY": self._key, **(environ or {})}
+        self._environ = {**_foreign(os.environ), "API_KEY": self._key, **(environ or {})}
         self._processes: dict[Role | None, asyncio.subprocess.Process] = {}
         self.client: aiohttp.ClientSession
 
@@ -171,3 +171,9 @@ class Site:
         """Return what the process, or that of one part, has printed so far."""
         file = self._log_file(role)
         return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+
+
+def _foreign(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that say nothing about an installation: a drill must not meet the site's own."""
+    own = ("API_KEY", "MAX_CONCURRENT", "LOG_LEVEL")
+    return {name: value for name, value in environ.items() if name not in own and not name.startswith("AI_WORKER")}
