@@ -67,8 +67,10 @@ class Site:
             f"[console]\nport = {self.console_port}\n{storage}{bracket}{tables}\n",
             encoding="utf-8",
         )
-        self._key = secrets.token_hex(24)
-        self._environ = {**_foreign(os.environ), "API_KEY": self._key, **(environ or {})}
+        self.key = secrets.token_hex(24)
+        """An API key for everything that a program may do."""
+
+        self._environ = {**_foreign(os.environ), "API_KEY": self.key, **(environ or {})}
         self._processes: dict[Role | None, asyncio.subprocess.Process] = {}
         self.client: aiohttp.ClientSession
 
@@ -80,7 +82,7 @@ class Site:
     async def __aenter__(self) -> "Site":
         self.client = aiohttp.ClientSession(
             self.url,
-            headers={"Authorization": f"Bearer {self._key}"},
+            headers={"Authorization": f"Bearer {self.key}"},
             timeout=aiohttp.ClientTimeout(total=60),
             connector=aiohttp.TCPConnector(limit=2_000),
         )
