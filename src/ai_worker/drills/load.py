@@ -55,11 +55,8 @@ class Talk:
 
     async def run(self) -> None:
         """Send everything, until all of it is acknowledged."""
-        lanes: dict[int, list[Entry]] = {}
-        for entry in self.entries:
-            lanes.setdefault(entry.conversation, []).append(entry)
         async with asyncio.TaskGroup() as group:
-            for lane in lanes.values():
+            for lane in lanes_of(self.entries):
                 group.create_task(self._converse(lane, group))
 
     async def _converse(self, lane: Sequence[Entry], group: asyncio.TaskGroup) -> None:
@@ -83,3 +80,11 @@ class Talk:
             if await self.way.send(entry):
                 return
             await asyncio.sleep(AGAIN_S)
+
+
+def lanes_of(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Return the messages of each conversation, in the order in which they are sent."""
+    lanes: dict[int, list[Entry]] = {}
+    for entry in entries:
+        lanes.setdefault(entry.conversation, []).append(entry)
+    return list(lanes.values())

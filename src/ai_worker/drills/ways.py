@@ -13,6 +13,7 @@ from typing import Protocol, Self
 import aiohttp
 
 from ai_worker.demo.wecom import Fault
+from ai_worker.demo.wecom_api import Shown
 from ai_worker.drills.ledger import Entry
 from ai_worker.drills.receiver import CallbackReceiver
 from ai_worker.drills.scratch import CHANNEL, WecomApplication
@@ -90,11 +91,15 @@ class WecomWay:
         )
         return said.acknowledged
 
+    def shown_to(self, conversation: int) -> list[Shown]:
+        """Return everything that one member was shown, notices included."""
+        return self.platform.shown_to(_member(conversation))
+
     async def look(self, entries: Sequence[Entry]) -> Mapping[int, Sequence[float]]:
         """Return what the members were shown."""
         shown: defaultdict[int, list[float]] = defaultdict(list)
         for conversation in {entry.conversation for entry in entries}:
-            for place, one in enumerate(self.platform.shown_to(_member(conversation))):
+            for place, one in enumerate(self.shown_to(conversation)):
                 for number in numbers(one.text):
                     shown[number].append(place)
         return shown
