@@ -28,7 +28,7 @@ EACH = 15
 
 LONGEST_TURN_S = 0.3
 PATIENCE_S = 40.0
-"""The drill ends when nothing was answered for so long: whatever is missing then is lost."""
+"""Longer than any lease or pause after which the service goes on by itself."""
 
 STRAGGLERS_S = 2.0
 """A second reply would come within this time."""
@@ -81,6 +81,7 @@ class KillDrill:
         through: Which ways in.
         storage_url: A scratch database; empty means a SQLite file in the scratch folder.
         environ: More environment variables for the process that is killed.
+        patience_s: The drill ends when nothing was answered for so long: what is missing then is lost.
         report: Hears how far it is, several times a second.
     """
 
@@ -92,11 +93,13 @@ class KillDrill:
         through: Through = "both",
         storage_url: str = "",
         environ: Mapping[str, str] | None = None,
+        patience_s: float = PATIENCE_S,
         report: Callable[[Progress], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
         self._kills, self._messages, self._through = kills, messages, through
         self._storage_url, self._environ = storage_url, environ
+        self._patience_s = patience_s
         self._report = report
         self._clock = clock or SystemClock()
         self._chance = random.Random()  # noqa: S311  (picks moments, guards nothing)
@@ -200,7 +203,7 @@ class KillDrill:
     async def _settled(self, talks: Sequence[Talk]) -> Tally:
         """Wait until everything is answered, or nothing has been for a long time; return the final count."""
         last, moved_at = -1, self._clock.monotonic()
-        while self._clock.monotonic() - moved_at < PATIENCE_S:
+        while self._clock.monotonic() - moved_at < self._patience_s:
             tally = await self._look(talks)
             if tally.lost == 0:
                 break

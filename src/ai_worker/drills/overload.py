@@ -13,19 +13,19 @@ import msgspec
 import psutil
 
 from ai_worker.api.server import lift_open_files
+from ai_worker.drills.model_process import model_process
 from ai_worker.drills.scratch import open_model
 from ai_worker.drills.site import Site
 from ai_worker.drills.volley import Answer, Volley, post
-from ai_worker.drills.ways import echo, numbers, question
+from ai_worker.drills.ways import numbers, question
 from ai_worker.foundation.clock import Clock, SystemClock
-from ai_worker.llm.scripted import ScriptedModel
 
 MODEL_S = 2.0
 LATE_S = 2.0
 """A platform gives up after 3 to 5 seconds; what is not acknowledged within this has to be a 503."""
 
-CONNECTIONS = 9_000
-"""Connections of the drill: below what one door takes, so that it is the requests that are too many."""
+CONNECTIONS = 5_000
+"""Connections of the drill: well below what one door takes, so that it is the requests that are too many."""
 
 SPARE_FILES = 200
 PATIENCE_S = 60.0
@@ -105,9 +105,9 @@ class OverloadDrill:
             SiteFailed: The scratch installation did not start.
         """
         files = lift_open_files()
-        async with ScriptedModel(echo, delay_s=MODEL_S) as model:
+        async with model_process(delay_s=MODEL_S) as base_url:
             with tempfile.TemporaryDirectory(prefix="ai-worker-drill-") as folder:
-                settings = f"max_concurrent = {self._conversations}\n" + open_model(model.base_url)
+                settings = f"max_concurrent = {self._conversations}\n" + open_model(base_url)
                 async with Site(Path(folder), settings, storage_url=self._storage_url) as site:
                     await site.start()
                     watching = asyncio.create_task(self._watch(site.process.pid))

@@ -13,8 +13,12 @@ from urllib.parse import urlsplit
 
 from ai_worker.foundation.clock import Clock
 
-CONNECTING = 500
-"""Connections that are made at once before the volley begins."""
+CONNECTING = 200
+"""Connections that are being made at once: the system's queue for them must not overflow."""
+
+
+IDLE_S = 7.0
+"""A connection that has idled for longer is not used again: the server may be closing it at that moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,12 @@ class Volley:
         self._host, self._port = split.hostname or "", split.port or 80
         self._wanted = connections
         self._clock = clock
+        self._connecting = asyncio.Semaphore(CONNECTING)
         self._idle: asyncio.LifoQueue[_Caller] = asyncio.LifoQueue()
 
     async def __aenter__(self) -> Self:
-        for begin in range(0, self._wanted, CONNECTING):
-            made = (self._connect() for _ in range(min(CONNECTING, self._wanted - begin)))
-            for caller in await asyncio.gather(*made):
-                self._idle.put_nowait(caller)
+        for caller in await asyncio.gather(*(self._connect() for _ in range(self._wanted))):
+            self._idle.put_nowait(caller)
         return self
 
     async def __aexit__(
@@ -56,7 +59,8 @@ class Volley:
         """Send one request over a free connection and return the answer to it."""
         caller = await self._idle.get()
         try:
-            if caller.closed:  # it idled for too long, or was refused for good
+            if caller.closed or self._clock.monotonic() - caller.used_at > IDLE_S:
+                caller.close()
                 caller = await self._connect()
             return await caller.ask(request)
         except OSError:
@@ -66,7 +70,8 @@ class Volley:
 
     async def _connect(self) -> "_Caller":
         loop = asyncio.get_running_loop()
-        _, caller = await loop.create_connection(lambda: _Caller(self._clock), self._host, self._port)
+        async with self._connecting:
+            _, caller = await loop.create_connection(lambda: _Caller(self._clock), self._host, self._port)
         return caller
 
 
@@ -81,6 +86,7 @@ class _Caller(asyncio.Protocol):
 
     def __init__(self, clock: Clock) -> None:
         self.closed = False
+        self.used_at = clock.monotonic()
         self._clock = clock
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
@@ -123,4 +129,5 @@ class _Caller(asyncio.Protocol):
 
     def _settle(self, answer: Answer) -> None:
         if self._answer is not None and not self._answer.done():
+            self.used_at = self._clock.monotonic()
             self._answer.set_result(answer)
