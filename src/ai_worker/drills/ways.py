@@ -168,7 +168,7 @@ class ApiWay:
                 status, turn = await self._site.get(f"/api/v1/turns/{min(entry.turns)}")
             except (aiohttp.ClientError, TimeoutError):
                 return
-        if status == 200 and turn["status"] == "done" and entry.number in numbers(turn["text"]):
+        if status == 200 and turn["status"] == "done" and entry.number in numbers(turn.get("text") or ""):
             self._fetched[entry.number] = [datetime.fromisoformat(turn["finished_at"]).timestamp()]
 
 
