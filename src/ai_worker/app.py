@@ -1,15 +1,14 @@
 """Wires the rooms to the sockets from the settings; starts and stops them in order. No logic."""
 
 import asyncio
-import fcntl
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from typing import Literal
 
 import structlog
 
@@ -23,7 +22,7 @@ from ai_worker.console.app import Console, create_console
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.foundation.clock import Clock, SystemClock
-from ai_worker.foundation.errors import AiWorkerError, Busy, Misconfigured
+from ai_worker.foundation.errors import AiWorkerError, Busy
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.keyring import Keyring
@@ -42,12 +41,14 @@ from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.relay import Relay
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Deliverer
 from ai_worker.pipeline.store import Claim
 from ai_worker.settings import Settings
 from ai_worker.settings.references import resolver
-from ai_worker.storage.opening import FolderUnusable, Stores, open_stores
+from ai_worker.storage.folder import held, make_folder
+from ai_worker.storage.opening import Stores, open_stores
 
 log = structlog.get_logger(__name__)
 
@@ -67,17 +68,19 @@ MOST_SWEEPS = 10_000
 GAUGES_S = 5.0
 
 
-class AlreadyRunning(Misconfigured):
-    """Another process serves this data folder."""
+Chore = Callable[[], Coroutine[None, None, None]]
+"""Something that runs for as long as the service does."""
 
-    code = "app.already_running"
-    hint = "Stop the other `ai-worker run`, or give this one another data_dir."
+Role = Literal["api", "runner", "console"]
+"""A part of the whole that runs as a process of its own, beside others over the same store."""
 
 
 class Service:
-    """A running installation."""
+    """A running installation, or a part of one."""
 
-    def __init__(self, *, api: DoorServer, console: DoorServer, links: ConsoleLinks, events: EventBus) -> None:
+    def __init__(
+        self, *, api: DoorServer | None, console: DoorServer | None, links: ConsoleLinks, events: EventBus
+    ) -> None:
         self.events = events
         """Facts as they happen, for who runs the service in its own process."""
 
@@ -87,24 +90,27 @@ class Service:
 
     @property
     def api_url(self) -> str:
-        """Where the API can be reached from this machine."""
-        return _url(self._api)
+        """Where the API can be reached from this machine; empty if this process does not serve it."""
+        return _url(self._api) if self._api else ""
 
     @property
     def console_url(self) -> str:
-        """Where the console can be reached from this machine."""
-        return _url(self._console)
+        """Where the console can be reached from this machine; empty if this process does not serve it."""
+        return _url(self._console) if self._console else ""
 
     async def console_link(self) -> str:
         """Return a fresh link into the console that works once, for ten minutes."""
         return f"{self.console_url}/start?t={(await self._links.issue()).reveal()}"
 
 
-async def serve(settings: Settings, *, ready: Callable[[Service], None] | None = None) -> None:
+async def serve(
+    settings: Settings, *, role: Role | None = None, ready: Callable[[Service], None] | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain for at most 30 seconds.
 
     Args:
         settings: What to serve.
+        role: Which part of it; `None` means all of it.
         ready: Called once connections are accepted.
 
     Raises:
@@ -114,8 +120,8 @@ async def serve(settings: Settings, *, ready: Callable[[Service], None] | None =
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings) as service:
-        log.info("app.ready", api=service.api_url, console=service.console_url, version=__version__)
+    async with running(settings, role=role) as service:
+        log.info("app.ready", role=role, api=service.api_url, console=service.console_url, version=__version__)
         if ready is not None:
             ready(service)
         service.failed.add_done_callback(lambda _: stop.set())
@@ -127,8 +133,10 @@ async def serve(settings: Settings, *, ready: Callable[[Service], None] | None =
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Service]:
-    """Run an installation until the block ends; then drain it.
+async def running(
+    settings: Settings, *, role: Role | None = None, clock: Clock | None = None
+) -> AsyncIterator[Service]:
+    """Run an installation, or one part of it, until the block ends; then drain it.
 
     Raises:
         Misconfigured: A setting, the data folder, a port or a connector is not as it must be.
@@ -136,83 +144,110 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     clock = clock or SystemClock()
     events, board, metrics = EventBus(), Board(), Metrics()
     _count(events, metrics)
+    embedded, staff = settings.database_file is not None, settings.staff()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_hold(settings.data_dir))
+        if embedded:
+            stack.enter_context(held(settings.data_dir, role=role))
+        else:  # the database, not the folder, keeps its users apart
+            make_folder(settings.data_dir)
         stores = await stack.enter_async_context(open_stores(settings.database_file, clock=clock))
         keyring = Keyring(stores.keys, pepper=load_pepper(settings.data_dir), clock=clock)
         if settings.api_key is not None:
             await keyring.adopt(settings.api_key)
         library = Library(stores.knowledge, clock=clock, index_folder=settings.data_dir / "index")
-        await library.refresh()
-        tools = await stack.enter_async_context(_tools(settings))
-        model = await stack.enter_async_context(_model(settings, clock))
-        callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
+        if role != "console":
+            await library.refresh()
         channels = {name: registry.build(name, chosen, clock) for name, chosen in settings.channels.items()}
-        turns = TurnEngine(
-            staff=settings.staff(),
-            retriever=library,
-            toolbox=tools,
-            model=model,
+        model = await stack.enter_async_context(_model(settings, clock)) if role in (None, "runner") else None
+        line = None
+        if role in (None, "runner"):
+            turns = TurnEngine(
+                staff=staff,
+                retriever=library,
+                toolbox=await stack.enter_async_context(_tools(settings)),
+                model=model,
+                clock=clock,
+                answer_at=ANSWER_AT,
+                clarify_at=CLARIFY_AT,
+            )
+            callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
+            line = _line(settings, stores, turns, channels, callbacks, board=board, events=events, clock=clock)
+        inbox = Inbox(
+            stores.pipeline,
+            worker_of=lambda channel: staff.of_channel(channel).name,
+            events=events,
             clock=clock,
-            answer_at=ANSWER_AT,
-            clarify_at=CLARIFY_AT,
+            wake=line.runner.wake if line else _nobody,
         )
-        line = _line(settings, stores, turns, channels, callbacks, board=board, events=events, clock=clock)
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
-        api = create_api(
-            inbox=line.inbox,
-            board=board,
-            conversations=stores.conversations,
-            library=library,
-            knowledge_store=stores.knowledge,
-            keyring=keyring,
-            staff=settings.staff(),
-            channels=channels,
-            readiness=_readiness(stores, channels, model),
-            metrics_text=metrics.render,
-            metrics_allow=Networks.parse([str(network) for network in settings.console.allow]),
-            settings=settings.api,
-            clock=clock,
-        )
-        console = create_console(
-            conversations=stores.conversations,
-            stats=stores.stats,
-            knowledge=stores.knowledge,
-            dead_letters=stores.dead_letters,
-            channels=channels,
-            kind_names=registry.kind_names(),
-            staff=settings.staff(),
-            board=board,
-            events=events,
-            wake=line.delivery.wake,
-            links=links,
-            session_secret=keyring.subkey("console.session"),
-            settings=settings.console,
-            concurrency=line.concurrency,
-            host=host,
-            version=__version__,
-            node=socket.gethostname(),
-            started_at=clock.now(),
-            clock=clock,
-            time_zone=settings.time_zone,
-            language=settings.language,
-        )
+        api = console = None
+        if role in (None, "api"):
+            api = create_api(
+                inbox=inbox,
+                board=board,
+                conversations=stores.conversations,
+                library=library,
+                knowledge_store=stores.knowledge,
+                keyring=keyring,
+                staff=staff,
+                channels=channels,
+                readiness=_readiness(stores, channels, model),
+                metrics_text=metrics.render,
+                metrics_allow=Networks.parse([str(network) for network in settings.console.allow]),
+                settings=settings.api,
+                clock=clock,
+            )
+        if role in (None, "console"):
+            console = create_console(
+                conversations=stores.conversations,
+                stats=stores.stats,
+                knowledge=stores.knowledge,
+                dead_letters=stores.dead_letters,
+                channels=channels,
+                kind_names=registry.kind_names(),
+                staff=staff,
+                board=board,
+                events=events,
+                wake=line.delivery.wake if line else _nobody,
+                links=links,
+                session_secret=keyring.subkey("console.session"),
+                settings=settings.console,
+                concurrency=line.concurrency if line else lambda: (0, settings.max_concurrent, 0),
+                host=host,
+                version=__version__,
+                node=socket.gethostname(),
+                started_at=clock.now(),
+                clock=clock,
+                time_zone=settings.time_zone,
+                language=settings.language,
+            )
         doors = _Doors(
             api,
-            make_server(api, host=settings.api.host, port=settings.api.port),
+            make_server(api, host=settings.api.host, port=settings.api.port) if api else None,
             console,
-            make_server(console, host=settings.console.host, port=settings.console.port),
+            make_server(console, host=settings.console.host, port=settings.console.port) if console else None,
         )
         service = Service(api=doors.api_server, console=doors.console_server, links=links, events=events)
-        chores = [
-            partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"),
-            partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"),
-            partial(_every, GAUGES_S, _gauging(metrics, line, host), "ops.gauges"),
-        ]
+        chores: list[Chore] = [partial(_every, GAUGES_S, _gauging(metrics, line, host), "ops.gauges")]
+        if role != "console":
+            chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
+        if line is not None:
+            chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
+        if role is not None or not embedded:
+            relay = Relay(
+                stores.pipeline,
+                conversations=stores.conversations,
+                board=board,
+                clock=clock,
+                wake_runner=line.runner.wake if line else _nobody,
+                wake_delivery=line.delivery.wake if line else _nobody,
+            )
+            chores.append(relay.run)
         doors.bind()
-        line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
-        async with _at_work(line, doors, channels, chores, service.failed):
+        if line is not None and embedded:  # the folder's lock says that no other runner lives
+            line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
+        async with _at_work(line, inbox, doors, channels, chores, service.failed):
             yield service
 
 
@@ -221,7 +256,6 @@ class _Line:
     """The pipeline's parts, and how busy they are."""
 
     owner: str
-    inbox: Inbox
     runner: Runner
     delivery: Delivery
     backlog: Backlog
@@ -277,51 +311,56 @@ def _line(
         owner=owner,
         max_concurrent=settings.max_concurrent,
     )
-    inbox = Inbox(
-        stores.pipeline,
-        worker_of=lambda channel: staff.of_channel(channel).name,
-        events=events,
-        clock=clock,
-        wake=runner.wake,
-    )
-    return _Line(owner, inbox, runner, delivery, Backlog(events))
+    return _Line(owner, runner, delivery, Backlog(events))
 
 
 @dataclass(frozen=True, slots=True)
 class _Doors:
-    """Both doors with the servers before them."""
+    """The doors that this process has, with the servers before them."""
 
-    api: Api
-    api_server: DoorServer
-    console: Console
-    console_server: DoorServer
+    api: Api | None
+    api_server: DoorServer | None
+    console: Console | None
+    console_server: DoorServer | None
+
+    @property
+    def servers(self) -> list[DoorServer]:
+        """The servers that there are; none in a process that is a runner alone."""
+        return [server for server in (self.api_server, self.console_server) if server is not None]
 
     def bind(self) -> None:
-        """Take both ports before anything is served, so that a taken one stops the start."""
-        self.api_server.bind()
-        self.console_server.bind()
+        """Take the ports before anything is served, so that a taken one stops the start."""
+        for server in self.servers:
+            server.bind()
 
     async def serve(self) -> None:
         """Serve until `close`, and until what was in work is answered."""
-        await asyncio.gather(self.api_server.serve(), self.console_server.serve())
+        await asyncio.gather(*(server.serve() for server in self.servers))
 
     async def accepting(self) -> None:
-        """Wait until both accept connections."""
-        await asyncio.gather(self.api_server.accepting(), self.console_server.accepting())
+        """Wait until all accept connections."""
+        await asyncio.gather(*(server.accepting() for server in self.servers))
 
     def drain(self) -> None:
         """Accept no new connections; the console's live streams end at once."""
-        self.console.close_streams()
-        self.api_server.drain()
-        self.console_server.drain()
+        if self.console is not None:
+            self.console.close_streams()
+        for server in self.servers:
+            server.drain()
+
+    def close(self) -> None:
+        """Send away whoever still waits for an answer: to come again, or to another process."""
+        if self.api is not None:
+            self.api.close()
 
 
 @asynccontextmanager
 async def _at_work(
-    line: _Line,
+    line: _Line | None,
+    inbox: Inbox,
     doors: _Doors,
     channels: Mapping[str, Channel],
-    chores: Sequence[Callable[[], Coroutine[None, None, None]]],
+    chores: Sequence[Chore],
     failed: asyncio.Future[None],
 ) -> AsyncIterator[None]:
     """Receive, answer and deliver until the block ends; then stop in the order that loses nothing."""
@@ -331,9 +370,10 @@ async def _at_work(
             failed.set_exception(task.exception() or RuntimeError("a part that must never end has ended"))
 
     for channel in channels.values():
-        await channel.start(line.inbox.accept)
-    serving = asyncio.create_task(doors.serve())
-    tasks = [serving, *(asyncio.create_task(work()) for work in (line.runner.run, line.delivery.run, *chores))]
+        await channel.start(inbox.accept)
+    serving = [asyncio.create_task(doors.serve())] if doors.servers else []
+    lasting: Sequence[Chore] = [line.runner.run, line.delivery.run, *chores] if line else chores
+    tasks = [*serving, *(asyncio.create_task(work()) for work in lasting)]
     for task in tasks:
         task.add_done_callback(ended)
     try:
@@ -342,37 +382,18 @@ async def _at_work(
     finally:
         failed.cancel()  # from here on parts may end; without effect if one had failed before
         doors.drain()
-        await line.runner.drain(TURNS_END_S)
-        doors.api.close()  # whoever still waits for an answer is told to come again
-        await line.delivery.drain(SENDS_END_S)
-        await asyncio.wait({serving}, timeout=REQUESTS_END_S)
+        if line is not None:
+            await line.runner.drain(TURNS_END_S)
+        doors.close()
+        if line is not None:
+            await line.delivery.drain(SENDS_END_S)
+        if serving:
+            await asyncio.wait(serving, timeout=REQUESTS_END_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for channel in channels.values():
             await channel.stop()
-
-
-@contextmanager
-def _hold(folder: Path) -> Iterator[None]:
-    """Make the data folder and keep other services out of it until the block ends.
-
-    The lock is the kernel's: it ends with the process, however that ends.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise FolderUnusable(f"The data folder {folder} cannot be used: {error.strerror}") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise AlreadyRunning(f"Another process serves the data folder {folder}") from None
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 @asynccontextmanager
@@ -468,12 +489,17 @@ def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:
     return sweep
 
 
-def _gauging(metrics: Metrics, line: _Line, host: HostMetrics) -> Callable[[], Awaitable[None]]:
+def _gauging(metrics: Metrics, line: _Line | None, host: HostMetrics) -> Callable[[], Awaitable[None]]:
     async def gauge() -> None:
-        metrics.concurrency(*line.concurrency())
+        if line is not None:
+            metrics.concurrency(*line.concurrency())
         metrics.host(await host.sample())
 
     return gauge
+
+
+def _nobody() -> None:
+    """Wake nobody: who is to be woken is in another process, and hears of it through the store."""
 
 
 def _url(server: DoorServer) -> str:

@@ -1,6 +1,7 @@
 """The gate: what every request passes first, and where every error ends."""
 
 import asyncio
+import random
 from collections.abc import Mapping
 
 import structlog
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ai_worker.api.limits import Limits
 from ai_worker.api.peer import client_address
 from ai_worker.api.problems import BodyTooLarge, Defect, Malformed, NoSuchRoute, WrongMedia, WrongMethod, problem
+from ai_worker.api.protocol import ARRIVED
 from ai_worker.foundation.errors import AiWorkerError, Busy
 from ai_worker.keys.network import Networks
 
@@ -18,11 +20,33 @@ log = structlog.get_logger(__name__)
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 
+MOST_TAKEN = 1_200
+"""Messages that are being made durable at once, about a second's work. More are told to come again."""
+
+AGAIN_S = (2.0, 6.0)
+"""Who is turned away comes again within these seconds, spread out: a crowd would be turned away again."""
+
+LATE_S = 1.3
+"""Platforms give up after 3 to 5 seconds, and we promise 2. A message that is kept by then is acknowledged
+when it comes again."""
+
 
 class Stopping(Busy):
     """The process is ending; another one, or the next start, will take the request."""
 
     code = "server.stopping"
+
+
+class Overloaded(Busy):
+    """More messages come in than can be made durable in time; this one was not looked at."""
+
+    code = "server.overloaded"
+
+
+class TooLate(Busy):
+    """The message could not be acknowledged in time. It may be kept; then it is recognised when it comes again."""
+
+    code = "server.too_late"
 
 
 class Gate:
@@ -32,6 +56,7 @@ class Gate:
         self._app = app
         self._limits = limits
         self._trusted = trusted
+        self._taken = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request or socket on."""
@@ -42,10 +67,27 @@ class Gate:
         else:
             await self._app(scope, receive, send)
 
+    async def _take(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        """Pass a message on, unless there are more than can be taken in time.
+
+        Raises:
+            Overloaded: It is better turned away at once than acknowledged late.
+        """
+        if self._taken >= MOST_TAKEN:
+            again = random.uniform(*AGAIN_S)  # noqa: S311  (spreads load, guards nothing)
+            raise Overloaded("More messages are coming in than can be taken at once", retry_after=again)
+        answer.good_until = scope.get(ARRIVED, asyncio.get_running_loop().time()) + LATE_S
+        self._taken += 1
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            self._taken -= 1
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _Answer(send)
         try:
-            await self._app(scope, self._bounded(scope, receive), answer)
+            serve = self._take if _is_message(scope) else self._app
+            await serve(scope, self._bounded(scope, receive), answer)
         except ClientDisconnect:
             return
         except asyncio.CancelledError:
@@ -109,12 +151,28 @@ class _Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.begun = False
+        self.good_until: float | None = None
+        """Until when a success may be told, in the event loop's time; `None` for ever."""
 
     async def __call__(self, message: Message) -> None:
+        """Pass a message of the application on.
+
+        Raises:
+            TooLate: It would tell of a success, too late for it to be believed.
+        """
         if message["type"] == "http.response.start":
+            good = message["status"] < 300
+            if good and self.good_until is not None and asyncio.get_running_loop().time() > self.good_until:
+                raise TooLate("The message could not be acknowledged in time")
             self.begun = True
             message["headers"] = [*message.get("headers", ()), NOSNIFF]
         await self._send(message)
+
+
+def _is_message(scope: Scope) -> bool:
+    """Return whether this is a request that makes a message durable and is answered at once."""
+    path: str = scope["path"]
+    return scope["method"] == "POST" and (path == "/api/v1/messages" or path.startswith("/channels/"))
 
 
 def _routing(refused: HTTPException) -> AiWorkerError:

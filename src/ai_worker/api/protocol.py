@@ -6,6 +6,7 @@ both, refuses what a proxy and a server could read differently, and keeps room f
 
 import asyncio
 import http
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -35,6 +36,12 @@ HEADERS_TOO_LARGE = Refusal(431, "request.headers_too_large", "The request's hea
 TOO_SLOW = Refusal(408, "request.too_slow", "The request did not arrive in time")
 FULL = Refusal(503, "server.full", "Too many connections are open")
 
+ARRIVED = "ai_worker.arrived"
+"""Stands in a request's scope: when its first bytes were seen, in the event loop's time."""
+
+MOST_LET_IN = 256
+"""Connections that are accepted in one go, so that those that are open are not kept waiting."""
+
 LINGER_S = 2.0
 """After a refusal, what still comes is read and dropped for so long: closing at once would reset the
 connection, and the client would never read why."""
@@ -59,6 +66,34 @@ class Door:
         self.limits = limits
         self.waiting: dict[HardenedProtocol, None] = {}
         """Connections that have not sent a whole head yet, the longest waiting first."""
+
+        self.listener: socket.socket | None = None
+        """The listening socket, once it is bound."""
+
+        self._entering: set[asyncio.Task[Any]] = set()
+
+    def let_in(self, make_protocol: Callable[[], asyncio.Protocol]) -> None:
+        """Accept everybody who waits at the listening socket.
+
+        uvloop 0.23 accepts one connection in each round of its loop. Under load a round takes 10 ms and
+        more, so that a crowd of new connections would wait for many seconds without anybody knowing.
+        """
+        if self.listener is None:
+            return
+        loop = asyncio.get_running_loop()
+        for _ in range(MOST_LET_IN):
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:  # nobody waits, or there are no more files
+                return
+            entering = loop.create_task(loop.connect_accepted_socket(make_protocol, connection))
+            self._entering.add(entering)
+            entering.add_done_callback(self._entered)
+
+    def _entered(self, entering: "asyncio.Task[Any]") -> None:
+        self._entering.discard(entering)
+        if not entering.cancelled():
+            entering.exception()  # whoever has gone again before being let in is nobody's concern
 
 
 class HardenedProtocol(HttpToolsProtocol):
@@ -89,6 +124,7 @@ class HardenedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a first request, if there is room."""
         super().connection_made(transport)
+        self._door.let_in(self._another)
         if len(self.connections) > self._limits.connections and not self._make_room():
             self._refuse(FULL)
             return
@@ -134,6 +170,7 @@ class HardenedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Give the headers their time."""
         super().on_message_begin()
+        self.scope[ARRIVED] = self.loop.time()  # type: ignore[literal-required]
         self._phase = Phase.HEAD
         self._arm(self._limits.header_s, self._slow_head)
 
@@ -192,6 +229,9 @@ class HardenedProtocol(HttpToolsProtocol):
         self._disarm_write()
 
     # Inside
+
+    def _another(self) -> "HardenedProtocol":
+        return HardenedProtocol(self.config, self.server_state, self.app_state, door=self._door)
 
     def evict(self) -> None:
         """Close this waiting connection to make room for another."""

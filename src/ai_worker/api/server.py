@@ -34,8 +34,9 @@ class CannotListen(Misconfigured):
 class DoorServer(uvicorn.Server):
     """A uvicorn server that leaves signals alone, knows its port and can be drained."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, door: Door) -> None:
         super().__init__(config)
+        self._door = door
         self._socket: socket.socket | None = None
         self._port = config.port
         self._started = asyncio.Event()
@@ -49,6 +50,7 @@ class DoorServer(uvicorn.Server):
         if self._socket is None:
             self._socket = _listen(self.config.host, self.config.port)
             self._port = int(self._socket.getsockname()[1])
+            self._door.listener = self._socket
         return self._port
 
     @property
@@ -117,7 +119,7 @@ def make_server(
         backlog=BACKLOG,
         timeout_graceful_shutdown=int(drain_s),
     )
-    return DoorServer(config)
+    return DoorServer(config, door)
 
 
 def lift_open_files() -> int:

@@ -1,6 +1,7 @@
 """`ai-worker run`: the service, in the foreground."""
 
 import asyncio
+from typing import Annotated, Literal
 
 import structlog
 import typer
@@ -20,7 +21,20 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-def run(context: typer.Context) -> None:
+def run(
+    context: typer.Context,
+    role: Annotated[
+        Literal["api", "runner", "console"] | None,
+        typer.Option(
+            "--role",
+            metavar="api|runner|console",
+            help=both(
+                "只运行一部分，别的部分由同一个数据库上的其他进程运行",
+                "Run one part alone; other processes on the same database run the others",
+            ),
+        ),
+    ] = None,
+) -> None:
     """Serve until the process is told to stop."""
     import uvloop
 
@@ -35,7 +49,7 @@ def run(context: typer.Context) -> None:
         log.warning("settings.not_in_this_version", key=key)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings))
+            runner.run(serve(settings, role=role))
     except AiWorkerError:
         raise
     except Exception:  # a service's defect belongs into its log, traceback and all

@@ -110,6 +110,14 @@ class Board:
         """Return whether anybody listens; a turn that nobody hears need not stream."""
         return bool(self._by_turn.get(turn_id) or self._by_conversation.get(conversation_id))
 
+    def heard_turns(self) -> list[str]:
+        """Return the turns that somebody listens to."""
+        return list(self._by_turn)
+
+    def heard_conversations(self) -> list[int]:
+        """Return the conversations that somebody listens to."""
+        return list(self._by_conversation)
+
     @staticmethod
     def _listen(listeners: defaultdict[Key, set[Listener]], key: Key) -> Iterator[Listener]:
         listener = Listener()

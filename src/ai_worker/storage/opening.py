@@ -14,6 +14,7 @@ from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.stats import StatsStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import PipelineStore
+from ai_worker.storage.folder import make_folder
 
 
 class StorageUnsupported(Misconfigured):
@@ -62,10 +63,7 @@ async def open_stores(file: Path | None, *, clock: Clock) -> AsyncIterator[Store
 
     if file is None:
         raise StorageUnsupported("storage.url names a database that this version does not speak")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FolderUnusable(f"The folder {file.parent} cannot be made: {error.strerror}") from None
+    make_folder(file.parent)
     database = SqliteDatabase.open(file, clock=clock)
     pipeline = SqlitePipelineStore(database, clock)
     try:
@@ -81,10 +79,3 @@ async def open_stores(file: Path | None, *, clock: Clock) -> AsyncIterator[Store
         )
     finally:
         await database.close()
-
-
-class FolderUnusable(Misconfigured):
-    """The data folder cannot be made or written."""
-
-    code = "storage.folder_unusable"
-    hint = "Set data_dir to a folder that belongs to the user that ai-worker runs as."

@@ -153,6 +153,7 @@ class SqlitePipelineStore:
                 seen = version
                 hear(Heard("work"))
                 hear(Heard("outbound"))
+                hear(Heard("turn"))
 
     async def recover(self, *, owner: str) -> int:
         """Free what earlier owners on this machine left behind; return how many messages wait."""
