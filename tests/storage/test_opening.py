@@ -10,8 +10,8 @@ import apsw
 import pytest
 
 from ai_worker.foundation.errors import Misconfigured
+from ai_worker.storage.schema import ForeignDatabase, SchemaTooNew
 from ai_worker.storage.sqlite.connect import StorageUnusable
-from ai_worker.storage.sqlite.migrations import ForeignDatabase, SchemaTooNew
 from tests.storage.scene import PYTHON, message, open_database, pipeline
 
 OPEN = """

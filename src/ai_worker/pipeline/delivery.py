@@ -26,7 +26,10 @@ MOST_SENDS = 20_000
 
 MAX_ATTEMPTS = 8
 PER_CHANNEL = 200
-"""Sends in progress at once on one channel; more wait in the store."""
+"""Sends in progress at once on one channel; more wait here, with their leases renewed."""
+
+RENEW_S = 4.0
+"""Leases of rows that wait for their send, or are being sent, are extended this often."""
 
 
 class Delivery:

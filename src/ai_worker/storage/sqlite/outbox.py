@@ -5,15 +5,14 @@ rows behind one that has to wait cost nothing, and cannot overtake it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import apsw
 
 from ai_worker.foundation.clock import from_micros, to_micros
-from ai_worker.pipeline.store import FinalState, OutboundMessage
-from ai_worker.storage.sqlite import codec
+from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.storage import codec, rows
 
 LEASE = timedelta(minutes=5)
 """How long a row stays its sender's. Longer than any send with its waiting: too late is better than twice."""
@@ -59,37 +58,6 @@ FREE = """
 UPDATE outbound SET state = 'waiting', unsure = 1, owner = NULL, due_at = ?
 WHERE settled_at IS NULL AND state = 'sending' AND owner <> ?
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a send ended."""
-
-    state: FinalState
-    at: datetime
-    error: str = ""
-    platform_id: str = ""
-
-
-def rows_of(messages: Sequence[OutboundMessage]) -> list[dict[str, Any]]:
-    """Return rows for messages that are to be sent at once; `owner` is added when it is known."""
-    return [
-        {
-            "id": message.id,
-            "turn_id": message.turn_id,
-            "conversation_id": message.conversation_id,
-            "channel": message.channel,
-            "address": codec.encode(message.address),
-            "kind": message.kind,
-            "person": "",
-            "state": "sending",
-            "attempts": 1,
-            "created_at": to_micros(message.created_at),
-            "expires_at": to_micros(message.expires_at),
-            "body": codec.encode(message.reply),
-        }
-        for message in messages
-    ]
 
 
 def insert(connection: apsw.Connection, rows: Sequence[dict[str, Any]], owner: str, now: datetime) -> set[str]:
@@ -139,7 +107,7 @@ def _message(row: Any) -> OutboundMessage:
     )
 
 
-def settle(connection: apsw.Connection, message: OutboundMessage, ended: Ended) -> bool:
+def settle(connection: apsw.Connection, message: OutboundMessage, ended: rows.Ended) -> bool:
     """Record how a send ended, once; the row behind it moves up. Return whether there is one."""
     connection.execute(SETTLE, (ended.state, to_micros(ended.at), ended.error, ended.platform_id, message.id))
     first = connection.execute(FIRST, (message.conversation_id,)).fetchone()
