@@ -69,7 +69,7 @@ class Desk:
 async def desk(folder: Path, platform: Platform) -> AsyncIterator[Desk]:
     events, settled = EventBus(), list[ReplySettled]()
     events.subscribe(ReplySettled, settled.append)
-    async with open_stores(folder / "store.db", clock=CLOCK) as stores:
+    async with open_stores("sqlite:///store.db", data_dir=folder, clock=CLOCK) as stores:
         delivery = Delivery(stores.pipeline, deliverers={"desk": platform}, events=events, clock=CLOCK, owner=OWNER)
         running = asyncio.create_task(delivery.run())
         yield Desk(stores, delivery, settled)

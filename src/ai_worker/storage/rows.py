@@ -60,7 +60,7 @@ def inbound(message: InboundMessage) -> dict[str, Any]:
         "contact_id": message.contact.id,
         "contact_name": message.contact.name,
         "worker": message.worker or "",
-        "standalone": int(message.standalone),
+        "standalone": message.standalone,
         "address": codec.encode(message.address),
         "received_at": to_micros(message.received_at),
         "line": shorten(text, LINE),
