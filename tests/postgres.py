@@ -39,14 +39,16 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        self._bin, self._options = bin, [] if durable else ["-c", "fsync=off"]
+        self._bin = bin
+        self._options = ["-h", "127.0.0.1", "-p", f"{self.port}", "-k", f"{self.folder}"]
+        self._options += [] if durable else ["-c", "fsync=off"]
         self._who: dict[str, Any] = {}
         if os.getuid() == 0:
             user = next(name for name in USERS if _known(name))
             shutil.chown(self.folder, user)
             self._who = {"user": user, "extra_groups": []}
         self._process: subprocess.Popen[bytes] | None = None
-        command = [bin / "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        command = [f"{bin}/initdb", "-D", f"{self._data}", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         subprocess.run(
             [*command, "--locale=C.UTF-8", "--no-sync"],
             check=True,
@@ -64,15 +66,14 @@ class Server:
         """Start it, and return once it accepts connections."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._bin / "postgres", "-D", self._data, "-h", "127.0.0.1", "-p", f"{self.port}", "-k", self.folder]
-                + self._options,
+                [f"{self._bin}/postgres", "-D", f"{self._data}", *self._options],
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 **self._who,
             )
         deadline = time.monotonic() + START_S
-        ready = [self._bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", f"{self.port}"]
+        ready = [f"{self._bin}/pg_isready", "-q", "-h", "127.0.0.1", "-p", f"{self.port}"]
         while subprocess.run(ready, check=False).returncode:
             assert time.monotonic() < deadline, (self.folder / "log").read_text(errors="replace")[-2000:]
             time.sleep(0.02)

@@ -136,7 +136,8 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     _count(events, metrics)
     async with AsyncExitStack() as stack:
         stack.enter_context(_hold(settings.data_dir))
-        stores = await stack.enter_async_context(open_stores(settings.storage.url, data_dir=settings.data_dir, clock=clock))
+        opened = open_stores(settings.storage.url, data_dir=settings.data_dir, clock=clock)
+        stores = await stack.enter_async_context(opened)
         keyring = Keyring(stores.keys, pepper=load_pepper(settings.data_dir), clock=clock)
         if settings.api_key is not None:
             await keyring.adopt(settings.api_key)

@@ -12,7 +12,7 @@ from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
 from ai_worker.pipeline.facts import ReplySettled
-from ai_worker.pipeline.sending import Deliverer, SendFailed
+from ai_worker.pipeline.sending import Deliverer, SendFailed, Sent
 from ai_worker.pipeline.store import FinalState, OutboundMessage, PipelineStore
 
 log = structlog.get_logger(__name__)

@@ -97,7 +97,8 @@ class Batch(Generic[Item, Result]):
 
     def _take(self) -> list[_Job[Item, Result]]:
         """Return what is waiting, oldest first; what has the key of something before it stays for the next."""
-        taken, later, keys = [], [], set[Hashable]()
+        taken, later = list[_Job[Item, Result]](), list[_Job[Item, Result]]()
+        keys = set[Hashable]()
         while self._jobs and len(taken) < BATCH:
             job = self._jobs.popleft()
             if job.future.done():

@@ -14,7 +14,7 @@ import structlog
 
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.foundation.ids import derived_id, new_id
-from ai_worker.pipeline.store import Heard, StoreBusy
+from ai_worker.pipeline.store import Heard
 from ai_worker.storage.postgres.connect import open_single, told_apart
 
 if TYPE_CHECKING:
@@ -88,10 +88,8 @@ class Bell:
             while self._waiting:
                 told, self._waiting = list(self._waiting), {}
                 await self._database.fetch(NOTIFY, self._channel, _payloads(self._me, told))
-        except StoreBusy as busy:
-            log.warning("storage.not_told", error=str(busy))
         except AiWorkerError as error:
-            log.error("storage.not_told", code=error.code, error=str(error))
+            log.warning("storage.not_told", code=error.code, error=str(error))
         finally:
             self._task = None
 
