@@ -10,6 +10,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -104,11 +106,23 @@ def _known(user: str) -> bool:
     return True
 
 
-def own_server(*, durable: bool = False) -> Server:
+def own_server() -> Server:
     """Return a server that is the caller's alone, to stop and to remove; skips where there are no binaries."""
     if (bin := _binaries()) is None:
         pytest.skip("PostgreSQL's initdb and postgres are not installed")
-    return Server(bin, durable=durable)
+    return Server(bin)
+
+
+@contextmanager
+def durable_server() -> Iterator[Server]:
+    """Run a server that flushes to disk as one in earnest does; for benchmarks."""
+    bin = _binaries()
+    assert bin is not None, "PostgreSQL's initdb and postgres are not installed"
+    server = Server(bin, durable=True)
+    try:
+        yield server
+    finally:
+        server.remove()
 
 
 @cache

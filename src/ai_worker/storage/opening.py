@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from ai_worker.conversation.store import ConversationStore
@@ -109,17 +110,13 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
 
 @asynccontextmanager
 async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
-    try:
-        from ai_worker.storage.postgres.conversation import PostgresConversationStore
-        from ai_worker.storage.postgres.database import PostgresDatabase
-        from ai_worker.storage.postgres.keys import PostgresKeyStore
-        from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
-        from ai_worker.storage.postgres.ops import PostgresStatsStore
-        from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
-    except ModuleNotFoundError as missing:
-        if missing.name != "asyncpg":
-            raise
-        raise DriverMissing("storage.url names a PostgreSQL database, and asyncpg is not installed") from None
+    need_driver()
+    from ai_worker.storage.postgres.conversation import PostgresConversationStore
+    from ai_worker.storage.postgres.database import PostgresDatabase
+    from ai_worker.storage.postgres.keys import PostgresKeyStore
+    from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
+    from ai_worker.storage.postgres.ops import PostgresStatsStore
+    from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
 
     database = await PostgresDatabase.open(url, clock=clock, node=node_of(data_dir))
     pipeline = PostgresPipelineStore(database)
@@ -136,6 +133,16 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     finally:
         await pipeline.close()
         await database.close()
+
+
+def need_driver() -> None:
+    """Make sure that PostgreSQL can be spoken.
+
+    Raises:
+        DriverMissing: Its driver is not installed.
+    """
+    if find_spec("asyncpg") is None:
+        raise DriverMissing("storage.url names a PostgreSQL database, and asyncpg is not installed")
 
 
 def node_of(data_dir: Path) -> str:

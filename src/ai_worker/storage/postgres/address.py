@@ -42,7 +42,9 @@ def parse(url: str) -> Address:
         parts = urlsplit(url)
         shown = f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
     except ValueError:  # its own words would hold parts of the address
-        raise AddressUnusable("storage.url is not the address of a PostgreSQL database") from None
+        raise AddressUnusable("The address of the database is not one") from None
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise AddressUnusable("The address is not that of a PostgreSQL database")
     options = parse_qsl(parts.query, keep_blank_values=True)
     schema = dict(options).get("schema", SCHEMA)
     if not _NAME.fullmatch(schema):
