@@ -93,7 +93,7 @@ async def test_a_migration_that_is_killed_in_the_middle_leaves_nothing_and_is_do
     url = shared_server().url("halfway")
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, url, env={"PYTHONPATH": _path()})
     beside = await asyncpg.connect(url.partition("?")[0])
-    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%CREATE TABLE gap%' AND wait_event = 'PgSleep'"
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ai-worker' AND wait_event = 'PgSleep'"
     async with asyncio.timeout(20):
         while not await beside.fetchval(sleeping):
             await asyncio.sleep(0.05)

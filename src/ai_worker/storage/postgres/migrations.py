@@ -13,10 +13,10 @@ MIGRATION_MS = 600_000
 
 VERSION = "SELECT version FROM schema_version"
 
-KNOWN = "SELECT to_regclass(current_schema() || '.schema_version') IS NOT NULL"
-
-OTHERS = """
-SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+# One look: between two, another node could make the schema.
+TABLES = """
+SELECT count(*), count(*) FILTER (WHERE relname = 'schema_version')
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE nspname = $1 AND relkind IN ('r', 'p', 'v', 'm')
 """
 
@@ -54,8 +54,9 @@ async def _hold(connection: Any, address: Address) -> None:
 
 
 async def _version(connection: Any, address: Address, latest: int) -> int:
-    if not await connection.fetchval(KNOWN):
-        if await connection.fetchval(OTHERS, address.schema):
+    tables, ours = await connection.fetchrow(TABLES, address.schema)
+    if not ours:
+        if tables:
             raise ForeignDatabase(
                 f"The schema {address.schema} holds tables of another program; nothing in it was changed."
             )
