@@ -100,10 +100,6 @@ async def test_a_migration_that_is_killed_in_the_middle_leaves_nothing_and_is_do
     process.kill()
     await process.wait()
     assert not await beside.fetchval("SELECT to_regnamespace('halfway') IS NOT NULL")
-    await beside.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ai-worker' "
-        "AND wait_event = 'PgSleep'"
-    )
     await beside.close()
 
     async with node(url) as at:

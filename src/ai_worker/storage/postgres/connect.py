@@ -39,6 +39,7 @@ _SESSION = {
     "tcp_keepalives_interval": f"{KEEP_INTERVAL_S}",
     "tcp_keepalives_count": f"{KEEP_COUNT}",
     "tcp_user_timeout": f"{int(DEADLINE_S * 1000)}",
+    "client_connection_check_interval": "2000",  # a node that died must not leave a statement behind that goes on
     "synchronous_commit": "on",
     "jit": "off",
 }
