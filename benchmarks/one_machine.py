@@ -25,6 +25,7 @@ MESSAGES = 3_000
 AT_ONCE = 200
 STORM = 1_000
 MODEL_S = 2.0
+IDLE_S = 10.0
 DESK = WecomApplication()
 
 
@@ -53,8 +54,10 @@ async def _measure() -> None:
                 await site.start()
                 assert site.process is not None
                 service = psutil.Process(site.process.pid)
-                await asyncio.sleep(1)
-                print(f"{'resident memory, idle':<58}{service.memory_info().rss / 1e6:>10.0f} MB")
+                await _converse(platform, "first", 1)
+                await asyncio.sleep(IDLE_S)
+                label = "resident memory, idle after its first answer"
+                print(f"{label:<58}{service.memory_info().rss / 1e6:>10.0f} MB")
                 await _throughput(platform, service)
                 model.delay_s = MODEL_S
                 await _storm(platform, service)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,7 @@ from ai_worker.channels.contract import Channel
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
 from ai_worker.conversation.engine import TurnEngine
+from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.errors import AiWorkerError, Busy, Misconfigured
 from ai_worker.foundation.events import EventBus
@@ -178,6 +180,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             conversations=stores.conversations,
             stats=stores.stats,
             knowledge=stores.knowledge,
+            dead_letters=stores.dead_letters,
             channels=channels,
             kind_names=registry.kind_names(),
             staff=settings.staff(),
@@ -204,9 +207,9 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         )
         service = Service(api=doors.api_server, console=doors.console_server, links=links, events=events)
         chores = [
-            _every(REFRESH_S, library.refresh, "knowledge.refresh"),
-            _every(SWEEP_S, _sweeping(stores, clock), "storage.sweep"),
-            _every(GAUGES_S, _gauging(metrics, line, host), "ops.gauges"),
+            partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"),
+            partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"),
+            partial(_every, GAUGES_S, _gauging(metrics, line, host), "ops.gauges"),
         ]
         doors.bind()
         line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
@@ -255,8 +258,14 @@ def _line(
         channel = channels.get(claim.message.channel)
         return bool(claim.message.address.get("callback_url")) if channel is None else not channel.pull
 
+    def apology(text: str) -> str:
+        language = language_of(text, history=(), default=settings.language)
+        return phrases(language).say("late", text=text)
+
     deliverers: dict[str, Deliverer] = {**channels, API_CHANNEL: callbacks}
-    delivery = Delivery(stores.pipeline, deliverers=deliverers, events=events, clock=clock, owner=owner)
+    delivery = Delivery(
+        stores.pipeline, deliverers=deliverers, events=events, clock=clock, owner=owner, apology=apology
+    )
     runner = Runner(
         stores.pipeline,
         turns=turns,
@@ -313,7 +322,7 @@ async def _at_work(
     line: _Line,
     doors: _Doors,
     channels: Mapping[str, Channel],
-    chores: Sequence[Coroutine[None, None, None]],
+    chores: Sequence[Callable[[], Coroutine[None, None, None]]],
     failed: asyncio.Future[None],
 ) -> AsyncIterator[None]:
     """Receive, answer and deliver until the block ends; then stop in the order that loses nothing."""
@@ -325,7 +334,7 @@ async def _at_work(
     for channel in channels.values():
         await channel.start(line.inbox.accept)
     serving = asyncio.create_task(doors.serve())
-    tasks = [serving, *(asyncio.create_task(work) for work in (line.runner.run(), line.delivery.run(), *chores))]
+    tasks = [serving, *(asyncio.create_task(work()) for work in (line.runner.run, line.delivery.run, *chores))]
     for task in tasks:
         task.add_done_callback(ended)
     try:
@@ -444,11 +453,11 @@ def _readiness(
 async def _every(seconds: float, work: Callable[[], Awaitable[object]], name: str) -> None:
     """Do `work` again and again; a failure is told in the log and does not end it."""
     while True:
-        await asyncio.sleep(seconds)
         try:
             await work()
         except AiWorkerError as error:
             log.warning("app.chore_failed", chore=name, code=error.code, error=str(error))
+        await asyncio.sleep(seconds)
 
 
 def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:

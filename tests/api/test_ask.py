@@ -119,6 +119,8 @@ async def test_the_end_of_the_process_sends_waiting_callers_away_politely(world:
         (b'{"text":"a","history":[1e999]}', 422),
         (b'{"text":""}', 422),
         (b'{"text":" \\u0000 "}', 422),
+        (b'{"text":"a\\u0000b"}', 422),
+        (b'{"text":"a","conversation_id":"a\\nb"}', 422),
         (b'{"text":7}', 422),
         (b'{"text":"a","contact":"a\\u0000b"}', 422),
         (b'{"text":"a","history":[{"role":"geheim","content":"x"}]}', 422),

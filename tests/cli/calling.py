@@ -31,7 +31,7 @@ def call(folder: Path, *words: str, stdin: str = "", **environ: str) -> Called:
 
     The settings file is named, because the machine may have an installation of its own.
     """
-    clean = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
+    clean = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR", "PYTHONPATH")}
     clean["AI_WORKER_CONFIG"] = str(folder / "ai-worker.toml")
     done = subprocess.run(
         [sys.executable, "-m", "ai_worker", *words],

@@ -120,3 +120,13 @@ def test_init_says_so_when_it_cannot_write(tmp_path: Path) -> None:
 
     assert called.code == 4
     assert "写不了这个文件" in called.err
+
+
+def test_replies_can_be_verified_with_the_secret_that_the_command_prints(cli: Cli) -> None:
+    made = cli("keys", "create", "crm", "--json").json
+
+    shown = cli("keys", "callback-secret", made["id"], "--json").json
+
+    assert shown == {"id": made["id"], "callback_secret": made["callback_secret"]}
+    assert made["callback_secret"].startswith("whsec_")
+    assert cli("keys", "callback-secret", "nobody").code == 1

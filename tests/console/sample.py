@@ -62,7 +62,7 @@ class Spoken:
     tools: tuple[ToolUse, ...] = ()
     steps: tuple[Step, ...] = ()
     parts: tuple[Part, ...] = ()
-    delivery: Literal["delivered", "sent", "failed", "unknown"] = "delivered"
+    delivery: Literal["delivered", "sent", "failed", "unknown", "expired"] = "delivered"
     error: str = ""
 
 

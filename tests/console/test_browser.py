@@ -11,8 +11,8 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from ai_worker.api.server import make_server
 from ai_worker.conversation.handoff import Reason
-from ai_worker.pipeline.facts import ConversationChanged, MessageReceived
-from tests.console.sample import Spoken, answer, say
+from ai_worker.pipeline.facts import ConversationChanged, MessageReceived, TurnGivenUp
+from tests.console.sample import OWNER, Spoken, answer, say
 from tests.console.world import World
 
 pytestmark = pytest.mark.browser
@@ -215,7 +215,7 @@ async def test_a_lost_stream_says_since_when_and_comes_back(desk: Desk) -> None:
     await page.unroute("**/events")
 
     await expect(page.locator("#stale")).to_be_hidden(timeout=10_000)
-    await expect(page.locator("#figure-concurrency .value")).to_have_text("12 / 50")
+    await expect(page.locator("#figure-concurrency .value")).to_have_text("12 / 50", timeout=15_000)
 
 
 async def test_a_hidden_tab_hangs_up(desk: Desk) -> None:
@@ -229,7 +229,7 @@ async def test_a_hidden_tab_hangs_up(desk: Desk) -> None:
         await page.evaluate(hide, False)
 
 
-@pytest.mark.parametrize("path", ["/", "/conversations"])
+@pytest.mark.parametrize("path", ["/", "/conversations", "/deadletters"])
 async def test_a_page_is_small_and_asks_nobody_else(desk: Desk, path: str) -> None:
     page = desk.page
     await page.wait_for_load_state("load")
@@ -251,12 +251,15 @@ async def test_a_page_is_small_and_asks_nobody_else(desk: Desk, path: str) -> No
     assert desk.complaints == []
 
 
-@pytest.mark.parametrize("path", ["/", "/conversations", "/conversations/{id}", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/", "/conversations", "/conversations/{id}", "/deadletters", "/deadletters?drop={letter}", "/nowhere"]
+)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_on_a_phone_nothing_runs_off_the_side(site: World, browser: Browser, path: str, scheme: str) -> None:
     async with desk_at(site, browser, width=390, height=844, color_scheme=scheme) as desk:
         number = (await site.stores.conversations.conversations(limit=1))[0].id
-        await desk.open(path.format(id=number))
+        letter = (await site.stores.dead_letters.dead_letters())[0].id
+        await desk.open(path.format(id=number, letter=letter))
 
         assert await desk.page.evaluate("document.documentElement.scrollWidth") == 390
         await expect(desk.page.locator("nav.side a[href='/conversations']")).to_be_in_viewport()
@@ -307,3 +310,50 @@ async def test_at_twice_the_size_everything_is_still_there(site: World, browser:
         await desk.open("/conversations")
         assert await desk.page.evaluate("document.documentElement.scrollWidth") == 720
         await expect(desk.page.locator("#head-act button")).to_be_in_viewport()
+
+
+async def test_a_dead_letter_shows_by_itself_and_is_retried_dropped_and_gone(desk: Desk) -> None:
+    page, site = desk.page, desk.site
+    await desk.open("/deadletters")
+    await expect(page.locator("#letter-rows tr")).to_have_count(1)
+
+    await say(site.stores, Spoken(0, "service-desk", "何静", "送错货了"), now=site.clock.now())
+    (claim,) = await site.stores.pipeline.claim(owner=OWNER, limit=1, now=site.clock.now())
+    await site.stores.pipeline.bury(claim, error="ValueError: 读不懂", now=site.clock.now())
+    site.events.publish(TurnGivenUp("service-desk", claim.conversation_id, claim.turn_id, "ValueError: 读不懂"))
+    row = page.locator(f"#letter-{claim.turn_id}")
+    await expect(row).to_contain_text("送错货了")
+    await expect(page.locator("#letters-badge")).to_contain_text("2 封死信")
+
+    await row.get_by_role("button", name="重试").click()
+    await expect(row).to_have_count(0)
+    await expect(page.locator("#letters-said")).to_contain_text("何静的这一封已放回")
+    assert [one.turn_id for one in await site.stores.pipeline.claim(owner=OWNER, limit=9, now=site.clock.now())] == [
+        claim.turn_id
+    ]
+
+    await page.get_by_role("link", name="放弃陈思的这一封").press("Enter")
+    await expect(page.locator("#letter-rows")).to_contain_text("放弃后不能再重试")
+    site.events.publish(ConversationChanged(1))  # a refresh does not answer for the person
+    await expect(page.locator("#asked input")).to_have_count(1)
+    await page.get_by_role("link", name="先留着").click()
+    await expect(page.get_by_role("button", name="重试")).to_have_count(1)
+    await page.get_by_role("link", name="放弃陈思的这一封").click()
+    await page.get_by_role("button", name="放弃这一封").click()
+    await expect(page.locator("#letters-none")).to_contain_text("没有死信")
+    await expect(page.locator("#letters-badge")).to_be_hidden()
+    assert desk.complaints == []
+
+
+async def test_a_failed_reply_is_retried_where_it_stands(desk: Desk) -> None:
+    page = desk.page
+    await desk.open("/conversations")
+    await page.locator("#rows a", has_text="陈思").click()
+    await expect(page.locator(".undelivered")).to_contain_text("没有送达")
+
+    await page.locator("#log").get_by_role("button", name="重试").click()
+
+    await expect(page.locator("#log article header").last).to_contain_text("待发送")
+    await expect(page.locator(".undelivered")).to_have_count(0)
+    await expect(page.locator("#letters-badge")).to_be_hidden()
+    assert desk.complaints == []

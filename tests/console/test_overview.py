@@ -84,9 +84,16 @@ async def test_the_longest_wait_is_one_click_away(reader: httpx.AsyncClient) -> 
 async def test_unanswered_questions_are_counted_with_the_most_frequent_one(reader: httpx.AsyncClient) -> None:
     tasks = texts(page_of(await reader.get("/")), "#task-list li")
 
-    assert "个问题在知识库里没有答案" in tasks[1]
-    assert "出现最多：“" in tasks[1]
-    assert "ai-worker knowledge add" in tasks[1]
+    assert "个问题在知识库里没有答案" in tasks[2]
+    assert "出现最多：“" in tasks[2]
+    assert "ai-worker knowledge add" in tasks[2]
+
+
+async def test_dead_letters_are_one_click_away(reader: httpx.AsyncClient) -> None:
+    page = page_of(await reader.get("/"))
+
+    assert texts(page, "#task-list li")[1] == "1 封死信等你决定最近一封：陈思，没有送达去看看"
+    assert attribute(page, "#task-letters", "href") == "/deadletters"
 
 
 async def test_channels_show_their_live_state(site: World, reader: httpx.AsyncClient) -> None:
@@ -155,5 +162,6 @@ async def test_a_refresh_brings_every_section_and_no_frame(reader: httpx.AsyncCl
     swapped = {node.attributes["id"] for node in part.css("[hx-swap-oob]")}
     assert swapped == {
         "status", "figures", "chart", "hours", "tasks", "channels", "resources", "alerts", "clock", "badge",
+        "letters-badge",
     }  # fmt: skip
     assert not part.css("nav")

@@ -139,3 +139,18 @@ async def test_the_theme_is_remembered(reader: httpx.AsyncClient) -> None:
 
     await reader.post("/preferences", data={"theme": "auto", "back": "/"})
     assert page_of(await reader.get("/")).css_first("html[data-theme]") is None
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"), [(0.4, "< 0.01"), (5, "0.01"), (1380, "1.38"), (None, "—"), (0, "0.00")]
+)
+def test_what_is_faster_than_two_digits_can_say_says_so(milliseconds: float | None, shown: str) -> None:
+    assert chinese().seconds(milliseconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("detail", "shown"),
+    [("3 passages, best 0.91", "3 段，最高 0.91"), ("hand_over", "转人工"), ("erp.get_order", "erp.get_order")],
+)
+def test_what_a_step_did_is_told_in_the_readers_language(detail: str, shown: str) -> None:
+    assert chinese().step_detail(detail) == shown

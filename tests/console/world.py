@@ -140,6 +140,7 @@ async def world(
             conversations=stores.conversations,
             stats=stores.stats,
             knowledge=stores.knowledge,
+            dead_letters=stores.dead_letters,
             channels=channels,
             kind_names=KIND_NAMES,
             staff=Staff([Worker("xiaozhi", "小智")]),

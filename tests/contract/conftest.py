@@ -9,6 +9,7 @@ import pytest
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
+from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -21,14 +22,17 @@ from tests.postgres import shared_server
 async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
     clock = FixedClock()
     database = SqliteDatabase.open(folder / "store.db", clock=clock)
+    pipeline = SqlitePipelineStore(database, clock)
     try:
         yield Stores(
             clock=clock,
-            pipeline=SqlitePipelineStore(database, clock),
+            pipeline=pipeline,
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
+            dead_letters=SqliteDeadLetterStore(database, clock),
+            sweep=pipeline.sweep,
         )
         dangling = await database.read(lambda connection: list(connection.execute("PRAGMA foreign_key_check")))
         assert dangling == []
@@ -50,6 +54,7 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
+    from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -66,6 +71,8 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             knowledge=PostgresKnowledgeStore(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
+            dead_letters=PostgresDeadLetterStore(database),
+            sweep=pipeline.sweep,
         )
         assert await database.fetch(DANGLING) == []
     finally:

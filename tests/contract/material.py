@@ -1,7 +1,8 @@
 """What the store contracts are tried with."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ai_worker.conversation.handoff import Reason
@@ -13,7 +14,8 @@ from ai_worker.foundation.ids import derived_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.stats import StatsStore
-from ai_worker.pipeline.store import Claim, OutboundKind, OutboundMessage, PipelineStore
+from ai_worker.pipeline.deadletter import DeadLetterStore
+from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
 
 ME = "runner-1"
 OTHER = "runner-2"
@@ -29,6 +31,8 @@ class Stores:
     knowledge: KnowledgeStore
     keys: KeyStore
     stats: StatsStore
+    dead_letters: DeadLetterStore
+    sweep: Callable[[datetime], Awaitable[int]]
 
     def message(self, text: str, *, id: str, who: str = "wang-fang", **fields: Any) -> InboundMessage:
         """Return a message of a contact that arrives now."""
@@ -73,6 +77,7 @@ class Stores:
             reply=Reply(text),
             created_at=self.clock.now(),
             expires_at=self.clock.now() + timedelta(hours=2),
+            asked_at=claim.message.received_at,
         )
 
     async def answer(self, text: str = "可以退货。", *, deliver: bool = True) -> Claim:
@@ -83,6 +88,31 @@ class Stores:
         if deliver:
             await self.pipeline.settle(sent, "delivered", now=self.clock.now())
         return claim
+
+    async def bury(self, *texts: str, error: str = "ValueError: 坏消息", who: str = "wang-fang") -> list[str]:
+        """Accept messages and give each of them up; return their turn ids."""
+        turns = []
+        for text in texts:
+            turns += await self.accept(text, who=who)
+            claim = await self.claim_one()
+            await self.pipeline.bury(claim, error=error, now=self.clock.now())
+        return turns
+
+    async def undelivered(
+        self, text: str, state: FinalState = "failed", *, who: str = "wang-fang", error: str = "errcode 60020"
+    ) -> OutboundMessage:
+        """Accept a message and answer it with words that do not arrive; return them."""
+        await self.accept(f"问{text}", who=who)
+        claim = await self.claim_one()
+        reply = self.outbound(claim, text)
+        await self.finish(claim, answered(text), reply)
+        await self.pipeline.settle(reply, state, now=self.clock.now(), error=error)
+        return reply
+
+    async def forget(self) -> None:
+        """Let the store forget all that it may forget by now."""
+        while await self.sweep(self.clock.now()):
+            pass
 
     async def claim_outbound(self, *, owner: str = ME, limit: int = 10) -> list[OutboundMessage]:
         return await self.pipeline.claim_outbound(owner=owner, limit=limit, now=self.clock.now())

@@ -38,3 +38,15 @@ def test_a_machine_without_a_disk_is_not_full() -> None:
 def test_processor_load_is_the_busy_share_between_two_looks() -> None:
     assert ProcessorTimes(busy=141, total=300).percent_since(ProcessorTimes(busy=100, total=200)) == 41
     assert ProcessorTimes(busy=1, total=2).percent_since(ProcessorTimes(busy=1, total=2)) == 0
+
+
+async def test_processor_load_says_over_how_long_it_was_averaged(tmp_path: Path) -> None:
+    clock = FixedClock()
+    host = HostMetrics(tmp_path, clock=clock)
+    windows = []
+    for _ in range(30):
+        clock.advance(timedelta(seconds=5))
+        windows.append((await host.sample()).cpu_window_s)
+
+    assert windows[:3] == [5.0, 10.0, 15.0]
+    assert set(windows[12:]) == {60.0}, "never more than about a minute is looked back at"

@@ -11,7 +11,7 @@ import pytest
 
 from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.turn import TurnResult
-from ai_worker.foundation.clock import SystemClock
+from ai_worker.foundation.clock import Clock, FixedClock, SystemClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.pipeline.delivery import MAX_ATTEMPTS, Delivery
 from ai_worker.pipeline.facts import ReplySettled
@@ -44,14 +44,22 @@ class Platform:
 class Desk:
     """A store, a delivery that runs, and what became of each reply."""
 
-    def __init__(self, stores: Stores, delivery: Delivery, settled: list[ReplySettled]) -> None:
-        self.stores, self.delivery, self.settled = stores, delivery, settled
+    def __init__(self, stores: Stores, delivery: Delivery, settled: list[ReplySettled], clock: Clock) -> None:
+        self.stores, self.delivery, self.settled, self.clock = stores, delivery, settled, clock
 
     async def answer(self, text: str, **changes: object) -> None:
         """Accept a message, answer it with `text`, and hand the reply to the delivery."""
-        store, now = self.stores.pipeline, CLOCK.now()
-        await store.accept(InboundMessage("desk", text, "lin", Contact("lin"), text, now, address={"user": "lin"}))
-        (claim,) = await store.claim(owner=OWNER, limit=1, now=CLOCK.now())
+        await self.ask(text)
+        await self.reply(text, **changes)
+
+    async def ask(self, text: str) -> None:
+        at = self.clock.now()
+        message = InboundMessage("desk", text, "lin", Contact("lin"), text, at, address={"user": "lin"})
+        self.conversation_id = (await self.stores.pipeline.accept(message)).conversation_id
+
+    async def reply(self, text: str, **changes: object) -> None:
+        store, now = self.stores.pipeline, self.clock.now()
+        (claim,) = await store.claim(owner=OWNER, limit=1, now=now)
         reply = replace(outbound(claim, Reply(text), "reply", now=now), **changes)  # type: ignore[arg-type]
         due = await store.finish(claim, TurnResult("answer", reply.reply), [reply], now=now, response_ms=1.0)
         self.delivery.begin(due)
@@ -61,18 +69,30 @@ class Desk:
             while not true():
                 await asyncio.sleep(0.01)
 
+    async def fates(self) -> list[tuple[str, str | None]]:
+        """Return what the thread says was said in reply, and how it fared."""
+        thread = await self.stores.conversations.thread(self.conversation_id)
+        return [(item.text, item.delivery) for item in thread if item.author == "worker"]
+
     def states(self) -> list[str]:
         return [fact.state for fact in self.settled]
 
 
 @asynccontextmanager
-async def desk(folder: Path, platform: Platform) -> AsyncIterator[Desk]:
+async def desk(folder: Path, platform: Platform, clock: Clock = CLOCK) -> AsyncIterator[Desk]:
     events, settled = EventBus(), list[ReplySettled]()
     events.subscribe(ReplySettled, settled.append)
-    async with open_stores("sqlite:///store.db", data_dir=folder, clock=CLOCK) as stores:
-        delivery = Delivery(stores.pipeline, deliverers={"desk": platform}, events=events, clock=CLOCK, owner=OWNER)
+    async with open_stores("sqlite:///store.db", data_dir=folder, clock=clock) as stores:
+        delivery = Delivery(
+            stores.pipeline,
+            deliverers={"desk": platform},
+            events=events,
+            clock=clock,
+            owner=OWNER,
+            apology=lambda text: f"抱歉回复晚了：{text}",
+        )
         running = asyncio.create_task(delivery.run())
-        yield Desk(stores, delivery, settled)
+        yield Desk(stores, delivery, settled, clock)
         await delivery.drain(5)
         await running
 
@@ -225,3 +245,63 @@ async def test_the_lease_of_a_slow_send_is_renewed(tmp_path: Path) -> None:
 
     assert at.states() == ["delivered"]
     assert len(platform.tried) == 1
+
+
+def said(platform: Platform) -> list[str]:
+    return [message.reply.text for message in platform.taken]
+
+
+async def test_after_an_outage_the_old_is_said_to_have_expired_and_only_the_new_is_sent(tmp_path: Path) -> None:
+    platform, clock = Platform(busy()), FixedClock()
+    async with desk(tmp_path, platform, clock) as at:
+        await at.answer("订单已发货。")
+        await at.until(lambda: len(platform.tried) == 1)
+        clock.advance(timedelta(hours=3))
+        await at.answer("包裹在成都。")
+        await at.until(lambda: len(at.settled) == 2)
+        fates = await at.fates()
+        letters = await at.stores.dead_letters.dead_letters()
+
+    assert said(platform) == ["包裹在成都。"]
+    assert fates == [("订单已发货。", "expired"), ("包裹在成都。", "delivered")]
+    assert [(letter.text, letter.state) for letter in letters] == [("订单已发货。", "expired")]
+
+
+async def test_a_late_reply_begins_with_an_apology_and_is_kept_without_it(tmp_path: Path) -> None:
+    platform, clock = Platform(busy()), FixedClock()
+    async with desk(tmp_path, platform, clock) as at:
+        await at.answer("订单已发货。")
+        await at.until(lambda: len(platform.tried) == 1)
+        clock.advance(timedelta(minutes=10))
+        await at.until(lambda: bool(at.settled))
+        fates = await at.fates()
+
+    assert said(platform) == ["抱歉回复晚了：订单已发货。"]
+    assert fates == [("订单已发货。", "delivered")]
+
+
+async def test_a_question_that_waited_long_for_its_turn_is_answered_late_too(tmp_path: Path) -> None:
+    platform, clock = Platform(), FixedClock()
+    async with desk(tmp_path, platform, clock) as at:
+        await at.ask("我的订单呢？")
+        clock.advance(timedelta(minutes=30))
+        await at.reply("订单已发货。")
+        await at.until(lambda: bool(at.settled))
+
+    assert said(platform) == ["抱歉回复晚了：订单已发货。"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "unsure", "kind"), [(9, False, "reply"), (30, True, "reply"), (30, False, "holding")]
+)
+async def test_what_is_in_time_may_be_a_repeat_or_is_no_answer_keeps_its_words(
+    tmp_path: Path, minutes: int, unsure: bool, kind: str
+) -> None:
+    platform, clock = Platform(), FixedClock()
+    async with desk(tmp_path, platform, clock) as at:
+        await at.ask("我的订单呢？")
+        clock.advance(timedelta(minutes=minutes))
+        await at.reply("订单已发货。", unsure=unsure, kind=kind)
+        await at.until(lambda: bool(at.settled))
+
+    assert said(platform) == ["订单已发货。"]

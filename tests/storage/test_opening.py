@@ -4,14 +4,18 @@ import asyncio
 import os
 import shutil
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 
 import apsw
 import pytest
 
+from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.storage.schema import ForeignDatabase, SchemaTooNew
 from ai_worker.storage.sqlite.connect import StorageUnusable
+from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
+from ai_worker.storage.sqlite.migrations import APPLICATION_ID
 from tests.storage.scene import PYTHON, message, open_database, pipeline
 
 OPEN = """
@@ -140,3 +144,21 @@ def test_processes_that_create_the_file_together_agree(tmp_path: Path) -> None:
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
 
     assert [process.communicate(timeout=60)[0] for process in running] == [""] * 4
+
+
+async def test_a_database_of_the_first_schema_is_brought_up_to_date_with_its_contents(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    first = files("ai_worker.storage.sqlite").joinpath("migrations", "0001_first.sql").read_text("utf-8")
+    with apsw.Connection(str(file)) as old:
+        old.execute(first)
+        old.pragma("application_id", APPLICATION_ID)
+        old.pragma("user_version", 1)
+        old.execute("INSERT INTO gap VALUES (1, 'q', '火星上有店吗？', 3, 1, 2, 't-1')")
+    old.close()
+
+    database = open_database(file)
+
+    assert await SqliteDeadLetterStore(database, SystemClock()).count() == 0
+    kept = await database.read(lambda connection: list(connection.execute("SELECT question, times FROM gap")))
+    assert kept == [("火星上有店吗？", 3)]
+    await database.close()

@@ -43,17 +43,19 @@ def plain(value: str, name: str) -> str:
     Raises:
         Invalid: It holds control characters, or spaces at an end, or nothing.
     """
-    if not value or clean(value) != value:
+    if not value or clean(value) != value or not value.isprintable():
         raise Invalid(f"`{name}` must be plain text without control characters or spaces around it")
     return value
 
 
 def words(value: str, name: str) -> str:
-    """Return what somebody says, cleaned.
+    """Return what somebody says, cleaned of what no keyboard types.
 
     Raises:
-        Invalid: Nothing is left of it.
+        Invalid: It holds a NUL or a lone surrogate, or nothing is left of it.
     """
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise Invalid(f"`{name}` holds a NUL or half a character")
     if not (text := clean(value)):
         raise Invalid(f"`{name}` must not be empty")
     return text

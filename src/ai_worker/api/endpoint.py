@@ -42,9 +42,6 @@ class Endpoint:
     details: dict[str, Any] = field(default_factory=dict)
     """More of its OpenAPI description, laid over what is derived."""
 
-    hidden: bool = False
-    """Left out of the OpenAPI document: pages and files for browsers."""
-
     def route(self, guard: Guard) -> Route:
         """Return the route that lets nobody in but those who may."""
 

@@ -1,8 +1,10 @@
 """Knowledge over the API: documents and entries in, unanswered questions out."""
 
+import contextlib
 import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import msgspec
 from starlette.datastructures import FormData, UploadFile
@@ -181,7 +183,13 @@ async def _files(form: FormData) -> list[tuple[str, bytes]]:
 
 
 def file_name(given: str) -> str:
-    """Return the last part of a file name from outside, as harmless text; it is never used as a path."""
+    """Return the last part of a file name from outside, as harmless text; it is never used as a path.
+
+    Browsers write `"` as `%22` in a multipart file name and some clients write every character of
+    another script that way (WHATWG HTML, "multipart form data"), so that is read back.
+    """
+    with contextlib.suppress(UnicodeDecodeError):
+        given = unquote(given, errors="strict")
     last = given.replace("\\", "/").rpartition("/")[2]
     shown = "".join(character for character in clean(last) if unicodedata.category(character)[0] != "C").strip()
     if not shown.strip("."):

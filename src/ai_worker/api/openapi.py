@@ -55,11 +55,10 @@ def endpoint(others: Sequence[Endpoint]) -> Endpoint:
 
 def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of `endpoints`."""
-    told = [each for each in endpoints if not each.hidden]
-    shapes = [shape for each in told for shape in (each.body, each.answer) if shape is not None]
+    shapes = [shape for each in endpoints for shape in (each.body, each.answer) if shape is not None]
     _, schemas = msgspec.json.schema_components(shapes, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
-    for each in told:
+    for each in endpoints:
         paths.setdefault(PARAMETER.sub(r"{\1}", each.path), {})[each.method.lower()] = _operation(each)
     return {
         "openapi": "3.1.0",

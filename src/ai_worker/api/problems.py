@@ -112,6 +112,9 @@ TITLES = {
 
 RETRY_AFTER_S = 5
 
+OVER_A_LIMIT = frozenset({408, 413, 431, 503})
+"""Statuses that say when to come again; 429 knows it exactly."""
+
 
 class Defect(Busy):
     """Something went wrong that nobody foresaw; the log has it."""
@@ -160,7 +163,7 @@ def problem(error: AiWorkerError, *, path: str = "") -> Response:
     headers = {"cache-control": "no-store"}
     if isinstance(error, Busy):
         headers["retry-after"] = str(max(1, round(error.retry_after)))
-    elif status == 503:
+    elif status in OVER_A_LIMIT:
         headers["retry-after"] = str(RETRY_AFTER_S)
     elif status == 401:
         headers["www-authenticate"] = "Bearer"

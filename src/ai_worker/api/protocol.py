@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from ai_worker.api.limits import Limits
-from ai_worker.api.problems import MEDIA_TYPE, document
+from ai_worker.api.problems import MEDIA_TYPE, OVER_A_LIMIT, document
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +273,7 @@ class HardenedProtocol(HttpToolsProtocol):
             f"content-type: {MEDIA_TYPE}",
             f"content-length: {len(body)}",
             "connection: close",
-            *(["retry-after: 5"] if refusal.status == 503 else []),
+            *(["retry-after: 5"] if refusal.status in OVER_A_LIMIT else []),
         ]
         self.transport.write("\r\n".join(head).encode() + b"\r\n\r\n" + body)
         self.transport.write_eof()

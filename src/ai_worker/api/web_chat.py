@@ -73,13 +73,20 @@ class WebChat:
     def endpoints(self) -> list[Endpoint]:
         """Return the pages and files. They are open to everybody, as a shop's door is."""
         pages = (
-            ("/chat/widget.js", self._widget, "The script that shows the chat inside another page"),
-            ("/chat/{name}", self._show, "The web chat page"),
-            ("/static/chat/{file}", self._file, "What the web chat page is made of"),
+            ("/chat/widget.js", self._widget, "The script that shows the chat inside another page", "text/javascript"),
+            ("/chat/{name}", self._show, "The web chat page; it speaks over a WebSocket at `ws` below it", "text/html"),
+            ("/static/chat/{file}", self._file, "What the web chat page is made of", "*/*"),
         )
         return [
-            Endpoint(method="GET", path=path, scope="public", handle=handle, summary=summary, hidden=True)
-            for path, handle, summary in pages
+            Endpoint(
+                method="GET",
+                path=path,
+                scope="public",
+                handle=handle,
+                summary=summary,
+                details={"responses": {"200": {"description": summary, "content": {kind: {}}}}},
+            )
+            for path, handle, summary, kind in pages
         ]
 
     def socket(self) -> WebSocketRoute:

@@ -18,6 +18,8 @@ def register(app: typer.Typer) -> None:
     keys = typer.Typer(no_args_is_help=True, help=both("API 密钥", "API keys"))
     keys.command("create", help=both("新建一把密钥，只显示这一次", "Make a key; it is shown this once"))(create)
     keys.command("list", help=both("列出密钥", "List the keys"))(list_keys)
+    secret_help = both("显示这把密钥的回复签名用什么验证", "Print what signed replies to this key are verified with")
+    keys.command("callback-secret", help=secret_help)(callback_secret)
     keys.command("revoke", help=both("立即停用一把密钥", "End a key at once"))(revoke)
     app.add_typer(keys, name="keys")
 
@@ -52,16 +54,16 @@ def create(
 
     invocation = Invocation.of(context)
 
-    async def work() -> "tuple[StoredKey, str]":
+    async def work() -> "tuple[StoredKey, str, str]":
         async with keyring(invocation.settings()) as ring:
             key, secret = await ring.create(name, scopes=tuple(scope or ()), networks=tuple(ip or ()), days=days)
-            return key, secret.reveal()
+            return key, secret.reveal(), ring.callback_secret(key.id).reveal()
 
-    key, presented = asyncio.run(work())
+    key, presented, signs = asyncio.run(work())
     if as_json:
         from ai_worker.cli.output import print_json
 
-        print_json({"id": key.id, "key": presented, **described(key)})
+        print_json({"id": key.id, "key": presented, "callback_secret": signs, **described(key)})
     else:
         show_new(invocation, key, presented, chosen=not ip)
 
@@ -122,6 +124,29 @@ def revoke(
         done(invocation.say(f"密钥 {key.name}（{key.id}）已停用。", f"Key {key.name} ({key.id}) is revoked."))
 
 
+def callback_secret(
+    context: typer.Context,
+    key_id: Annotated[str, typer.Argument(metavar="ID", help=both("密钥的 ID，不是密钥", "The id, not the key"))],
+    as_json: Json = False,
+) -> None:
+    """Print the secret by which a receiver verifies signed replies (Standard Webhooks)."""
+    from ai_worker.cli.opening import keyring
+    from ai_worker.cli.output import print_json
+
+    invocation = Invocation.of(context)
+
+    async def work() -> str:
+        async with keyring(invocation.settings()) as ring:
+            await ring.known(key_id)
+            return ring.callback_secret(key_id).reveal()
+
+    secret = asyncio.run(work())
+    if as_json:
+        print_json({"id": key_id, "callback_secret": secret})
+    else:
+        print(secret)
+
+
 def described(key: "StoredKey") -> dict[str, Any]:
     """Return what may be said of a key in JSON: everything but its id and itself. Times are UTC."""
     return {
@@ -162,3 +187,9 @@ def show_new(invocation: Invocation, key: "StoredKey", presented: str, *, chosen
         )
     else:
         print(invocation.say(f"  允许的来源：{networks}", f"  may be used from {networks}"))
+    print(
+        invocation.say(
+            f"  带 callback_url 的消息，回复怎么验签：ai-worker keys callback-secret {key.id}",
+            f"  to verify signed replies: ai-worker keys callback-secret {key.id}",
+        )
+    )

@@ -18,9 +18,11 @@ from ai_worker.console.channels import ChannelNames, KindNames
 from ai_worker.console.frame import Frame
 from ai_worker.console.gate import Gate
 from ai_worker.console.guard import Guard
+from ai_worker.console.letters import Letters
 from ai_worker.console.live import Live
 from ai_worker.console.mishaps import Mishaps
 from ai_worker.console.pages.conversations import ConversationsPage
+from ai_worker.console.pages.deadletters import DeadLettersPage
 from ai_worker.console.pages.overview import OverviewPage
 from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
 from ai_worker.console.session import Session, Sessions
@@ -35,6 +37,7 @@ from ai_worker.ops.host import HostProbe
 from ai_worker.ops.peak import HourlyPeak
 from ai_worker.ops.stats import StatsStore
 from ai_worker.pipeline.board import Board
+from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.facts import MessageReceived, TurnCompleted
 
 log = structlog.get_logger(__name__)
@@ -64,6 +67,7 @@ def create_console(
     conversations: ConversationStore,
     stats: StatsStore,
     knowledge: KnowledgeStore,
+    dead_letters: DeadLetterStore,
     channels: Mapping[str, Channel],
     kind_names: KindNames,
     staff: Staff,
@@ -88,6 +92,7 @@ def create_console(
         conversations: Read, and changed when a person takes over.
         stats: What the overview counts.
         knowledge: Asked for unanswered questions.
+        dead_letters: What was given up, for a person to decide about.
         channels: By configured name.
         kind_names: Kind → language → display name; kinds that are missing have words of the console's own.
         staff: The first worker names the console.
@@ -110,9 +115,11 @@ def create_console(
     live = Live(events=events, clock=clock)
     peaks = HourlyPeak(clock=clock)
     names = ChannelNames(channels, kind_names)
+    letters = Letters(dead_letters, events=events, wake=wake, clock=clock)
     frame = Frame(
         sessions=sessions,
         conversations=conversations,
+        dead_letters=dead_letters,
         staff=staff,
         version=version,
         node=node,
@@ -128,6 +135,7 @@ def create_console(
         conversations=conversations,
         stats=stats,
         knowledge=knowledge,
+        letters=letters,
         channels=channels,
         names=names,
         concurrency=concurrency,
@@ -138,6 +146,7 @@ def create_console(
     inbox = ConversationsPage(
         frame=frame,
         conversations=conversations,
+        letters=letters,
         staff=staff,
         names=names,
         board=board,
@@ -145,6 +154,8 @@ def create_console(
         wake=wake,
         clock=clock,
     )
+
+    given_up = DeadLettersPage(frame=frame, desk=letters, conversations=conversations, names=names, clock=clock)
 
     def note_peak(_fact: object) -> None:
         peaks.note(concurrency()[0])
@@ -160,6 +171,7 @@ def create_console(
         routes=[
             *overview.routes(guard),
             *inbox.routes(guard),
+            *given_up.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),
             Mount("/static", Assets(packages=[("ai_worker.console", "static")])),

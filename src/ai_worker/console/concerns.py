@@ -16,11 +16,13 @@ from ai_worker.console.figures import (
     percent,
     success_share,
 )
+from ai_worker.console.letters import contact_name, what_happened
 from ai_worker.console.words import Words
 from ai_worker.conversation.conversation import Conversation
 from ai_worker.knowledge.store import Gap
-from ai_worker.ops.host import CPU_LIMIT, DISK_LIMIT, MEMORY_LIMIT, HostSample
+from ai_worker.ops.host import CPU_LIMIT, DISK_LIMIT, MEMORY_LIMIT, WINDOW_S, HostSample
 from ai_worker.ops.stats import ServiceStats
+from ai_worker.pipeline.deadletter import DeadLetter
 
 NEAR = 5.0
 """Percent below its limit from which on a resource is shown as close to it."""
@@ -46,10 +48,14 @@ class Resource:
     percent: float
     limit: float
     note: str
+    settled: bool = True
+    """Whether it was looked at for long enough to be judged."""
 
     @property
     def level(self) -> Literal["ok", "near", "over"]:
         """Where it stands."""
+        if not self.settled:
+            return "ok"
         if self.percent >= self.limit:
             return "over"
         return "near" if self.percent >= self.limit - NEAR else "ok"
@@ -85,6 +91,7 @@ def resources(t: Words, sample: HostSample) -> list[Resource]:
             sample.cpu_percent,
             CPU_LIMIT,
             t("overview.cpu_note", cores=sample.cores, load=f"{sample.load:.2f}"),
+            settled=sample.cpu_window_s >= WINDOW_S,
         ),
         Resource(
             "memory",
@@ -162,13 +169,24 @@ def _service_concerns(t: Words, stats: ServiceStats, concurrency: Concurrency) -
     return found
 
 
-def tasks(t: Words, *, waiting: Sequence[Conversation], count: int, gaps: Sequence[Gap], now: datetime) -> list[Task]:
+def tasks(
+    t: Words,
+    *,
+    waiting: Sequence[Conversation],
+    count: int,
+    letters: int,
+    newest_letter: DeadLetter | None,
+    gaps: Sequence[Gap],
+    now: datetime,
+) -> list[Task]:
     """Return what waits for a person.
 
     Args:
         t: The reader's words.
         waiting: Conversations that wait, longest first; the first is where the link leads.
         count: How many wait in all.
+        letters: How many dead letters there are.
+        newest_letter: The newest of them.
         gaps: Unanswered questions, most frequent first.
         now: The current time.
     """
@@ -178,6 +196,10 @@ def tasks(t: Words, *, waiting: Sequence[Conversation], count: int, gaps: Sequen
         detail = t("task.waiting_longest", span=t.duration(now - since)) if since else ""
         link = f"/conversations/{waiting[0].id}?state=waiting"
         found.append(Task("waiting", t("task.waiting", n=t.number(count)), detail, link, t("task.waiting_verb")))
+    if newest_letter is not None:
+        detail = t("task.letters_newest", name=contact_name(t, newest_letter), what=what_happened(t, newest_letter))
+        title = t("task.letters", n=t.number(letters))
+        found.append(Task("letters", title, detail, "/deadletters", t("task.letters_verb")))
     if gaps:
         asked = t("task.gaps_most", question=gaps[0].question, times=t.number(gaps[0].times))
         found.append(Task("gaps", t("task.gaps", n=t.number(len(gaps))), asked, command="ai-worker knowledge add"))

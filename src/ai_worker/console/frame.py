@@ -18,6 +18,7 @@ from ai_worker.conversation.conversation import State
 from ai_worker.conversation.persona import Staff
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
+from ai_worker.pipeline.deadletter import DeadLetterStore
 
 LANGUAGE_COOKIE = "ai_worker_language"
 THEME_COOKIE = "ai_worker_theme"
@@ -42,7 +43,16 @@ class NavGroup:
     entries: tuple[NavEntry, ...]
 
 
-NAVIGATION = (NavGroup("run", (NavEntry("overview", "/"), NavEntry("conversations", "/conversations"))),)
+NAVIGATION = (
+    NavGroup(
+        "run",
+        (
+            NavEntry("overview", "/"),
+            NavEntry("conversations", "/conversations"),
+            NavEntry("deadletters", "/deadletters"),
+        ),
+    ),
+)
 
 
 class Frame:
@@ -53,6 +63,7 @@ class Frame:
         *,
         sessions: Sessions,
         conversations: ConversationStore,
+        dead_letters: DeadLetterStore,
         staff: Staff,
         version: str,
         node: str,
@@ -63,6 +74,7 @@ class Frame:
     ) -> None:
         self._sessions = sessions
         self._conversations = conversations
+        self._dead_letters = dead_letters
         self._staff = staff
         self._version = version
         self._node = node
@@ -106,6 +118,7 @@ class Frame:
             "nav": nav,
             "navigation": NAVIGATION,
             "waiting": waiting,
+            "letters": await self._dead_letters.count(),
             "named": bool(session.name),
             "worker": self._staff.default.display_name,
             "version": self._version,

@@ -1,10 +1,25 @@
 """The console's settings."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, field_validator
+from pydantic_core import PydanticCustomError
 
 Network = IPv4Network | IPv6Network
+
+
+def _network(block: object) -> Network:
+    """Return a CIDR block; what is none is refused in the settings' own words, not in pydantic's."""
+    if isinstance(block, IPv4Network | IPv6Network):
+        return block
+    try:
+        return ip_network(str(block))
+    except ValueError:
+        raise PydanticCustomError("network", "network") from None
+
+
+NetworkField = Annotated[Network, PlainValidator(_network)]
 
 PRIVATE_NETWORKS = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
 
@@ -20,7 +35,7 @@ class ConsoleSettings(BaseModel):
     port: int = Field(default=8080, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
 
-    allow: tuple[Network, ...] = tuple(ip_network(network) for network in PRIVATE_NETWORKS)
+    allow: tuple[NetworkField, ...] = tuple(ip_network(network) for network in PRIVATE_NETWORKS)
     """Networks (CIDR) that may reach the console, and `/metrics` without a key. The address of the
     connection itself counts; what a proxy says about its caller does not."""
 

@@ -1,5 +1,6 @@
 """The console's words in each language, from the catalogues; and numbers and times as people write them."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -25,6 +26,9 @@ def catalog(language: str) -> Mapping[str, str]:
 def choose_language(wanted: str | None, default: str) -> str:
     """Return `wanted` if there are words for it, else `default`, else Chinese."""
     return next((language for language in (wanted, default) if language in LANGUAGES), FALLBACK)
+
+
+_FOUND = re.compile(r"(\d+) passages, best ([\d.]+)")
 
 
 class Words:
@@ -57,8 +61,16 @@ class Words:
         return grouped if self.language == "en" else grouped.replace(",", THIN_SPACE)
 
     def seconds(self, milliseconds: float | None) -> str:
-        """Return milliseconds as seconds with two digits, without the unit."""
+        """Return milliseconds as seconds with two digits, without the unit; what is less says so."""
+        if milliseconds is not None and 0 < milliseconds < 5:
+            return "< 0.01"
         return self.number(None if milliseconds is None else milliseconds / 1_000, 2)
+
+    def step_detail(self, detail: str) -> str:
+        """Return a turn step's short phrase in the reader's language, where it is one that we know."""
+        if found := _FOUND.fullmatch(detail):
+            return self("detail.found", n=found[1], best=found[2])
+        return self(f"detail.{detail}") if self.has(f"detail.{detail}") else detail
 
     def size(self, size: int) -> str:
         """Return bytes as GB, one digit below 100."""

@@ -54,7 +54,18 @@ class ThreadItem:
     """How the reply fared on its way out; `None` for inbound lines and pull channels."""
 
     error: str = ""
-    """Why delivery failed, in the vendor's words; empty otherwise."""
+    """Why delivery failed, in the vendor's words, or why the message was given up; empty otherwise."""
+
+    outbound_id: str = ""
+    """Of what went out or is to go out; empty for inbound lines and pull channels."""
+
+    letter: Literal["dead", "dropped"] | None = None
+    """`dead`: it was given up, and a person has to decide. `dropped`: a person has decided against it."""
+
+    @property
+    def letter_id(self) -> str:
+        """What its dead letter is called: a reply by its own id, a message by its turn."""
+        return self.outbound_id or self.turn_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,13 +122,22 @@ class Keyring:
         Raises:
             NoSuchKey: There is none with this id.
         """
-        known = await self._store.by_id(key_id)
-        if known is None:
-            raise NoSuchKey(f"No key has the id {key_id!r}")
+        known = await self.known(key_id)
         revoked = replace(known, revoked_at=known.revoked_at or self._clock.now())
         await self._store.put(revoked)
         self._accepted.clear()
         return revoked
+
+    async def known(self, key_id: str) -> StoredKey:
+        """Return a key by its id.
+
+        Raises:
+            NoSuchKey: There is none with this id.
+        """
+        key = await self._store.by_id(key_id)
+        if key is None:
+            raise NoSuchKey(f"No key has the id {key_id!r}")
+        return key
 
     async def keys(self) -> list[StoredKey]:
         """Return all keys, newest first."""

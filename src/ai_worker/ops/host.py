@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,9 @@ MEMORY_LIMIT = 90.0
 DISK_LIMIT = 80.0
 """Percent in use from which on a resource deserves a warning (operation targets of the product)."""
 
+WINDOW_S = 60.0
+"""Processor load is averaged over this: a second at full load is what processors are for."""
+
 MIN_AGE_S = 1.0
 """A sample younger than this is given again: processor load over a shorter time says nothing."""
 
@@ -24,7 +28,7 @@ class HostSample:
     """One look at the machine. Sizes are bytes, shares are percent (0..100)."""
 
     cpu_percent: float
-    """Over all cores, since the sample before."""
+    """Over all cores, averaged over `cpu_window_s`."""
 
     cores: int
     load: float
@@ -35,6 +39,9 @@ class HostSample:
     disk_used: int
     disk_total: int
     """Of the file system that holds the data folder; reserved blocks left out."""
+
+    cpu_window_s: float = WINDOW_S
+    """Seconds that `cpu_percent` speaks of: a minute, or less when the process is younger than that."""
 
     @property
     def memory_percent(self) -> float:
@@ -61,7 +68,7 @@ class HostMetrics:
     def __init__(self, data_dir: Path, *, clock: Clock) -> None:
         self._data_dir = data_dir
         self._clock = clock
-        self._processor = ProcessorTimes.now()
+        self._processor = deque([(clock.monotonic(), ProcessorTimes.now())], maxlen=int(WINDOW_S / MIN_AGE_S) + 1)
         self._latest: HostSample | None = None
         self._taken_at = 0.0
         self._taking = asyncio.Lock()
@@ -74,11 +81,20 @@ class HostMetrics:
         async with self._taking:
             now = self._clock.monotonic()
             if self._latest is None or now - self._taken_at >= MIN_AGE_S:
-                before, self._processor = self._processor, ProcessorTimes.now()
-                cpu_percent = self._processor.percent_since(before)
-                self._latest = await asyncio.to_thread(look, self._data_dir, cpu_percent)
+                cpu_percent, window = self._processor_load(now)
+                sample = await asyncio.to_thread(look, self._data_dir, cpu_percent)
+                self._latest = replace(sample, cpu_window_s=window)
                 self._taken_at = now
             return self._latest
+
+    def _processor_load(self, now: float) -> tuple[float, float]:
+        """Return the load in percent and the seconds that it speaks of, at most a little over a minute."""
+        times = ProcessorTimes.now()
+        while len(self._processor) > 1 and now - self._processor[1][0] >= WINDOW_S:
+            self._processor.popleft()
+        since, before = self._processor[0]
+        self._processor.append((now, times))
+        return times.percent_since(before), now - since
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,19 @@
-"""Dead letters: messages that were given up, kept visible until a person decides."""
+"""Dead letters: what was given up, in either direction, kept visible until a person decides."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ai_worker.foundation.errors import NotFound
 
+LetterKind = Literal["message", "reply"]
+
+LetterState = Literal["dead", "failed", "unknown", "expired"]
+"""`dead`: a message that failed every time it was tried. The others say how a reply's delivery ended."""
+
 
 class NoSuchDeadLetter(NotFound):
-    """No dead letter has this turn id; it may have been resubmitted or dropped in the meantime."""
+    """No dead letter has this id; it may have been resubmitted or dropped in the meantime."""
 
     code = "deadletters.not_found"
     hint = "ai-worker deadletters list"
@@ -16,21 +21,37 @@ class NoSuchDeadLetter(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message that failed every time it was tried."""
+    """A message that failed every time it was tried, or a reply that did not reach its contact for certain.
+
+    Holding notices are none: nobody is helped by one that comes late.
+    """
 
     turn_id: str
+    """Of the message, or of the message that the reply answers; empty for a person's own words."""
+
     channel: str
     conversation_id: int
     contact_id: str
     contact_name: str | None
     text: str
-    """As a person reads it."""
+    """As a person reads it: what the contact said, or what the reply says."""
 
     error: str
     """Why the last attempt failed."""
 
     attempts: int
     received_at: datetime
+    """When the message was accepted, or the reply was made."""
+
+    kind: LetterKind = "message"
+    state: LetterState = "dead"
+    outbound_id: str = ""
+    """Of a reply; empty for a message."""
+
+    @property
+    def id(self) -> str:
+        """What the letter is called: a message by its turn, a reply by its own id."""
+        return self.outbound_id or self.turn_id
 
 
 class DeadLetterStore(Protocol):
@@ -44,7 +65,7 @@ class DeadLetterStore(Protocol):
         """Return how many dead letters there are."""
         ...
 
-    async def dead_letter(self, turn_id: str) -> DeadLetter:
+    async def dead_letter(self, letter_id: str) -> DeadLetter:
         """Return one dead letter.
 
         Raises:
@@ -52,16 +73,21 @@ class DeadLetterStore(Protocol):
         """
         ...
 
-    async def resubmit(self, turn_id: str, *, now: datetime) -> None:
-        """Let the message be tried again from its first attempt, in its place in the conversation.
+    async def resubmit(self, letter_id: str, *, now: datetime) -> None:
+        """Let it be tried again from its first attempt.
+
+        A message goes back to its place in its conversation, which is due at once unless it is being
+        worked on. Later messages of the conversation may have been answered meanwhile; its answer comes
+        after theirs. A reply goes out once nothing of its conversation is being sent, lives as long as a
+        new one, and stays unsure if its outcome was unknown.
 
         Raises:
             NoSuchDeadLetter: There is none with this id.
         """
         ...
 
-    async def drop(self, turn_id: str) -> None:
-        """Put the message away for good: it stays in its thread, and is no dead letter any more.
+    async def drop(self, letter_id: str) -> None:
+        """Put it away for good: it stays in its thread and in the sums, and is no dead letter any more.
 
         Raises:
             NoSuchDeadLetter: There is none with this id.

@@ -12,6 +12,7 @@ from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
 from ai_worker.pipeline.facts import ReplySettled
+from ai_worker.pipeline.outbox import Apology, as_sent
 from ai_worker.pipeline.sending import Deliverer, SendFailed, Sent
 from ai_worker.pipeline.store import FinalState, OutboundMessage, PipelineStore
 
@@ -54,12 +55,24 @@ class Delivery:
         events: EventBus,
         clock: Clock,
         owner: str,
+        apology: Apology = str,
     ) -> None:
+        """Put the delivery between a store and its channels.
+
+        Args:
+            store: Keeps what is to go out.
+            deliverers: Who carries it, by channel.
+            events: Told how each delivery ended.
+            clock: Tells the time.
+            owner: Name of this process.
+            apology: What a late answer begins with; by default it goes out as it is.
+        """
         self._store = store
         self._deliverers = deliverers
         self._events = events
         self._clock = clock
         self._owner = owner
+        self._apology = apology
         self._wake = asyncio.Event()
         self._stopping = False
         self._sends: dict[str, asyncio.Task[None]] = {}
@@ -157,7 +170,8 @@ class Delivery:
             return
         try:
             async with self._slots[message.channel]:
-                sent = await self._deliver(deliverer, message)
+                now = self._clock.now()
+                sent = await self._deliver(deliverer, as_sent(message, now=now, apology=self._apology))
         except SendFailed as failure:
             await self._failed(message, failure)
         except _LeaseRanOut:  # a process that was paused, or cut off from its store: the row comes back as unsure

@@ -49,6 +49,15 @@ class TurnGivenUp:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageResubmitted:
+    """A dead letter is a waiting message again."""
+
+    channel: str
+    conversation_id: int
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplySettled:
     """A delivery ended."""
 

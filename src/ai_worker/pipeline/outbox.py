@@ -1,5 +1,7 @@
-"""The outbox: replies with ids that are derived from their turns, and how long they stay true."""
+"""The outbox: replies with ids that are derived from their turns, and what age does to them."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ai_worker.conversation.message import Reply
@@ -8,6 +10,12 @@ from ai_worker.pipeline.store import Claim, OutboundKind, OutboundMessage
 
 LIFETIME = timedelta(hours=2)
 """A reply that could not be sent for this long is not sent any more: the talk has moved on."""
+
+LATE = timedelta(minutes=10)
+"""An answer that goes out this long after its question begins with words that say so."""
+
+Apology = Callable[[str], str]
+"""Returns the words of a late answer with a short apology before them, in their language."""
 
 
 def outbound(claim: Claim, reply: Reply, kind: OutboundKind, *, now: datetime) -> OutboundMessage:
@@ -22,4 +30,17 @@ def outbound(claim: Claim, reply: Reply, kind: OutboundKind, *, now: datetime) -
         reply=reply,
         created_at=now,
         expires_at=now + LIFETIME,
+        asked_at=claim.message.received_at,
     )
+
+
+def as_sent(message: OutboundMessage, *, now: datetime, apology: Apology) -> OutboundMessage:
+    """Return a message as it goes out now: an answer that comes late says so. What is stored stays as it is.
+
+    A send that may be a repeat keeps its words: platforms recognise a repeat by them.
+    """
+    if message.unsure or message.kind not in ("reply", "human"):
+        return message
+    if now - (message.asked_at or message.created_at) < LATE:
+        return message
+    return replace(message, reply=replace(message.reply, text=apology(message.reply.text)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from ai_worker.conversation.conversation import State
@@ -29,6 +29,15 @@ class Heard:
 
     turn_id: str = ""
     """Empty when it is not known."""
+
+
+RETENTION = timedelta(days=90)
+"""How long finished turns are kept, with their messages and replies, and conversations that are left.
+
+Whatever a person still has to decide about stays: dead letters, undelivered replies, and everything in
+a conversation that waits for a person or is a person's. A message id is recognised for as long as its
+message is kept, so never for less than the seven days in which platforms may send it again.
+"""
 
 
 class StoreBusy(Busy):
@@ -104,6 +113,9 @@ class OutboundMessage:
     send_before: float | None = field(default=None, compare=False)
     """Until when this owner may send it, in `Clock.monotonic` seconds: after that another may be about
     to. `None` as long as it is nobody's. Set by the store that gives it out; moved by `renew_outbound`."""
+
+    asked_at: datetime | None = field(default=None, compare=False)
+    """When the message that it answers was accepted; `None` where no message was."""
 
 
 class PipelineStore(Protocol):

@@ -44,7 +44,7 @@ def named(error: Mapping[str, Any], data: Mapping[str, Any]) -> Problem:
         if name in context:
             facts["limit"] = context[name]
     if "expected" in context:
-        facts["choices"] = str(context["expected"]).replace("'", "")
+        facts["choices"] = str(context["expected"]).replace("'", "").replace(" or ", ", ")
     if "known" in context:
         facts["choices"] = ", ".join(context["known"])
         facts |= remedy(str(context["kind"]), context["known"])

@@ -16,6 +16,7 @@ from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.stats import StatsStore
+from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import PipelineStore
 
 SQLITE, POSTGRES = "sqlite:///", ("postgresql://", "postgres://")
@@ -52,6 +53,7 @@ class Stores:
     knowledge: KnowledgeStore
     keys: KeyStore
     stats: StatsStore
+    dead_letters: DeadLetterStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
 
@@ -86,6 +88,7 @@ async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterato
 async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
     from ai_worker.storage.sqlite.database import SqliteDatabase
+    from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -101,6 +104,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             knowledge=SqliteKnowledgeStore(database, clock),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
+            dead_letters=SqliteDeadLetterStore(database, clock),
             check=database.check,
             sweep=pipeline.sweep,
         )
@@ -113,6 +117,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     need_driver()
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
+    from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -127,6 +132,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             knowledge=PostgresKnowledgeStore(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
+            dead_letters=PostgresDeadLetterStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )

@@ -1,13 +1,17 @@
 """Threads and turns put together from stored rows, the same for every database."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.store import ThreadItem, TurnRecord
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros
 from ai_worker.storage import codec
+
+UNDELIVERED = ("failed", "unknown", "expired")
+"""How a delivery can end that a person has to look at."""
 
 
 def lines(
@@ -36,7 +40,7 @@ def lines(
     for row in reversed(turns):
         found.extend(_turn_lines(row, who, out))
     for row in reversed(unfinished):
-        found.append(_said(row, who))
+        found.append(_unfinished(row, who))
         found.extend(_holding(row[0], who[2], out))
     found.extend(_persons(persons))
     found.sort(key=lambda item: item.at)
@@ -58,8 +62,7 @@ def _turn_lines(row: Any, who: Any, sent: dict[tuple[str, str], Any]) -> Iterato
             turn_id=turn_id,
             result=result,
             response_ms=response_ms,
-            delivery=delivery[2] if delivery else None,
-            error=delivery[3] if delivery else "",
+            **(_fate(*delivery[2:]) if delivery else {}),
         )
     if result.decision == "handoff":
         yield ThreadItem(at=finished_at, author="notice", text="handed_over", turn_id=turn_id, result=result)
@@ -78,9 +81,15 @@ def _said(row: Any, who: Any) -> ThreadItem:
     )
 
 
+def _unfinished(row: Any, who: Any) -> ThreadItem:
+    *said, state, error, dropped_at = row
+    line = _said(said, who)
+    return replace(line, error=error, letter=_letter(dropped_at)) if state == "dead" else line
+
+
 def _holding(turn_id: str, worker: str, sent: dict[tuple[str, str], Any]) -> Iterator[ThreadItem]:
     if notice := sent.get((turn_id, "holding")):
-        created_at, body, state, error = notice
+        created_at, body, state, error, outbound_id, _ = notice
         yield ThreadItem(
             at=from_micros(created_at),
             author="worker",
@@ -89,15 +98,28 @@ def _holding(turn_id: str, worker: str, sent: dict[tuple[str, str], Any]) -> Ite
             turn_id=turn_id,
             delivery=state,
             error=error,
+            outbound_id=outbound_id,
         )
+
+
+def _fate(state: str, error: str, outbound_id: str, dropped_at: int | None) -> dict[str, Any]:
+    """Return what a line says of how its words fared on their way out."""
+    return {
+        "delivery": state,
+        "error": error,
+        "outbound_id": outbound_id,
+        "letter": _letter(dropped_at) if state in UNDELIVERED else None,
+    }
+
+
+def _letter(dropped_at: int | None) -> Literal["dead", "dropped"]:
+    return "dead" if dropped_at is None else "dropped"
 
 
 def _persons(rows: Sequence[Any]) -> Iterator[ThreadItem]:
-    for person, created_at, body, state, error in reversed(rows):
+    for person, created_at, body, *fate in reversed(rows):
         text = codec.reply(body).text
-        yield ThreadItem(
-            at=from_micros(created_at), author="human", text=text, name=person, delivery=state, error=error
-        )
+        yield ThreadItem(at=from_micros(created_at), author="human", text=text, name=person, **_fate(*fate))
 
 
 def _notices(rows: Sequence[Any]) -> Iterator[ThreadItem]:

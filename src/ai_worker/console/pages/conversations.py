@@ -12,6 +12,7 @@ from ai_worker.console import inbox
 from ai_worker.console.channels import ChannelNames
 from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
+from ai_worker.console.letters import Letters
 from ai_worker.console.session import Session
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.message import Reply
@@ -51,6 +52,7 @@ class ConversationsPage:
         *,
         frame: Frame,
         conversations: ConversationStore,
+        letters: Letters,
         staff: Staff,
         names: ChannelNames,
         board: Board,
@@ -60,6 +62,7 @@ class ConversationsPage:
     ) -> None:
         self._frame = frame
         self._conversations = conversations
+        self._letters = letters
         self._staff = staff
         self._names = names
         self._board = board
@@ -70,7 +73,7 @@ class ConversationsPage:
     def routes(self, guard: Guard) -> list[Route]:
         """Return the routes, each behind `guard`."""
         one = "/conversations/{id:int}"
-        changes = {"take-over": self._take_over, "hand-back": self._hand_back, "say": self._say}
+        changes = {"take-over": self._take_over, "hand-back": self._hand_back, "say": self._say, "retry": self._retry}
         return [
             Route("/conversations", guard(self._page), methods=["GET"]),
             Route(one, guard(self._page), methods=["GET"]),
@@ -136,6 +139,9 @@ class ConversationsPage:
         self._board.post(PersonSaid(number, reply, person), conversation_id=number)
         self._wake()
 
+    async def _retry(self, _number: int, _person: str, form: FormData) -> None:
+        await self._letters.retry(str(form.get("letter", "")))
+
     async def _relisted(self, request: Request, state: str, *, shown: int | None = None) -> dict[str, Any]:
         listed = await self._conversations.conversations(states=inbox.FILTERS[state], limit=inbox.LIST_LIMIT)
         selected = request.query_params.get("selected", "")
@@ -153,6 +159,7 @@ class ConversationsPage:
             "chips": inbox.chips(counts, state),
             "state": state,
             "waiting": counts.get(State.WAITING, 0),
+            "letters": await self._letters.count(),
         }
 
     async def _shown(self, request: Request, session: Session, number: int) -> dict[str, Any]:

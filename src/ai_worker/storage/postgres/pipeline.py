@@ -12,7 +12,7 @@ from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.postgres import gaps, inbound, lane, outbox
+from ai_worker.storage.postgres import gaps, inbound, lane, outbox, retention
 from ai_worker.storage.postgres.batch import Batch
 from ai_worker.storage.postgres.connect import DEADLINE_S
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -166,13 +166,16 @@ class PostgresPipelineStore:
             return await lane.recover(self._database, connection, owner)
 
     async def sweep(self, now: datetime) -> int:
-        """Drop the bodies of messages that were done a week ago, a few hundred at a time.
+        """Drop the bodies of messages that were done a week ago, and what is past `RETENTION`, a little at a time.
+
+        Without its body a message is still recognised when it comes again, and shows what was said.
 
         Returns:
-            How many were dropped; call again while it is not 0. What remains recognises a message
-            that comes again, and shows what was said.
+            How many rows went; call again while it is not 0.
         """
-        return len(await self._database.fetch(SWEEP_BODIES, to_micros(now - BODIES_KEPT), SWEEP))
+        async with self._database.transaction() as connection:
+            bodies = await connection.fetch(SWEEP_BODIES, to_micros(now - BODIES_KEPT), SWEEP)
+            return len(bodies) + await retention.sweep(connection, now)
 
     async def close(self) -> None:
         """Finish what is waiting to be written; what comes later is refused."""

@@ -13,16 +13,20 @@ FROM turn JOIN inbound USING (seq) WHERE turn.conversation_id = $1 ORDER BY seq 
 
 # Two stretches of two small indexes: what waits, and what was given up.
 UNFINISHED = """
-SELECT turn_id, received_at, contact_name, text, body FROM inbound WHERE conversation_id = $1 AND state = 'waiting'
+SELECT turn_id, received_at, contact_name, text, body, state, error, dropped_at FROM inbound
+WHERE conversation_id = $1 AND state = 'waiting'
 UNION ALL
-SELECT turn_id, received_at, contact_name, text, body FROM inbound WHERE conversation_id = $1 AND state = 'dead'
+SELECT turn_id, received_at, contact_name, text, body, state, error, dropped_at FROM inbound
+WHERE conversation_id = $1 AND state = 'dead'
 ORDER BY received_at DESC LIMIT $2
 """
 
-SENT = "SELECT turn_id, kind, created_at, body, state, error FROM outbound WHERE turn_id = ANY ($1::text[])"
+SENT = """
+SELECT turn_id, kind, created_at, body, state, error, id, dropped_at FROM outbound WHERE turn_id = ANY ($1::text[])
+"""
 
 PERSONS = """
-SELECT person, created_at, body, state, error FROM outbound
+SELECT person, created_at, body, state, error, id, dropped_at FROM outbound
 WHERE conversation_id = $1 AND kind = 'human' ORDER BY n DESC LIMIT $2
 """
 

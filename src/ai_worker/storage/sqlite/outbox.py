@@ -35,7 +35,8 @@ TAKE = """
 UPDATE outbound SET unsure = iif(state = 'sending', 1, unsure), state = 'sending', attempts = attempts + 1,
     owner = ?, due_at = ?
 WHERE n = ?
-RETURNING id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, attempts, unsure
+RETURNING id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, attempts, unsure,
+    (SELECT received_at FROM inbound WHERE inbound.turn_id = outbound.turn_id)
 """
 
 UNSETTLED = "SELECT 1 FROM outbound WHERE conversation_id = ? AND settled_at IS NULL LIMIT 1"
@@ -50,7 +51,11 @@ WHERE id = ? AND settled_at IS NULL AND attempts <= ?
 # What moves up is due when it was to be due: a postponed row at its time, one that is being sent when its lease ends.
 FIRST = "SELECT n, head FROM outbound WHERE conversation_id = ? AND settled_at IS NULL ORDER BY n LIMIT 1"
 
-MOVE_UP = "UPDATE outbound SET head = 1 WHERE n = ?"
+# A resubmitted row stands before the head that was there; two heads would be sent side by side.
+MOVE_UP = """
+UPDATE outbound SET head = 1 WHERE n = ? AND NOT EXISTS (
+    SELECT 1 FROM outbound AS other WHERE other.conversation_id = ? AND other.settled_at IS NULL AND other.head = 1)
+"""
 
 POSTPONE = """
 UPDATE outbound SET state = 'waiting', due_at = ?, error = ?, unsure = ?, owner = NULL
@@ -96,7 +101,8 @@ def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) ->
 
 
 def _message(row: Any) -> OutboundMessage:
-    outbound_id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, attempts, unsure = row
+    outbound_id, turn_id, conversation_id, channel, address, kind, body, created_at, expires_at, *rest = row
+    attempts, unsure, asked_at = rest
     return OutboundMessage(
         id=outbound_id,
         turn_id=turn_id or "",
@@ -109,6 +115,7 @@ def _message(row: Any) -> OutboundMessage:
         expires_at=from_micros(expires_at),
         attempt=attempts,
         unsure=bool(unsure),
+        asked_at=None if asked_at is None else from_micros(asked_at),
     )
 
 
@@ -121,7 +128,7 @@ def settle(connection: apsw.Connection, message: OutboundMessage, ended: rows.En
     connection.execute(SETTLE, given)
     first = connection.execute(FIRST, (message.conversation_id,)).fetchone()
     if first is not None and not first[1]:
-        connection.execute(MOVE_UP, (first[0],))
+        connection.execute(MOVE_UP, (first[0], message.conversation_id))
     return first is not None
 
 

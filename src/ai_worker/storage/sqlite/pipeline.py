@@ -14,7 +14,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.sqlite import gaps, inbound, lane, outbox
+from ai_worker.storage.sqlite import gaps, inbound, lane, outbox, retention
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BODIES_KEPT = timedelta(days=7)
@@ -24,7 +24,7 @@ WATCH_S = 0.1
 """How often the file is looked at for changes of other processes: one page read, about 20 µs."""
 
 SWEEP = 500
-"""Most messages that one sweep touches, so that nobody waits for it."""
+"""Most bodies that one sweep drops, so that nobody waits for it."""
 
 SWEEP_BODIES = """
 UPDATE inbound SET body = NULL WHERE seq IN (
@@ -176,17 +176,18 @@ class SqlitePipelineStore:
         return await self._database.write(work)
 
     async def sweep(self, now: datetime) -> int:
-        """Drop the bodies of messages that were done a week ago, a few hundred at a time.
+        """Drop the bodies of messages that were done a week ago, and what is past `RETENTION`, a little at a time.
+
+        Without its body a message is still recognised when it comes again, and shows what was said.
 
         Returns:
-            How many were dropped; call again while it is not 0. What remains recognises a message
-            that comes again, and shows what was said.
+            How many rows went; call again while it is not 0.
         """
         before = to_micros(now - BODIES_KEPT)
 
         def work(connection: apsw.Connection) -> int:
             connection.execute(SWEEP_BODIES, (before, SWEEP))
-            return connection.changes()
+            return connection.changes() + retention.sweep(connection, now)
 
         return await self._database.write(work)
 

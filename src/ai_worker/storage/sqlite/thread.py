@@ -14,21 +14,21 @@ FROM turn JOIN inbound USING (seq) WHERE turn.conversation_id = ? ORDER BY seq D
 
 # Two stretches of two small indexes: what waits, and what was given up.
 UNFINISHED = """
-SELECT turn_id, received_at, contact_name, text, body FROM inbound
+SELECT turn_id, received_at, contact_name, text, body, state, error, dropped_at FROM inbound
 WHERE conversation_id = :id AND state = 'waiting'
 UNION ALL
-SELECT turn_id, received_at, contact_name, text, body FROM inbound
+SELECT turn_id, received_at, contact_name, text, body, state, error, dropped_at FROM inbound
 WHERE conversation_id = :id AND state = 'dead'
 ORDER BY received_at DESC LIMIT :limit
 """
 
 SENT = """
-SELECT turn_id, kind, created_at, body, state, error FROM outbound
+SELECT turn_id, kind, created_at, body, state, error, id, dropped_at FROM outbound
 WHERE turn_id IN (SELECT value FROM json_each(?))
 """
 
 PERSONS = """
-SELECT person, created_at, body, state, error FROM outbound
+SELECT person, created_at, body, state, error, id, dropped_at FROM outbound
 WHERE conversation_id = ? AND kind = 'human' ORDER BY n DESC LIMIT ?
 """
 

@@ -48,12 +48,15 @@ CREATE TABLE inbound (
     digest text NOT NULL,
     contact_name text,
     text text NOT NULL,                 -- as a person reads it
+    dropped_at bigint,                  -- a dead message was put away for good
     body text,                          -- JSON: the whole message; NULL once a done one is a week old
     UNIQUE (channel, message_id)
 ) WITH (fillfactor = 85);
 CREATE INDEX inbound_lane ON inbound (conversation_id, seq) WHERE state = 'waiting';
 CREATE INDEX inbound_dead ON inbound (conversation_id, seq) WHERE state = 'dead';
 CREATE INDEX inbound_given_up ON inbound (received_at) WHERE state = 'dead';
+CREATE INDEX inbound_letters ON inbound (received_at) WHERE state = 'dead' AND dropped_at IS NULL;
+CREATE INDEX inbound_of_conversation ON inbound (conversation_id); -- so that a conversation can be forgotten
 CREATE INDEX inbound_body ON inbound (received_at) WHERE state = 'done' AND body IS NOT NULL;
 
 -- What the worker made of them: one row for each inbound message that is done.
@@ -96,6 +99,7 @@ CREATE TABLE outbound (
     settled_at bigint,
     error text NOT NULL DEFAULT '',
     platform_id text NOT NULL DEFAULT '',
+    dropped_at bigint,                  -- an undeliverable reply was put away for good
     body text NOT NULL                  -- JSON: the reply
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX outbound_due ON outbound (due_at, n) WHERE head;
@@ -103,6 +107,10 @@ CREATE INDEX outbound_lane ON outbound (conversation_id, n) WHERE settled_at IS 
 CREATE INDEX outbound_sending ON outbound (node) WHERE state = 'sending';
 CREATE INDEX outbound_of_turn ON outbound (turn_id) WHERE turn_id IS NOT NULL;
 CREATE INDEX outbound_of_person ON outbound (conversation_id, n) WHERE kind = 'human';
+CREATE INDEX outbound_of_conversation ON outbound (conversation_id); -- so that a conversation can be forgotten
+CREATE INDEX outbound_by_age ON outbound (created_at) WHERE turn_id IS NULL;
+CREATE INDEX outbound_letters ON outbound (created_at)
+    WHERE state IN ('failed', 'unknown', 'expired') AND dropped_at IS NULL AND kind <> 'holding';
 CREATE INDEX outbound_failed ON outbound (created_at) WHERE state IN ('failed', 'expired');
 
 -- What happened in a conversation without being said.

@@ -1,0 +1,85 @@
+"""Forgetting: turns past their retention with all that belongs to them, then conversations that are empty."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import apsw
+
+from ai_worker.foundation.clock import to_micros
+from ai_worker.pipeline.store import RETENTION
+
+BATCH = 200
+"""Most turns, and most conversations, that one sweep forgets: a few milliseconds in which accepts wait."""
+
+# What a person still has to decide about stays, and so does everything in a conversation that waits for
+# a person. Nobody takes over a standalone question, so those are never waited for.
+LEFT = "(conversation.standalone = 1 OR conversation.state IN ('worker', 'closed'))"
+
+UNDECIDED = """(outbound.settled_at IS NULL
+    OR outbound.state IN ('failed', 'unknown', 'expired') AND outbound.dropped_at IS NULL
+        AND outbound.kind <> 'holding')"""
+
+TURNS = f"""
+SELECT seq, turn_id FROM turn JOIN inbound USING (seq) JOIN conversation ON conversation.id = turn.conversation_id
+WHERE turn.received_at < ? AND {LEFT}
+    AND NOT EXISTS (SELECT 1 FROM outbound WHERE outbound.turn_id = inbound.turn_id AND {UNDECIDED})
+ORDER BY turn.received_at LIMIT ?
+"""  # noqa: S608
+
+DROPPED = f"""
+SELECT seq, turn_id FROM inbound JOIN conversation ON conversation.id = conversation_id
+WHERE inbound.state = 'dead' AND inbound.received_at < ? AND inbound.dropped_at IS NOT NULL AND {LEFT}
+ORDER BY inbound.received_at LIMIT ?
+"""  # noqa: S608
+
+ALONE = f"""
+SELECT n FROM outbound JOIN conversation ON conversation.id = conversation_id
+WHERE outbound.turn_id IS NULL AND outbound.created_at < ? AND {LEFT} AND NOT {UNDECIDED}
+ORDER BY outbound.created_at LIMIT ?
+"""  # noqa: S608
+
+EMPTY = """NOT EXISTS (SELECT 1 FROM turn WHERE turn.conversation_id = conversation.id)
+    AND NOT EXISTS (SELECT 1 FROM inbound WHERE inbound.conversation_id = conversation.id AND inbound.state = 'dead')
+    AND NOT EXISTS (
+        SELECT 1 FROM outbound WHERE outbound.conversation_id = conversation.id AND outbound.kind = 'human')
+    AND conversation.waiting = 0"""
+
+IDLE = f"""
+SELECT id FROM conversation WHERE state = ? AND standalone = 0 AND last_at < ? AND {EMPTY}
+ORDER BY last_at LIMIT ?
+"""  # noqa: S608
+
+FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ?"
+FORGET_TURN = "DELETE FROM turn WHERE seq = ?"
+FORGET_MESSAGE = "DELETE FROM inbound WHERE seq = ? RETURNING conversation_id"
+FORGET_WORDS = "DELETE FROM outbound WHERE n = ?"
+FORGET_NOTICES = "DELETE FROM notice WHERE conversation_id = ? AND at < ?"
+FORGET_CONVERSATION = "DELETE FROM conversation WHERE id = ?"
+FORGET_QUESTION = f"DELETE FROM conversation WHERE id = ? AND standalone = 1 AND {EMPTY}"  # noqa: S608
+
+
+def sweep(connection: apsw.Connection, now: datetime) -> int:
+    """Forget some of what is older than `RETENTION`; return how many rows went, 0 when there is no more."""
+    before = to_micros(now - RETENTION)
+    began = connection.total_changes()
+    for statement in (TURNS, DROPPED):
+        _forget_turns(connection, connection.execute(statement, (before, BATCH)).fetchall(), before)
+    connection.executemany(FORGET_WORDS, connection.execute(ALONE, (before, BATCH)).fetchall())
+    for state in ("worker", "closed"):
+        for (number,) in connection.execute(IDLE, (state, before, BATCH)).fetchall():
+            connection.execute(FORGET_NOTICES, (number, before))
+            connection.execute(FORGET_CONVERSATION, (number,))
+    return connection.total_changes() - began
+
+
+def _forget_turns(connection: apsw.Connection, turns: Iterable[Any], before: int) -> None:
+    """Forget messages with their turns and replies, the notices beside them, and whole standalone questions."""
+    conversations: set[int] = set()
+    for seq, turn_id in turns:
+        connection.execute(FORGET_REPLIES, (turn_id,))
+        connection.execute(FORGET_TURN, (seq,))
+        conversations.update(number for (number,) in connection.execute(FORGET_MESSAGE, (seq,)))
+    for number in sorted(conversations):
+        connection.execute(FORGET_NOTICES, (number, before))
+        connection.execute(FORGET_QUESTION, (number,))
