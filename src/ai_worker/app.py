@@ -47,7 +47,7 @@ from ai_worker.pipeline.sending import Deliverer
 from ai_worker.pipeline.store import Claim
 from ai_worker.settings import Settings
 from ai_worker.settings.references import resolver
-from ai_worker.storage.folder import held, make_folder
+from ai_worker.storage.folder import held
 from ai_worker.storage.opening import Stores, open_stores
 
 log = structlog.get_logger(__name__)
@@ -146,11 +146,9 @@ async def running(
     _count(events, metrics)
     embedded, staff = settings.database_file is not None, settings.staff()
     async with AsyncExitStack() as stack:
-        if embedded:
-            stack.enter_context(held(settings.data_dir, role=role))
-        else:  # the database, not the folder, keeps its users apart
-            make_folder(settings.data_dir)
-        stores = await stack.enter_async_context(open_stores(settings.database_file, clock=clock))
+        stack.enter_context(held(settings.data_dir, role=role))
+        opened = open_stores(settings.storage.url, data_dir=settings.data_dir, clock=clock)
+        stores = await stack.enter_async_context(opened)
         keyring = Keyring(stores.keys, pepper=load_pepper(settings.data_dir), clock=clock)
         if settings.api_key is not None:
             await keyring.adopt(settings.api_key)
@@ -245,7 +243,7 @@ async def running(
             )
             chores.append(relay.run)
         doors.bind()
-        if line is not None and embedded:  # the folder's lock says that no other runner lives
+        if line is not None:  # the folder's lock says that no other runner of this node lives
             line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
         async with _at_work(line, inbox, doors, channels, chores, service.failed):
             yield service

@@ -24,6 +24,9 @@ from tests.cli.test_beside import PROMISED_S, told
 CLOCK = SystemClock()
 
 
+URL = "sqlite:///ai-worker.db"
+
+
 @dataclass
 class Letters:
     """What was given up before the command ran: two messages and a reply."""
@@ -39,10 +42,10 @@ async def _message(stores: Stores, text: str, who: str) -> None:
     await stores.pipeline.accept(message)
 
 
-async def give_up(file: Path) -> Letters:
+async def give_up(folder: Path) -> Letters:
     """Give up two messages of one contact, and a reply to another."""
     turns = []
-    async with open_stores(file, clock=CLOCK) as stores:
+    async with open_stores(URL, data_dir=folder, clock=CLOCK) as stores:
         for text in ("怎么退货？", "订单 ORD12345 到哪了"):
             await _message(stores, text, "wang-fang")
             (claim,) = await stores.pipeline.claim(owner="test", limit=1, now=CLOCK.now())
@@ -59,7 +62,7 @@ async def give_up(file: Path) -> Letters:
 
 @pytest.fixture
 def letters(site: Path) -> Letters:
-    return asyncio.run(give_up(site / "data" / "ai-worker.db"))
+    return asyncio.run(give_up(site / "data"))
 
 
 def test_without_any_the_list_says_so(cli: Cli) -> None:
@@ -144,13 +147,13 @@ def test_which_letters_must_be_clear(cli: Cli) -> None:
 @pytest.mark.slow
 async def test_beside_a_running_service_a_resubmitted_message_is_answered_within_seconds(tmp_path: Path) -> None:
     async with Site(tmp_path) as site:
-        letters = await give_up(site.folder / "data" / "ai-worker.db")
+        letters = await give_up(site.folder / "data")
         await site.start()
 
         done = await told(site, "deadletters", "resubmit", letters.first)
 
         assert done["resubmitted"] == [letters.first]
-        async with asyncio.timeout(PROMISED_S), open_stores(site.folder / "data" / "ai-worker.db", clock=CLOCK) as now:
+        async with asyncio.timeout(PROMISED_S), open_stores(URL, data_dir=site.folder / "data", clock=CLOCK) as now:
             while (record := await now.conversations.turn(letters.first)) is None or record.state != "done":
                 await asyncio.sleep(0.1)
         assert record.result is not None

@@ -131,7 +131,7 @@ async def world(
     now = clock.now()
     channels = sample_channels(now) if filled else {}
     machine, concurrency, woken = Machine(NEARLY_FULL_DISK if filled else CALM), [0, 50, 0], list[datetime]()
-    async with open_stores(folder / "ai-worker.db", clock=clock) as stores:
+    async with open_stores("sqlite:///ai-worker.db", data_dir=folder, clock=clock) as stores:
         if filled:
             await furnish(stores, now=now, share=share)
         links = ConsoleLinks(stores.keys, clock=clock)

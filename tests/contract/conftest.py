@@ -15,6 +15,7 @@ from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
 from tests.contract.material import Stores
+from tests.postgres import shared_server
 
 
 @asynccontextmanager
@@ -39,7 +40,47 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
         await database.close()
 
 
-KINDS = {"sqlite": sqlite_stores}
+DANGLING = """
+SELECT 'lane', id FROM conversation WHERE waiting <> (
+    SELECT count(*) FROM inbound WHERE conversation_id = conversation.id AND state = 'waiting')
+UNION ALL
+SELECT 'heads', conversation_id FROM outbound WHERE settled_at IS NULL
+GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
+"""
+"""Lanes that count wrong, and conversations whose outbound rows nobody or two may claim."""
+
+
+@asynccontextmanager
+async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
+    from ai_worker.storage.postgres.conversation import PostgresConversationStore
+    from ai_worker.storage.postgres.database import PostgresDatabase
+    from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
+    from ai_worker.storage.postgres.keys import PostgresKeyStore
+    from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
+    from ai_worker.storage.postgres.ops import PostgresStatsStore
+    from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
+
+    clock = FixedClock()
+    database = await PostgresDatabase.open(shared_server().url(), clock=clock, node="node-1", held=clock)
+    pipeline = PostgresPipelineStore(database)
+    try:
+        yield Stores(
+            clock=clock,
+            pipeline=pipeline,
+            conversations=PostgresConversationStore(database),
+            knowledge=PostgresKnowledgeStore(database),
+            keys=PostgresKeyStore(database),
+            stats=PostgresStatsStore(database),
+            dead_letters=PostgresDeadLetterStore(database),
+            sweep=pipeline.sweep,
+        )
+        assert await database.fetch(DANGLING) == []
+    finally:
+        await pipeline.close()
+        await database.close()
+
+
+KINDS = {"sqlite": sqlite_stores, "postgres": postgres_stores}
 
 
 @pytest.fixture(params=KINDS)

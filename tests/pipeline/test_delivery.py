@@ -82,7 +82,7 @@ class Desk:
 async def desk(folder: Path, platform: Platform, clock: Clock = CLOCK) -> AsyncIterator[Desk]:
     events, settled = EventBus(), list[ReplySettled]()
     events.subscribe(ReplySettled, settled.append)
-    async with open_stores(folder / "store.db", clock=clock) as stores:
+    async with open_stores("sqlite:///store.db", data_dir=folder, clock=clock) as stores:
         delivery = Delivery(
             stores.pipeline,
             deliverers={"desk": platform},
@@ -190,6 +190,61 @@ async def test_a_channel_that_is_no_longer_configured_fails_visibly(tmp_path: Pa
         await at.until(lambda: bool(at.settled))
 
     assert at.states() == ["failed"]
+
+
+class SlowPlatform(Platform):
+    """A platform that takes its time over every message."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    async def deliver(self, message: OutboundMessage) -> Sent:
+        self.tried.append(message)
+        await asyncio.sleep(self.seconds)
+        self.taken.append(message)
+        return Sent("p-1")
+
+
+async def _leased(at: Desk, seconds: float) -> OutboundMessage:
+    """Answer a message, and return its reply with a lease of `seconds`; nobody sends it yet."""
+    store, now = at.stores.pipeline, CLOCK.now()
+    await store.accept(InboundMessage("desk", "m", "lin", Contact("lin"), "在吗", now, address={"user": "lin"}))
+    (claim,) = await store.claim(owner=OWNER, limit=1, now=CLOCK.now())
+    reply = outbound(claim, Reply("在的。"), "reply", now=now)
+    (due,) = await store.finish(claim, TurnResult("answer", reply.reply), [reply], now=now, response_ms=1.0)
+    return replace(due, send_before=CLOCK.monotonic() + seconds)
+
+
+async def test_who_wakes_up_after_the_lease_sends_nothing(tmp_path: Path) -> None:
+    platform = Platform()
+    async with desk(tmp_path, platform) as at:
+        at.delivery.begin([await _leased(at, -0.1)])
+        await asyncio.sleep(0.2)
+
+    assert (platform.tried, at.settled) == ([], [])
+
+
+async def test_a_send_ends_with_its_lease_and_nothing_is_recorded(tmp_path: Path) -> None:
+    platform = SlowPlatform(30)
+    async with desk(tmp_path, platform) as at:
+        at.delivery.begin([await _leased(at, 0.1)])
+        await asyncio.sleep(0.5)
+        line = (await at.stores.conversations.thread(1))[-1]
+
+    assert (len(platform.tried), platform.taken, at.settled) == (1, [], [])
+    assert line.delivery == "sending", "it comes back as unsure once the lease has run out"
+
+
+@pytest.mark.slow
+async def test_the_lease_of_a_slow_send_is_renewed(tmp_path: Path) -> None:
+    platform = SlowPlatform(6)
+    async with desk(tmp_path, platform) as at:
+        at.delivery.begin([await _leased(at, 5)])
+        await at.until(lambda: bool(at.settled))
+
+    assert at.states() == ["delivered"]
+    assert len(platform.tried) == 1
 
 
 def said(platform: Platform) -> list[str]:

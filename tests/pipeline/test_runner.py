@@ -97,7 +97,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk(folder: Path, answer: Answer, *, limit: int = 100, drain_s: float = 5.0) -> AsyncIterator[Desk]:
-    async with open_stores(folder / "store.db", clock=CLOCK) as stores:
+    async with open_stores("sqlite:///store.db", data_dir=folder, clock=CLOCK) as stores:
         at = Desk(stores, folder, answer, limit=limit)
         await stores.pipeline.recover(owner="run-1")
         running = [asyncio.create_task(at.runner.run()), asyncio.create_task(at.delivery.run())]

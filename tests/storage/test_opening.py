@@ -12,9 +12,10 @@ import pytest
 
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.errors import Misconfigured
+from ai_worker.storage.schema import ForeignDatabase, SchemaTooNew
 from ai_worker.storage.sqlite.connect import StorageUnusable
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
-from ai_worker.storage.sqlite.migrations import APPLICATION_ID, ForeignDatabase, SchemaTooNew
+from ai_worker.storage.sqlite.migrations import APPLICATION_ID
 from tests.storage.scene import PYTHON, message, open_database, pipeline
 
 OPEN = """

@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from ai_worker.pipeline.store import Accepted, StoreBusy
+from ai_worker.storage import rows
 from ai_worker.storage.sqlite import inbound
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from tests.conftest import ROOT
@@ -146,7 +147,7 @@ async def test_a_transaction_that_takes_too_long_is_not_acknowledged(tmp_path: P
 async def test_a_commit_that_is_not_waited_for_to_its_end_is_recognised_when_it_comes_again(tmp_path: Path) -> None:
     database = open_database(tmp_path / "store.db", accept_deadline_s=0.1)
     disk = threading.Event()
-    row = inbound.row_of(message(1))
+    row = rows.inbound(message(1))
 
     def slowly(connection: apsw.Connection) -> Accepted:
         accepted = inbound.accept(connection, row)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def stores(settings: Settings) -> AsyncIterator[Stores]:
     """Open the database until the block ends; it is made if it is not there."""
-    async with open_stores(settings.database_file, clock=SystemClock()) as opened:
+    async with open_stores(settings.storage.url, data_dir=settings.data_dir, clock=SystemClock()) as opened:
         yield opened
 
 

@@ -9,12 +9,28 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ai_worker.cli import channels, chat, console, deadletters, demo, drill, failures, init, keys, knowledge, run
+from ai_worker.cli import (
+    channels,
+    chat,
+    console,
+    deadletters,
+    demo,
+    drill,
+    failures,
+    init,
+    keys,
+    knowledge,
+    run,
+    storage,
+)
 from ai_worker.cli.invocation import LANGUAGES, SEPARATOR, Invocation, Json, both
 from ai_worker.foundation.errors import AiWorkerError
 
 NAME = "ai-worker"
-ORDER = ("init", "run", "demo", "chat", "knowledge", "keys", "channels", "console", "deadletters", "drill", "version")
+ORDER = (
+    *("init", "run", "demo", "chat", "knowledge", "keys", "channels", "console", "deadletters", "storage", "drill"),
+    "version",
+)
 """The commands as the help lists them: in the order in which one needs them."""
 
 EVERYWHERE = both(
@@ -58,7 +74,7 @@ def program(language: str) -> Any:  # a group of typer's, which has no public ty
         pretty_exceptions_enable=False,
     )
     app.callback()(_everywhere)
-    for module in (init, run, demo, chat, knowledge, keys, channels, console, deadletters, drill):
+    for module in (init, run, demo, chat, knowledge, keys, channels, console, deadletters, storage, drill):
         module.register(app)
     app.command("version", help=both("显示版本", "Show the version"))(_version)
     command: Any = typer.main.get_command(app)

@@ -13,10 +13,15 @@ from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
 from ai_worker.pipeline.facts import ReplySettled
 from ai_worker.pipeline.outbox import Apology, as_sent
-from ai_worker.pipeline.sending import Deliverer, SendFailed
+from ai_worker.pipeline.sending import Deliverer, SendFailed, Sent
 from ai_worker.pipeline.store import FinalState, OutboundMessage, PipelineStore
 
 log = structlog.get_logger(__name__)
+
+
+class _LeaseRanOut(Exception):
+    """The row may be another owner's by now: whoever that is sends it."""
+
 
 POLL_S = 0.5
 """How often the store is asked for due rows when nobody has called `wake`."""
@@ -27,7 +32,10 @@ MOST_SENDS = 20_000
 
 MAX_ATTEMPTS = 8
 PER_CHANNEL = 200
-"""Sends in progress at once on one channel; more wait in the store."""
+"""Sends in progress at once on one channel; more wait here, with their leases renewed."""
+
+RENEW_S = 4.0
+"""Leases of rows that wait for their send, or are being sent, are extended this often."""
 
 
 class Delivery:
@@ -68,6 +76,8 @@ class Delivery:
         self._wake = asyncio.Event()
         self._stopping = False
         self._sends: dict[str, asyncio.Task[None]] = {}
+        self._leased: dict[str, OutboundMessage] = {}
+        self._guards: dict[str, asyncio.Timeout] = {}
         self._slots = {name: asyncio.Semaphore(PER_CHANNEL) for name in deliverers}
 
     def wake(self) -> None:
@@ -77,6 +87,7 @@ class Delivery:
     def begin(self, messages: Sequence[OutboundMessage]) -> None:
         """Send rows that are this owner's and stored as being sent; one that is in work stays so."""
         for message in messages:
+            self._leased[message.id] = message
             if message.id not in self._sends:
                 task = asyncio.create_task(self._carry(message))
                 self._sends[message.id] = task
@@ -84,13 +95,17 @@ class Delivery:
 
     async def run(self) -> None:
         """Claim and send due rows until `drain` is called."""
-        while not self._stopping:
-            self._wake.clear()
-            wanted = min(BATCH, MOST_SENDS - len(self._sends))
-            due = await self._claim(wanted) if wanted > 0 else []
-            self.begin(due)
-            if wanted <= 0 or len(due) < wanted:
-                await self._sleep(POLL_S)
+        renewing = asyncio.create_task(self._renew())
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                wanted = min(BATCH, MOST_SENDS - len(self._sends))
+                due = await self._claim(wanted) if wanted > 0 else []
+                self.begin(due)
+                if wanted <= 0 or len(due) < wanted:
+                    await self._sleep(POLL_S)
+        finally:
+            renewing.cancel()
 
     async def drain(self, seconds: float) -> None:
         """Stop claiming and give the sends in progress `seconds` to end. The rest stays durable."""
@@ -117,8 +132,26 @@ class Delivery:
         except TimeoutError:
             return
 
+    async def _renew(self) -> None:
+        """Keep the rows that wait for a slot, or are being sent, this owner's; forget those that no longer are."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            if not self._leased:
+                continue
+            asked = list(self._leased.values())
+            try:
+                renewed = await self._store.renew_outbound(asked, now=self._clock.now())
+            except Busy:
+                log.warning("delivery.store_busy")
+                continue
+            for message in renewed:
+                if message.id in self._leased:
+                    self._leased[message.id] = message
+                    self._guard(message.id)
+
     def _ended(self, outbound_id: str, _task: asyncio.Task[None]) -> None:
         del self._sends[outbound_id]
+        self._leased.pop(outbound_id, None)
 
     async def _carry(self, message: OutboundMessage) -> None:
         try:
@@ -138,9 +171,11 @@ class Delivery:
         try:
             async with self._slots[message.channel]:
                 now = self._clock.now()
-                sent = await deliverer.deliver(as_sent(message, now=now, apology=self._apology))
+                sent = await self._deliver(deliverer, as_sent(message, now=now, apology=self._apology))
         except SendFailed as failure:
             await self._failed(message, failure)
+        except _LeaseRanOut:  # a process that was paused, or cut off from its store: the row comes back as unsure
+            log.warning("delivery.lease_ran_out", channel=message.channel, outbound=message.id)
         except Exception as defect:  # a task boundary: a defect in one channel must not stop the others
             log.exception("delivery.defect", channel=message.channel, outbound=message.id)
             unknown = SendFailed(message.channel, type(defect).__name__, retry_after=5.0, unsure=True)
@@ -148,6 +183,38 @@ class Delivery:
         else:
             state: FinalState = "delivered" if sent.confirmed else "sent"
             await self._settle(message, state, platform_id=sent.platform_id)
+
+    async def _deliver(self, deliverer: Deliverer, message: OutboundMessage) -> Sent:
+        """Send a message for as long as its row is this owner's.
+
+        A process that wakes up after its lease sends nothing: its clocks have moved on, so the look at
+        the lease, or the timer that has run out, comes before anything else of the send.
+        """
+        left = self._left(message.id)
+        if left is not None and left <= 0:
+            raise _LeaseRanOut
+        guard = asyncio.timeout(left)
+        try:
+            async with guard:
+                self._guards[message.id] = guard
+                return await deliverer.deliver(message)
+        except TimeoutError:
+            if guard.expired():
+                raise _LeaseRanOut from None
+            raise
+        finally:
+            self._guards.pop(message.id, None)
+
+    def _left(self, outbound_id: str) -> float | None:
+        """Return for how many seconds a row may still be sent; `None` if nothing limits it."""
+        until = self._leased[outbound_id].send_before
+        return None if until is None else until - self._clock.monotonic()
+
+    def _guard(self, outbound_id: str) -> None:
+        """Move the timer of a send to the end of its new lease."""
+        guard, left = self._guards.get(outbound_id), self._left(outbound_id)
+        if guard is not None and left is not None and not guard.expired():
+            guard.reschedule(asyncio.get_running_loop().time() + left)
 
     async def _failed(self, message: OutboundMessage, failure: SendFailed) -> None:
         unsure = message.unsure or failure.unsure
@@ -157,7 +224,7 @@ class Delivery:
         delay = max(failure.retry_after, backoff(message.attempt, base=1.0, cap=60.0))
         until = self._clock.now() + timedelta(seconds=delay)
         log.warning("delivery.postponed", channel=message.channel, outbound=message.id, seconds=round(delay, 1))
-        await self._store.postpone(message, until=until, error=str(failure), unsure=unsure)
+        await self._store.postpone(self._leased[message.id], until=until, error=str(failure), unsure=unsure)
 
     async def _settle(
         self, message: OutboundMessage, state: FinalState, *, error: str = "", platform_id: str = ""
@@ -165,7 +232,8 @@ class Delivery:
         now = self._clock.now()
         while True:
             try:
-                more = await self._store.settle(message, state, now=now, error=error, platform_id=platform_id)
+                mine = self._leased[message.id]  # claimed anew, perhaps, while the store was busy
+                more = await self._store.settle(mine, state, now=now, error=error, platform_id=platform_id)
                 break
             except Busy as busy:  # it has gone out: forgetting that would send it twice
                 await asyncio.sleep(busy.retry_after)

@@ -110,6 +110,10 @@ class OutboundMessage:
     unsure: bool = False
     """An earlier send's outcome is unknown: use the platform's own duplicate guard if it has one."""
 
+    send_before: float | None = field(default=None, compare=False)
+    """Until when this owner may send it, in `Clock.monotonic` seconds: after that another may be about
+    to. `None` as long as it is nobody's. Set by the store that gives it out; moved by `renew_outbound`."""
+
     asked_at: datetime | None = field(default=None, compare=False)
     """When the message that it answers was accepted; `None` where no message was."""
 
@@ -197,6 +201,13 @@ class PipelineStore(Protocol):
         """
         ...
 
+    async def renew_outbound(self, messages: Sequence[OutboundMessage], *, now: datetime) -> list[OutboundMessage]:
+        """Extend the leases of sends in progress; return those still their sender's, with a later `send_before`.
+
+        One that is missing was settled in the meantime, or another owner has taken it over.
+        """
+        ...
+
     async def settle(
         self,
         outbound: OutboundMessage,
@@ -206,11 +217,14 @@ class PipelineStore(Protocol):
         error: str = "",
         platform_id: str = "",
     ) -> bool:
-        """Record how a send ended; these states are final. Return whether the conversation has more to send."""
+        """Record how a send ended; these states are final. Return whether the conversation has more to send.
+
+        Nothing is recorded of a send whose row another owner has claimed since.
+        """
         ...
 
     async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
-        """Record a failed send that is to be tried again at `until`."""
+        """Record a failed send that is to be tried again at `until`; nothing, as for `settle`."""
         ...
 
     async def next_due(self, *, now: datetime) -> datetime | None:
@@ -226,7 +240,9 @@ class PipelineStore(Protocol):
         ...
 
     async def recover(self, *, owner: str) -> int:
-        """Free what earlier owners on this machine left behind; return how many messages wait.
+        """Free what earlier owners on this data folder left behind; return how many messages wait.
+
+        What processes with other data folders own, on the same store, stays theirs.
 
         Called once at start by the process that holds the data folder's lock.
         """

@@ -106,7 +106,8 @@ class StorageSettings(_Section):
 
     url: Annotated[TextField, AfterValidator(_storage_url)] = Field(default="sqlite:///ai-worker.db", repr=False)
     """The database: `sqlite:///FILE` (relative to `data_dir`; four slashes for an absolute path) or
-    `postgresql://USER@HOST/DB`. May be `env:NAME` or `file:PATH`, because it can carry a password."""
+    `postgresql://USER@HOST/DB` (with `?schema=NAME` if the tables are not to be in `ai_worker`). May be
+    `env:NAME` or `file:PATH`, because it can carry a password."""
 
 
 class QueueSettings(_Section):

@@ -1,14 +1,18 @@
 """Opening the database that the settings name, and the stores in it."""
 
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
+from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.stats import StatsStore
@@ -16,12 +20,29 @@ from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import PipelineStore
 from ai_worker.storage.folder import make_folder
 
+SQLITE, POSTGRES = "sqlite:///", ("postgresql://", "postgres://")
+NODE_FILE = "node-id"
+
 
 class StorageUnsupported(Misconfigured):
     """The settings name a database that this version does not speak."""
 
     code = "storage.unsupported"
-    hint = 'Use url = "sqlite:///ai-worker.db".'
+    hint = 'Use url = "sqlite:///ai-worker.db" or url = "postgresql://USER@HOST/DB".'
+
+
+class DriverMissing(Misconfigured):
+    """The settings name a PostgreSQL database, and its driver is not installed."""
+
+    code = "storage.driver_missing"
+    hint = "pip install 'ai-worker[postgres]'"
+
+
+class FolderUnusable(Misconfigured):
+    """The data folder cannot be made or written."""
+
+    code = "storage.folder_unusable"
+    hint = "Set data_dir to a folder that belongs to the user that ai-worker runs as."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +63,30 @@ class Stores:
 
 
 @asynccontextmanager
-async def open_stores(file: Path | None, *, clock: Clock) -> AsyncIterator[Stores]:
-    """Open the SQLite file and yield its stores; close it at the end.
+async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
+    """Open the database and yield its stores; close it at the end.
 
     Args:
-        file: The database file; its folder is made if need be. `None`: the settings name another
-            kind of database.
+        url: As `storage.url` has it: a SQLite file, relative to `data_dir`, or a PostgreSQL database.
+        data_dir: The folder of this installation; it is made if need be.
         clock: Tells the time.
 
     Raises:
-        Misconfigured: The file cannot be used; it was left as it was found.
+        StoreBusy: The server cannot be reached now.
+        Misconfigured: The database cannot be used; it was left as it was found.
     """
+    if url.startswith(SQLITE):
+        opened = _sqlite(data_dir / url.removeprefix(SQLITE), clock)
+    elif url.startswith(POSTGRES):
+        opened = _postgres(url, data_dir, clock)
+    else:
+        raise StorageUnsupported("storage.url names a database that this version does not speak")
+    async with opened as stores:
+        yield stores
+
+
+@asynccontextmanager
+async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
     from ai_worker.storage.sqlite.database import SqliteDatabase
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
@@ -61,8 +95,6 @@ async def open_stores(file: Path | None, *, clock: Clock) -> AsyncIterator[Store
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
     from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
 
-    if file is None:
-        raise StorageUnsupported("storage.url names a database that this version does not speak")
     make_folder(file.parent)
     database = SqliteDatabase.open(file, clock=clock)
     pipeline = SqlitePipelineStore(database, clock)
@@ -79,3 +111,68 @@ async def open_stores(file: Path | None, *, clock: Clock) -> AsyncIterator[Store
         )
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
+    need_driver()
+    from ai_worker.storage.postgres.conversation import PostgresConversationStore
+    from ai_worker.storage.postgres.database import PostgresDatabase
+    from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
+    from ai_worker.storage.postgres.keys import PostgresKeyStore
+    from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
+    from ai_worker.storage.postgres.ops import PostgresStatsStore
+    from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
+
+    database = await PostgresDatabase.open(url, clock=clock, node=node_of(data_dir))
+    pipeline = PostgresPipelineStore(database)
+    try:
+        yield Stores(
+            pipeline=pipeline,
+            conversations=PostgresConversationStore(database),
+            knowledge=PostgresKnowledgeStore(database),
+            keys=PostgresKeyStore(database),
+            stats=PostgresStatsStore(database),
+            dead_letters=PostgresDeadLetterStore(database),
+            check=database.check,
+            sweep=pipeline.sweep,
+        )
+    finally:
+        await pipeline.close()
+        await database.close()
+
+
+def need_driver() -> None:
+    """Make sure that PostgreSQL can be spoken.
+
+    Raises:
+        DriverMissing: Its driver is not installed.
+    """
+    if find_spec("asyncpg") is None:
+        raise DriverMissing("storage.url names a PostgreSQL database, and asyncpg is not installed")
+
+
+def node_of(data_dir: Path) -> str:
+    """Return the name under which this installation owns rows, the same at every start.
+
+    It is the host's name and an id that is kept in the data folder: a folder that was copied to
+    another machine is another node.
+
+    Raises:
+        FolderUnusable: The folder cannot be made, or the id not be kept.
+    """
+    make_folder(data_dir)
+    file = data_dir / NODE_FILE
+    try:
+        if not file.exists():
+            fresh = data_dir / f"{NODE_FILE}.{os.getpid()}"
+            fresh.write_text(new_id("node"), encoding="ascii")
+            try:
+                os.link(fresh, file)  # never over one that another process has just made
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return f"{socket.gethostname()}/{file.read_text(encoding='ascii').strip()}"
+    except OSError as error:
+        raise FolderUnusable(f"The data folder {data_dir} cannot be used: {error.strerror}") from None

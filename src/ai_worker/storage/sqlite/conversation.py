@@ -1,7 +1,7 @@
 """Conversations on SQLite: lists, and who answers."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -10,15 +10,11 @@ import apsw
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, ThreadItem, TurnRecord
-from ai_worker.foundation.clock import Clock, from_micros, to_micros
-from ai_worker.foundation.ids import new_id
+from ai_worker.foundation.clock import Clock, to_micros
 from ai_worker.foundation.text import shorten
-from ai_worker.storage.sqlite import codec, outbox, thread
+from ai_worker.storage import rows
+from ai_worker.storage.sqlite import outbox, thread
 from ai_worker.storage.sqlite.database import SqliteDatabase
-from ai_worker.storage.sqlite.inbound import LINE
-
-LIFETIME = timedelta(hours=24)
-"""How long a person's words are worth delivering."""
 
 COLUMNS = """
 SELECT id, channel, key, contact_id, contact_name, worker, state, handoff_reason, waiting_since,
@@ -82,7 +78,7 @@ class SqliteConversationStore:
 
         def work(connection: apsw.Connection) -> Conversation | None:
             row = connection.execute(BY_KEY, (channel, key)).fetchone()
-            return None if row is None else _conversation(row)
+            return None if row is None else rows.conversation(row)
 
         return await self._database.read(work)
 
@@ -112,7 +108,7 @@ class SqliteConversationStore:
             moment = to_micros(at)
             connection.execute(HAND_BACK, (moment, conversation_id, person))
             if not connection.changes():
-                raise _not_theirs(_one(connection, conversation_id), person)
+                raise rows.not_theirs(_one(connection, conversation_id), person)
             connection.execute(NOTE, (conversation_id, moment, "handed_back", person))
             return _one(connection, conversation_id)
 
@@ -120,27 +116,15 @@ class SqliteConversationStore:
 
     async def say(self, conversation_id: int, person: str, reply: Reply, at: datetime) -> str:
         """Make a person's reply durable and due for delivery; return its outbound id."""
-        outbound_id = new_id("h")
-        body, line, moment = codec.encode(reply), shorten(reply.text, LINE), to_micros(at)
+        line, moment = shorten(reply.text, rows.LINE), to_micros(at)
 
         def work(connection: apsw.Connection) -> str:
             lane = connection.execute(SAID, (moment, line, conversation_id, person)).fetchone()
             if lane is None:
-                raise _not_theirs(_one(connection, conversation_id), person)
-            row = {
-                "id": outbound_id,
-                "turn_id": None,
-                "conversation_id": conversation_id,
-                "channel": lane[0],
-                "address": lane[1],
-                "kind": "human",
-                "person": person,
-                "created_at": moment,
-                "expires_at": to_micros(at + LIFETIME),
-                "body": body,
-            }
+                raise rows.not_theirs(_one(connection, conversation_id), person)
+            row = rows.said(conversation_id, lane, person, reply, at)
             outbox.insert_waiting(connection, row, at)
-            return outbound_id
+            return str(row["id"])
 
         return await self._database.write(work)
 
@@ -149,16 +133,11 @@ class SqliteConversationStore:
         return await self._database.read(partial(thread.turn, turn_id=turn_id))
 
 
-def _not_theirs(found: Conversation, person: str) -> AlreadyTaken:
-    who = found.person or "Nobody"
-    return AlreadyTaken(f"{person} does not answer {found.label} now; {who} has taken it over.")
-
-
 def _one(connection: apsw.Connection, conversation_id: int) -> Conversation:
     row = connection.execute(BY_ID, (conversation_id,)).fetchone()
     if row is None:
         raise NoSuchConversation(f"There is no conversation c-{conversation_id}.")
-    return _conversation(row)
+    return rows.conversation(row)
 
 
 def _listed(connection: apsw.Connection, states: frozenset[State], limit: int) -> list[Conversation]:
@@ -170,28 +149,8 @@ def _listed(connection: apsw.Connection, states: frozenset[State], limit: int) -
         for row in connection.execute(NEWEST, (state.value, limit - len(asking)))
     ]
     others.sort(key=_last_at, reverse=True)
-    return [_conversation(row) for row in [*asking, *others][:limit]]
+    return [rows.conversation(row) for row in [*asking, *others][:limit]]
 
 
 def _last_at(row: Any) -> tuple[int, int]:
     return row[10], row[0]
-
-
-def _conversation(row: Any) -> Conversation:
-    number, channel, key, contact_id, contact_name, worker, state, reason, since, opened, last, text, unread, who = row
-    return Conversation(
-        id=number,
-        channel=channel,
-        key=key,
-        contact_id=contact_id,
-        contact_name=contact_name,
-        worker=worker,
-        state=State(state),
-        handoff_reason=reason,
-        waiting_since=None if since is None else from_micros(since),
-        opened_at=from_micros(opened),
-        last_at=from_micros(last),
-        last_text=text,
-        unread=unread,
-        person=who,
-    )

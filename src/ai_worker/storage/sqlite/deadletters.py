@@ -2,14 +2,13 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import apsw
 
-from ai_worker.foundation.clock import Clock, from_micros, to_micros
-from ai_worker.pipeline.deadletter import DeadLetter, NoSuchDeadLetter
+from ai_worker.foundation.clock import Clock, to_micros
+from ai_worker.pipeline.deadletter import DeadLetter
 from ai_worker.pipeline.outbox import LIFETIME
-from ai_worker.storage.sqlite import codec
+from ai_worker.storage import letters
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 # Spelled as in the indexes `inbound_letters` and `outbound_letters`, or those are not used.
@@ -72,9 +71,9 @@ class SqliteDeadLetterStore:
         """Return dead letters, newest first."""
 
         def work(connection: apsw.Connection) -> list[DeadLetter]:
-            found = [_message(row) for row in connection.execute(MESSAGES, (limit,))]
-            found += [_reply(row) for row in connection.execute(REPLIES, (limit,))]
-            found.sort(key=_age, reverse=True)
+            found = [letters.message(row) for row in connection.execute(MESSAGES, (limit,))]
+            found += [letters.reply(row) for row in connection.execute(REPLIES, (limit,))]
+            found.sort(key=letters.age, reverse=True)
             return found[:limit]
 
         return await self._database.read(work)
@@ -88,10 +87,10 @@ class SqliteDeadLetterStore:
 
         def work(connection: apsw.Connection) -> DeadLetter:
             if row := connection.execute(ONE_MESSAGE, (letter_id,)).fetchone():
-                return _message(row)
+                return letters.message(row)
             if row := connection.execute(ONE_REPLY, (letter_id,)).fetchone():
-                return _reply(row)
-            raise _missing(letter_id)
+                return letters.reply(row)
+            raise letters.missing(letter_id)
 
         return await self._database.read(work)
 
@@ -108,7 +107,7 @@ class SqliteDeadLetterStore:
                 connection.execute(statement, values)
                 if connection.changes():
                     return
-            raise _missing(letter_id)
+            raise letters.missing(letter_id)
 
         await self._database.write(work)
 
@@ -120,47 +119,4 @@ def _resubmit(connection: apsw.Connection, letter_id: str, now: datetime) -> Non
         return
     connection.execute(RESUBMIT_REPLY, {"id": letter_id, "now": moment, "expires_at": to_micros(now + LIFETIME)})
     if not connection.changes():
-        raise _missing(letter_id)
-
-
-def _missing(letter_id: str) -> NoSuchDeadLetter:
-    return NoSuchDeadLetter(f"There is no dead letter {letter_id!r} (any more).")
-
-
-def _age(letter: DeadLetter) -> datetime:
-    return letter.received_at
-
-
-def _message(row: Any) -> DeadLetter:
-    turn_id, channel, conversation_id, contact_id, contact_name, text, error, attempts, received_at = row
-    return DeadLetter(
-        turn_id=turn_id,
-        channel=channel,
-        conversation_id=conversation_id,
-        contact_id=contact_id,
-        contact_name=contact_name,
-        text=text,
-        error=error,
-        attempts=attempts,
-        received_at=from_micros(received_at),
-    )
-
-
-def _reply(row: Any) -> DeadLetter:
-    turn_id, channel, conversation_id, contact_id, contact_name, body, error, attempts, created_at, state, letter_id = (
-        row
-    )
-    return DeadLetter(
-        turn_id=turn_id or "",
-        channel=channel,
-        conversation_id=conversation_id,
-        contact_id=contact_id,
-        contact_name=contact_name,
-        text=codec.reply(body).text,
-        error=error,
-        attempts=attempts,
-        received_at=from_micros(created_at),
-        kind="reply",
-        state=state,
-        outbound_id=letter_id,
-    )
+        raise letters.missing(letter_id)

@@ -1,24 +1,17 @@
 """Questions that nothing answered, counted by their wording."""
 
-from datetime import datetime
 from typing import Any
 
 import apsw
 
-from ai_worker.conversation.store import show
-from ai_worker.foundation.clock import from_micros, to_micros
-from ai_worker.foundation.text import fold, shorten
+from ai_worker.foundation.clock import from_micros
 from ai_worker.knowledge.store import Gap
-from ai_worker.pipeline.store import Claim
 
 KEPT = 5_000
 """Wordings that are kept: those that were asked last."""
 
 TRIMMED_EVERY = 256
 """New wordings between two looks at how many there are."""
-
-QUESTION = 200
-"""Characters of a question that are kept and compared."""
 
 COUNT = """
 INSERT INTO gap (folded, question, times, first_at, last_at, turn_id)
@@ -33,12 +26,6 @@ TRIM = "DELETE FROM gap WHERE n IN (SELECT n FROM gap ORDER BY last_at DESC LIMI
 MOST_ASKED = """
 SELECT question, times, first_at, last_at, turn_id FROM gap ORDER BY times DESC, last_at DESC LIMIT ?
 """
-
-
-def row_of(claim: Claim, now: datetime) -> dict[str, Any]:
-    """Return what is stored of a question that had no answer."""
-    question = shorten(show(claim.message), QUESTION)
-    return {"folded": fold(question), "question": question, "at": to_micros(now), "turn_id": claim.turn_id}
 
 
 def count(connection: apsw.Connection, row: dict[str, Any]) -> None:

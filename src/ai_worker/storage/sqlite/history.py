@@ -3,7 +3,7 @@
 import apsw
 
 from ai_worker.conversation.message import Utterance
-from ai_worker.storage.sqlite import codec
+from ai_worker.storage import codec
 
 UTTERANCES = 12
 """How many of the latest utterances a turn is told."""

@@ -5,16 +5,7 @@ from typing import Any
 
 import apsw
 
-from ai_worker.conversation.message import InboundMessage
-from ai_worker.conversation.store import show
-from ai_worker.foundation.clock import to_micros
-from ai_worker.foundation.ids import new_id
-from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import Accepted, IdReused
-from ai_worker.storage.sqlite import codec
-
-LINE = 120
-"""Characters of the latest message that lists show."""
 
 KNOWN = "SELECT turn_id, conversation_id, digest FROM inbound WHERE channel = :channel AND message_id = :message_id"
 
@@ -47,27 +38,6 @@ INSERT = """
 INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, contact_name, text, body)
 VALUES (:channel, :message_id, :turn_id, :conversation_id, :received_at, :digest, :contact_name, :text, :body)
 """
-
-
-def row_of(message: InboundMessage) -> dict[str, Any]:
-    """Return what is stored of a message; made before the writer's turn, so that nobody waits for it."""
-    text = show(message)
-    return {
-        "channel": message.channel,
-        "message_id": message.message_id,
-        "turn_id": new_id("t"),
-        "key": message.conversation_key,
-        "contact_id": message.contact.id,
-        "contact_name": message.contact.name,
-        "worker": message.worker or "",
-        "standalone": int(message.standalone),
-        "address": codec.encode(message.address),
-        "received_at": to_micros(message.received_at),
-        "line": shorten(text, LINE),
-        "digest": message.digest,
-        "text": text,
-        "body": codec.encode(message),
-    }
 
 
 def accept(connection: apsw.Connection, row: Mapping[str, Any]) -> Accepted:

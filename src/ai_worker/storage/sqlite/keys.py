@@ -7,7 +7,7 @@ import apsw
 
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.keys.store import StoredKey
-from ai_worker.storage.sqlite import codec
+from ai_worker.storage import codec
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 PUT = """

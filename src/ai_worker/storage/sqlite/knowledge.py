@@ -9,7 +9,8 @@ import apsw
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.store import Change, Document, Gap
-from ai_worker.storage.sqlite import codec, gaps
+from ai_worker.storage import codec
+from ai_worker.storage.sqlite import gaps
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 LATEST = "SELECT latest FROM knowledge_revision"

@@ -15,8 +15,8 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import Claim, LeaseLost
-from ai_worker.storage.sqlite import codec, history
-from ai_worker.storage.sqlite.inbound import LINE
+from ai_worker.storage import codec, rows
+from ai_worker.storage.sqlite import history
 
 LEASE = timedelta(seconds=15)
 """How long a lane stays its owner's without being renewed."""
@@ -130,11 +130,11 @@ def finish(
     owner, state, reason, since, waiting, unread, last_at, last_text = owned(connection, claim)
     at = to_micros(now)
     if result.decision == "handoff" and state != State.HUMAN:
-        state, reason, since = _asking(state, reason, since, result, at)
+        state, reason, since = rows.asking(state, reason, since, result, at)
     if result.decision in ("answer", "clarify"):
         unread = waiting - 1
     if result.reply is not None:
-        last_at, last_text = at, shorten(result.reply.text, LINE)
+        last_at, last_text = at, shorten(result.reply.text, rows.LINE)
     message = claim.message
     connection.execute(
         TURN,
@@ -156,14 +156,6 @@ def finish(
     pending = None if result.pending is None else codec.encode(result.pending)
     connection.execute(ANSWERED, (at, state, reason, since, pending, unread, last_at, last_text, claim.conversation_id))
     return str(owner)
-
-
-def _asking(state: str, reason: str, since: int | None, result: TurnResult, at: int) -> tuple[str, str, int]:
-    """Return state, reason and since when a person is waited for; a reason that blocks is not weakened."""
-    if state == State.WAITING and since is not None:
-        blocked = bool(reason) and Reason(reason).blocks
-        return state, reason if blocked or result.reason is None else result.reason.value, since
-    return State.WAITING.value, result.reason.value if result.reason else "", at
 
 
 def mark_held(connection: apsw.Connection, claim: Claim) -> str:

@@ -5,18 +5,20 @@ rows behind one that has to wait cost nothing, and cannot overtake it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import apsw
 
 from ai_worker.foundation.clock import from_micros, to_micros
-from ai_worker.pipeline.store import FinalState, OutboundMessage
-from ai_worker.storage.sqlite import codec
+from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.storage import codec, rows
 
-LEASE = timedelta(minutes=5)
-"""How long a row stays its sender's. Longer than any send with its waiting: too late is better than twice."""
+LEASE = timedelta(seconds=60)
+"""How long a row stays its sender's without being renewed. Longer than any lock on the file that we foresee."""
+
+SEND_S = 50.0
+"""How long after it was asked for a row may still be sent; then another process may be about to."""
 
 INSERT = """
 INSERT INTO outbound (id, turn_id, conversation_id, channel, address, kind, person, state, head, attempts,
@@ -43,7 +45,7 @@ JUST_BEGUN = "SELECT 1 FROM outbound WHERE id = ? AND state = 'sending' AND atte
 
 SETTLE = """
 UPDATE outbound SET state = ?, settled_at = ?, error = ?, platform_id = ?, head = 0, owner = NULL
-WHERE id = ? AND settled_at IS NULL
+WHERE id = ? AND settled_at IS NULL AND attempts <= ?
 """
 
 # What moves up is due when it was to be due: a postponed row at its time, one that is being sent when its lease ends.
@@ -57,44 +59,15 @@ UPDATE outbound SET head = 1 WHERE n = ? AND NOT EXISTS (
 
 POSTPONE = """
 UPDATE outbound SET state = 'waiting', due_at = ?, error = ?, unsure = ?, owner = NULL
-WHERE id = ? AND settled_at IS NULL
+WHERE id = ? AND settled_at IS NULL AND attempts <= ?
 """
+
+RENEW = "UPDATE outbound SET due_at = ? WHERE id = ? AND attempts = ? AND state = 'sending' RETURNING id"
 
 FREE = """
 UPDATE outbound SET state = 'waiting', unsure = 1, owner = NULL, due_at = ?
 WHERE settled_at IS NULL AND state = 'sending' AND owner <> ?
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a send ended."""
-
-    state: FinalState
-    at: datetime
-    error: str = ""
-    platform_id: str = ""
-
-
-def rows_of(messages: Sequence[OutboundMessage]) -> list[dict[str, Any]]:
-    """Return rows for messages that are to be sent at once; `owner` is added when it is known."""
-    return [
-        {
-            "id": message.id,
-            "turn_id": message.turn_id,
-            "conversation_id": message.conversation_id,
-            "channel": message.channel,
-            "address": codec.encode(message.address),
-            "kind": message.kind,
-            "person": "",
-            "state": "sending",
-            "attempts": 1,
-            "created_at": to_micros(message.created_at),
-            "expires_at": to_micros(message.expires_at),
-            "body": codec.encode(message.reply),
-        }
-        for message in messages
-    ]
 
 
 def insert(connection: apsw.Connection, rows: Sequence[dict[str, Any]], owner: str, now: datetime) -> set[str]:
@@ -146,9 +119,13 @@ def _message(row: Any) -> OutboundMessage:
     )
 
 
-def settle(connection: apsw.Connection, message: OutboundMessage, ended: Ended) -> bool:
-    """Record how a send ended, once; the row behind it moves up. Return whether there is one."""
-    connection.execute(SETTLE, (ended.state, to_micros(ended.at), ended.error, ended.platform_id, message.id))
+def settle(connection: apsw.Connection, message: OutboundMessage, ended: rows.Ended) -> bool:
+    """Record how a send ended, once; the row behind it moves up. Return whether there is one.
+
+    The word of a sender is ignored whose row another one has claimed since.
+    """
+    given = (ended.state, to_micros(ended.at), ended.error, ended.platform_id, message.id, message.attempt)
+    connection.execute(SETTLE, given)
     first = connection.execute(FIRST, (message.conversation_id,)).fetchone()
     if first is not None and not first[1]:
         connection.execute(MOVE_UP, (first[0], message.conversation_id))
@@ -157,7 +134,14 @@ def settle(connection: apsw.Connection, message: OutboundMessage, ended: Ended) 
 
 def postpone(connection: apsw.Connection, message: OutboundMessage, until: datetime, error: str, unsure: bool) -> None:
     """Put a row back for `until`; a settled one stays settled."""
-    connection.execute(POSTPONE, (to_micros(until), error, int(unsure), message.id))
+    connection.execute(POSTPONE, (to_micros(until), error, int(unsure), message.id, message.attempt))
+
+
+def renew(connection: apsw.Connection, messages: Sequence[OutboundMessage], now: datetime) -> set[str]:
+    """Push the end of the leases of rows that are being sent; return the ids of those that still are their sender's."""
+    lease = to_micros(now + LEASE)
+    renewed = (connection.execute(RENEW, (lease, message.id, message.attempt)).fetchone() for message in messages)
+    return {row[0] for row in renewed if row is not None}
 
 
 def free(connection: apsw.Connection, owner: str, now: datetime) -> None:

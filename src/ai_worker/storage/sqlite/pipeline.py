@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -12,7 +13,8 @@ from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage
-from ai_worker.storage.sqlite import codec, gaps, inbound, lane, outbox, retention
+from ai_worker.storage import codec, rows
+from ai_worker.storage.sqlite import gaps, inbound, lane, outbox, retention
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BODIES_KEPT = timedelta(days=7)
@@ -49,7 +51,7 @@ class SqlitePipelineStore:
 
     async def accept(self, message: InboundMessage) -> Accepted:
         """Store a message, or recognise it as a duplicate, in one transaction."""
-        work = partial(inbound.accept, row=inbound.row_of(message))
+        work = partial(inbound.accept, row=rows.inbound(message))
         return await self._database.write(work, deadline_s=self._database.accept_deadline_s)
 
     async def claim(self, *, owner: str, limit: int, now: datetime) -> list[Claim]:
@@ -71,8 +73,9 @@ class SqlitePipelineStore:
         response_ms: float,
     ) -> list[OutboundMessage]:
         """Store the result, the reply and "done", and free the conversation: one transaction."""
-        stored, rows = codec.encode(result), outbox.rows_of(outbound)
-        gap = gaps.row_of(claim, now) if result.decision == "handoff" and result.reason is Reason.UNKNOWN else None
+        send_before = self._send_before()
+        stored, replies = codec.encode(result), rows.outbound(outbound)
+        gap = rows.gap(claim, now) if result.decision == "handoff" and result.reason is Reason.UNKNOWN else None
 
         def work(connection: apsw.Connection) -> set[str]:
             try:
@@ -80,35 +83,35 @@ class SqlitePipelineStore:
             except LeaseLost:
                 if not lane.finished_before(connection, claim):
                     raise
-                return outbox.insert(connection, rows, "", now)
+                return outbox.insert(connection, replies, "", now)
             if gap is not None:
                 gaps.count(connection, gap)
-            return outbox.insert(connection, rows, owner, now)
+            return outbox.insert(connection, replies, owner, now)
 
-        return _chosen(outbound, await self._database.write(work))
+        return _chosen(outbound, await self._database.write(work), send_before)
 
     async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> list[OutboundMessage]:
         """Leave the message first in its lane until `until`, and store the holding notice if one is given."""
-        notices = [notice] if notice else []
-        rows = outbox.rows_of(notices)
+        send_before, notices = self._send_before(), [notice] if notice else []
+        replies = rows.outbound(notices)
         now = self._clock.now()
 
         def work(connection: apsw.Connection) -> set[str]:
             owner = lane.mark_held(connection, claim)
             lane.put_back(connection, claim, until)
-            return outbox.insert(connection, rows, owner, now)
+            return outbox.insert(connection, replies, owner, now)
 
-        return _chosen(notices, await self._database.write(work))
+        return _chosen(notices, await self._database.write(work), send_before)
 
     async def announce(self, claim: Claim, notice: OutboundMessage) -> list[OutboundMessage]:
         """Store a holding notice while the turn goes on, and mark its message as held."""
-        rows = outbox.rows_of([notice])
+        send_before, replies = self._send_before(), rows.outbound([notice])
         now = self._clock.now()
 
         def work(connection: apsw.Connection) -> set[str]:
-            return outbox.insert(connection, rows, lane.mark_held(connection, claim), now)
+            return outbox.insert(connection, replies, lane.mark_held(connection, claim), now)
 
-        return _chosen([notice], await self._database.write(work))
+        return _chosen([notice], await self._database.write(work), send_before)
 
     async def retry(self, claim: Claim, *, error: str, until: datetime) -> None:
         """Put the message back, first in its lane, due at `until`."""
@@ -120,7 +123,15 @@ class SqlitePipelineStore:
 
     async def claim_outbound(self, *, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
         """Take due outbound messages for sending, oldest first, one per conversation at most."""
-        return await self._database.write(partial(outbox.claim, owner=owner, limit=limit, now=now))
+        send_before = self._send_before()
+        taken = await self._database.write(partial(outbox.claim, owner=owner, limit=limit, now=now))
+        return [replace(message, send_before=send_before) for message in taken]
+
+    async def renew_outbound(self, messages: Sequence[OutboundMessage], *, now: datetime) -> list[OutboundMessage]:
+        """Extend the leases of sends in progress; return those that still are their sender's."""
+        send_before = self._send_before()
+        ids = await self._database.write(partial(outbox.renew, messages=messages, now=now))
+        return _chosen(messages, ids, send_before)
 
     async def settle(
         self,
@@ -132,7 +143,7 @@ class SqlitePipelineStore:
         platform_id: str = "",
     ) -> bool:
         """Record how a send ended; these states are final."""
-        ended = outbox.Ended(state, now, error, platform_id)
+        ended = rows.Ended(state, now, error, platform_id)
         return await self._database.write(partial(outbox.settle, message=outbound, ended=ended))
 
     async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
@@ -181,9 +192,12 @@ class SqlitePipelineStore:
 
         return await self._database.write(work)
 
+    def _send_before(self) -> float:
+        return self._clock.monotonic() + outbox.SEND_S
 
-def _chosen(messages: Sequence[OutboundMessage], ids: set[str]) -> list[OutboundMessage]:
-    return [message for message in messages if message.id in ids]
+
+def _chosen(messages: Sequence[OutboundMessage], ids: set[str], send_before: float) -> list[OutboundMessage]:
+    return [replace(message, send_before=send_before) for message in messages if message.id in ids]
 
 
 def _next_due(connection: apsw.Connection) -> int | None:

@@ -1,0 +1,1 @@
+"""The scale-out store: PostgreSQL, several nodes on one database, group commit in each."""

@@ -1,0 +1,137 @@
+"""Conversations on PostgreSQL: lists, and who answers them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from ai_worker.conversation.conversation import Conversation, State
+from ai_worker.conversation.message import Reply
+from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, ThreadItem, TurnRecord
+from ai_worker.foundation.clock import to_micros
+from ai_worker.foundation.text import shorten
+from ai_worker.pipeline.store import Heard
+from ai_worker.storage import rows
+from ai_worker.storage.postgres import outbox, thread
+from ai_worker.storage.postgres.database import PostgresDatabase
+
+COLUMNS = """
+SELECT id, channel, key, contact_id, contact_name, worker, state, handoff_reason, waiting_since,
+    opened_at, last_at, last_text, unread, person
+FROM conversation
+"""
+
+BY_ID = f"{COLUMNS} WHERE id = $1"
+BY_KEY = f"{COLUMNS} WHERE channel = $1 AND key = $2"
+ASKING = f"{COLUMNS} WHERE state = 'waiting' AND NOT standalone ORDER BY waiting_since LIMIT $1"
+NEWEST = f"{COLUMNS} WHERE state = $1 AND NOT standalone ORDER BY last_at DESC LIMIT $2"
+
+COUNTS = "SELECT state, count(*) FROM conversation WHERE NOT standalone GROUP BY state"
+
+TAKE_OVER = """
+UPDATE conversation SET state = 'human', person = $1, waiting_since = NULL, last_at = $2
+WHERE id = $3 AND state <> 'human' RETURNING id
+"""
+
+HAND_BACK = """
+UPDATE conversation SET state = 'worker', person = '', handoff_reason = '', pending_question = NULL, unread = 0,
+    last_at = $1
+WHERE id = $2 AND state = 'human' AND person = $3 RETURNING id
+"""
+
+NOTE = "INSERT INTO notice (conversation_id, at, kind, person) VALUES ($1, $2, $3, $4)"
+
+SAID = """
+UPDATE conversation SET last_at = $1, last_text = $2, unread = 0
+WHERE id = $3 AND state = 'human' AND person = $4
+RETURNING channel, address
+"""
+
+
+class PostgresConversationStore:
+    """Reads conversations, and changes who answers them; see `ConversationStore`.
+
+    Notices in a thread carry a code for their text (`handed_over`, `taken_over`, `handed_back`): the
+    words are the reader's language's business. A hand-over's reason is in the notice's `result`.
+    """
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    async def conversations(self, *, states: Sequence[State] = (), limit: int = 50) -> list[Conversation]:
+        """Return conversations: those waiting for a person first, longest wait first, then newest first."""
+        wanted = frozenset(states or State)
+        asking = await self._database.fetch(ASKING, limit) if State.WAITING in wanted else []
+        others = [
+            row
+            for state in wanted - {State.WAITING}
+            for row in await self._database.fetch(NEWEST, state.value, limit - len(asking))
+        ]
+        others.sort(key=_last_at, reverse=True)
+        return [rows.conversation(row) for row in [*asking, *others][:limit]]
+
+    async def counts(self) -> dict[State, int]:
+        """Return how many conversations are in each state, standalone questions left out."""
+        found: dict[str, int] = dict(await self._database.fetch(COUNTS))
+        return {state: found.get(state, 0) for state in State}
+
+    async def conversation(self, conversation_id: int) -> Conversation:
+        """Return one conversation."""
+        return _one(await self._database.first(BY_ID, conversation_id), conversation_id)
+
+    async def find(self, channel: str, key: str) -> Conversation | None:
+        """Return the conversation of a channel with this key; `None` if there never was one."""
+        row = await self._database.first(BY_KEY, rows.plain(channel), rows.plain(key))
+        return None if row is None else rows.conversation(row)
+
+    async def thread(self, conversation_id: int, *, limit: int = 200) -> list[ThreadItem]:
+        """Return the latest `limit` lines of a conversation, oldest first."""
+        return await thread.lines(self._database, conversation_id, limit)
+
+    async def take_over(self, conversation_id: int, person: str, at: datetime) -> Conversation:
+        """Let `person` answer from now on; nothing changes if that person answers already."""
+        moment = to_micros(at)
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(TAKE_OVER, person, moment, conversation_id):
+                await connection.execute(NOTE, conversation_id, moment, "taken_over", person)
+            found = _one(await connection.fetchrow(BY_ID, conversation_id), conversation_id)
+            if found.person != person:
+                raise AlreadyTaken(f"{found.person} answers {found.label}.")
+            return found
+
+    async def hand_back(self, conversation_id: int, person: str, at: datetime) -> Conversation:
+        """Let the worker answer from now on."""
+        moment = to_micros(at)
+        async with self._database.transaction() as connection:
+            if not await connection.fetchval(HAND_BACK, moment, conversation_id, person):
+                found = _one(await connection.fetchrow(BY_ID, conversation_id), conversation_id)
+                raise rows.not_theirs(found, person)
+            await connection.execute(NOTE, conversation_id, moment, "handed_back", person)
+            return _one(await connection.fetchrow(BY_ID, conversation_id), conversation_id)
+
+    async def say(self, conversation_id: int, person: str, reply: Reply, at: datetime) -> str:
+        """Make a person's reply durable and due for delivery; return its outbound id."""
+        line = rows.plain(shorten(reply.text, rows.LINE))
+        async with self._database.transaction() as connection:
+            lane = await connection.fetchrow(SAID, to_micros(at), line, conversation_id, person)
+            if lane is None:
+                found = _one(await connection.fetchrow(BY_ID, conversation_id), conversation_id)
+                raise rows.not_theirs(found, person)
+            row = rows.said(conversation_id, lane, person, reply, at)
+            await outbox.insert(self._database, connection, [{**row, "owner": None}])
+        self._database.bell.ring(Heard("outbound", conversation_id))
+        self._database.bell.ring(Heard("turn", conversation_id))
+        return str(row["id"])
+
+    async def turn(self, turn_id: str) -> TurnRecord | None:
+        """Return a turn; `None` if there is none with this id."""
+        return await thread.turn(self._database, rows.plain(turn_id))
+
+
+def _one(row: Any, conversation_id: int) -> Conversation:
+    if row is None:
+        raise NoSuchConversation(f"There is no conversation c-{conversation_id}.")
+    return rows.conversation(row)
+
+
+def _last_at(row: Any) -> tuple[int, int]:
+    return row[10], row[0]

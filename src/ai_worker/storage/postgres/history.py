@@ -1,0 +1,55 @@
+"""What was said before in conversations: finished turns, and what a person wrote."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from ai_worker.conversation.message import Utterance
+from ai_worker.storage import codec
+
+UTTERANCES = 12
+"""How many of the latest utterances a turn is told."""
+
+SAID = """
+SELECT lane.id, finished_at, seq, text, reply, NULL AS body
+FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
+    SELECT seq, finished_at, reply FROM turn WHERE conversation_id = lane.id ORDER BY seq DESC LIMIT $2
+) AS latest JOIN inbound USING (seq)
+UNION ALL
+SELECT lane.id, created_at, n, NULL, NULL, body
+FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
+    SELECT n, created_at, body FROM outbound WHERE conversation_id = lane.id AND kind = 'human'
+    ORDER BY n DESC LIMIT $2
+) AS latest
+"""
+
+_Place = tuple[int, bool, int, int]
+"""When, whether the worker and not a person said it, in which row, and question before answer."""
+
+
+async def latest(connection: Any, conversation_ids: Sequence[int]) -> dict[int, tuple[Utterance, ...]]:
+    """Return the latest utterances of each conversation, oldest first.
+
+    A question stands directly before its answer, even if other messages came in between.
+    """
+    if not conversation_ids:
+        return {}
+    found: defaultdict[int, list[tuple[_Place, Utterance]]] = defaultdict(list)
+    for conversation_id, at, row, text, reply, body in await connection.fetch(SAID, conversation_ids, UTTERANCES):
+        said = found[conversation_id]
+        if body is not None:
+            said.append(((at, False, row, 0), Utterance("assistant", codec.reply(body).text)))
+            continue
+        said.append(((at, True, row, 0), Utterance("user", text)))
+        if reply is not None:
+            said.append(((at, True, row, 1), Utterance("assistant", reply)))
+    return {number: _ordered(said) for number, said in found.items()}
+
+
+def _ordered(said: list[tuple[_Place, Utterance]]) -> tuple[Utterance, ...]:
+    said.sort(key=_place)
+    return tuple(utterance for _, utterance in said[-UTTERANCES:])
+
+
+def _place(entry: tuple[_Place, Utterance]) -> _Place:
+    return entry[0]

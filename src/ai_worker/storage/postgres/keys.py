@@ -1,0 +1,96 @@
+"""API keys and one-time console links on PostgreSQL."""
+
+from datetime import datetime
+from typing import Any
+
+from ai_worker.foundation.clock import from_micros, to_micros
+from ai_worker.keys.store import StoredKey
+from ai_worker.storage import codec, rows
+from ai_worker.storage.postgres.database import PostgresDatabase
+
+PUT = """
+INSERT INTO api_key (id, name, verifier, scopes, networks, created_at, expires_at, revoked_at,
+    last_used_at, last_used_from)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, verifier = excluded.verifier, scopes = excluded.scopes, networks = excluded.networks,
+    created_at = excluded.created_at, expires_at = excluded.expires_at, revoked_at = excluded.revoked_at,
+    last_used_at = excluded.last_used_at, last_used_from = excluded.last_used_from
+"""
+
+COLUMNS = """
+SELECT id, name, verifier, scopes, networks, created_at, expires_at, revoked_at, last_used_at, last_used_from
+FROM api_key
+"""
+
+BY_ID = f"{COLUMNS} WHERE id = $1"
+NEWEST_FIRST = f"{COLUMNS} ORDER BY created_at DESC, id"
+
+USED = "UPDATE api_key SET last_used_at = $1, last_used_from = $2 WHERE id = $3"
+
+PUT_LINK = "INSERT INTO console_link (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING"
+TAKE_LINK = "DELETE FROM console_link WHERE digest = $1 RETURNING expires_at"
+FORGET_LINKS = "DELETE FROM console_link WHERE expires_at <= $1"
+
+
+class PostgresKeyStore:
+    """Keeps API keys and the console's one-time links; see `KeyStore`."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    async def put(self, key: StoredKey) -> None:
+        """Add a key, or replace the one with the same id."""
+        await self._database.fetch(
+            PUT,
+            key.id,
+            rows.plain(key.name),
+            key.verifier,
+            codec.encode(key.scopes),
+            codec.encode(key.networks),
+            to_micros(key.created_at),
+            to_micros(key.expires_at),
+            None if key.revoked_at is None else to_micros(key.revoked_at),
+            None if key.last_used_at is None else to_micros(key.last_used_at),
+            key.last_used_from,
+        )
+
+    async def by_id(self, key_id: str) -> StoredKey | None:
+        """Return a key; `None` if there is none with this id."""
+        row = await self._database.first(BY_ID, rows.plain(key_id))
+        return None if row is None else _key(row)
+
+    async def keys(self) -> list[StoredKey]:
+        """Return all keys, newest first."""
+        return [_key(row) for row in await self._database.fetch(NEWEST_FIRST)]
+
+    async def used(self, key_id: str, at: datetime, address: str) -> None:
+        """Record a use. Callers thin these out: at most one a key and minute."""
+        await self._database.fetch(USED, to_micros(at), address, key_id)
+
+    async def put_link(self, digest: bytes, expires_at: datetime) -> None:
+        """Remember a one-time console link by the SHA-256 of its token, and forget those that ran out."""
+        async with self._database.transaction() as connection:
+            await connection.execute(FORGET_LINKS, to_micros(self._database.clock.now()))
+            await connection.execute(PUT_LINK, digest, to_micros(expires_at))
+
+    async def take_link(self, digest: bytes, now: datetime) -> bool:
+        """Use a link up; return whether it was there, unused and in time. Only one caller ever gets true."""
+        row = await self._database.first(TAKE_LINK, digest)
+        return row is not None and row[0] > to_micros(now)
+
+
+def _key(row: Any) -> StoredKey:
+    key_id, name, verifier, scopes, networks, created_at, expires_at, revoked_at, used_at, used_from = row
+    return StoredKey(
+        id=key_id,
+        name=name,
+        verifier=verifier,
+        scopes=codec.strings(scopes),
+        networks=codec.strings(networks),
+        created_at=from_micros(created_at),
+        expires_at=from_micros(expires_at),
+        revoked_at=None if revoked_at is None else from_micros(revoked_at),
+        last_used_at=None if used_at is None else from_micros(used_at),
+        last_used_from=used_from,
+    )

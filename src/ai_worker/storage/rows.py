@@ -1,0 +1,148 @@
+"""What is stored of each thing, and what it is made from again: the same in every database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ai_worker.conversation.conversation import Conversation, State
+from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.message import InboundMessage, Reply
+from ai_worker.conversation.store import AlreadyTaken, show
+from ai_worker.conversation.turn import TurnResult
+from ai_worker.foundation.clock import from_micros, to_micros
+from ai_worker.foundation.ids import new_id
+from ai_worker.foundation.text import fold, shorten
+from ai_worker.pipeline.store import Claim, FinalState, OutboundMessage
+from ai_worker.storage import codec
+
+LINE = 120
+"""Characters of the latest message that lists show."""
+
+QUESTION = 200
+"""Characters of a question that are kept and compared."""
+
+LIFETIME = timedelta(hours=24)
+"""How long a person's words are worth delivering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a send ended."""
+
+    state: FinalState
+    at: datetime
+    error: str = ""
+    platform_id: str = ""
+
+
+def plain(text: str) -> str:
+    """Return text without the one character that PostgreSQL cannot keep."""
+    return text.replace("\0", "")
+
+
+def without_nul(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose texts are all `plain`. The doors have cleaned them; no other source may stop a batch."""
+    for name, value in row.items():
+        if isinstance(value, str) and "\0" in value:
+            row[name] = plain(value)
+    return row
+
+
+def inbound(message: InboundMessage) -> dict[str, Any]:
+    """Return what is stored of a message; made before it is anybody's turn, so that nobody waits for it."""
+    text = show(message)
+    return {
+        "channel": message.channel,
+        "message_id": message.message_id,
+        "turn_id": new_id("t"),
+        "key": message.conversation_key,
+        "contact_id": message.contact.id,
+        "contact_name": message.contact.name,
+        "worker": message.worker or "",
+        "standalone": message.standalone,
+        "address": codec.encode(message.address),
+        "received_at": to_micros(message.received_at),
+        "line": shorten(text, LINE),
+        "digest": message.digest,
+        "text": text,
+        "body": codec.encode(message),
+    }
+
+
+def outbound(messages: Sequence[OutboundMessage]) -> list[dict[str, Any]]:
+    """Return rows for messages that are to be sent at once; `owner` is added when it is known."""
+    return [
+        {
+            "id": message.id,
+            "turn_id": message.turn_id,
+            "conversation_id": message.conversation_id,
+            "channel": message.channel,
+            "address": codec.encode(message.address),
+            "kind": message.kind,
+            "person": "",
+            "state": "sending",
+            "attempts": 1,
+            "created_at": to_micros(message.created_at),
+            "expires_at": to_micros(message.expires_at),
+            "body": codec.encode(message.reply),
+        }
+        for message in messages
+    ]
+
+
+def said(conversation_id: int, lane: Sequence[Any], person: str, reply: Reply, at: datetime) -> dict[str, Any]:
+    """Return the row for a person's words; `lane` is the conversation's channel and stored address."""
+    return {
+        "id": new_id("h"),
+        "turn_id": None,
+        "conversation_id": conversation_id,
+        "channel": lane[0],
+        "address": lane[1],
+        "kind": "human",
+        "person": person,
+        "created_at": to_micros(at),
+        "expires_at": to_micros(at + LIFETIME),
+        "body": codec.encode(reply),
+    }
+
+
+def gap(claim: Claim, now: datetime) -> dict[str, Any]:
+    """Return what is stored of a question that had no answer."""
+    question = shorten(show(claim.message), QUESTION)
+    return {"folded": fold(question), "question": question, "at": to_micros(now), "turn_id": claim.turn_id}
+
+
+def asking(state: str, reason: str, since: int | None, result: TurnResult, at: int) -> tuple[str, str, int]:
+    """Return state, reason and since when a person is waited for; a reason that blocks is not weakened."""
+    if state == State.WAITING and since is not None:
+        blocked = bool(reason) and Reason(reason).blocks
+        return state, reason if blocked or result.reason is None else result.reason.value, since
+    return State.WAITING.value, result.reason.value if result.reason else "", at
+
+
+def not_theirs(found: Conversation, person: str) -> AlreadyTaken:
+    """Return the refusal for a person who does not answer a conversation."""
+    who = found.person or "Nobody"
+    return AlreadyTaken(f"{person} does not answer {found.label} now; {who} has taken it over.")
+
+
+def conversation(row: Any) -> Conversation:
+    """Return a conversation as its row tells."""
+    number, channel, key, contact_id, contact_name, worker, state, reason, since, opened, last, text, unread, who = row
+    return Conversation(
+        id=number,
+        channel=channel,
+        key=key,
+        contact_id=contact_id,
+        contact_name=contact_name,
+        worker=worker,
+        state=State(state),
+        handoff_reason=reason,
+        waiting_since=None if since is None else from_micros(since),
+        opened_at=from_micros(opened),
+        last_at=from_micros(last),
+        last_text=text,
+        unread=unread,
+        person=who,
+    )

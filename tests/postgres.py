@@ -1,0 +1,133 @@
+"""A PostgreSQL server of our own for the tests: one for the whole run, a schema for each test."""
+
+import atexit
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+USERS = ("postgres", "nobody")
+"""Whom the server runs as when we are root, which it refuses; the first that exists."""
+
+START_S = 30.0
+_numbers = itertools.count(1)
+
+
+def _binaries() -> Path | None:
+    """Return the folder of `initdb` and `postgres`: on the path, or where Debian keeps them."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda bin: int(bin.parent.name), reverse=True)
+    found = shutil.which("initdb")
+    candidates = [*([Path(found).resolve().parent] if found else []), *folders]
+    return next((folder for folder in candidates if (folder / "postgres").exists()), None)
+
+
+class Server:
+    """A running server that can be stopped, killed and started again on the same data."""
+
+    def __init__(self, bin: Path, *, durable: bool = False) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="aiw-postgres-"))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._bin = bin
+        self._options = ["-h", "127.0.0.1", "-p", f"{self.port}", "-k", f"{self.folder}"]
+        self._options += [] if durable else ["-c", "fsync=off"]
+        self._who: dict[str, Any] = {}
+        if os.getuid() == 0:
+            user = next(name for name in USERS if _known(name))
+            shutil.chown(self.folder, user)
+            self._who = {"user": user, "extra_groups": []}
+        self._process: subprocess.Popen[bytes] | None = None
+        command = [f"{bin}/initdb", "-D", f"{self._data}", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        subprocess.run(
+            [*command, "--locale=C.UTF-8", "--no-sync"],
+            check=True,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            **self._who,
+        )
+        self.start()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        """Start it, and return once it accepts connections."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [f"{self._bin}/postgres", "-D", f"{self._data}", *self._options],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                **self._who,
+            )
+        deadline = time.monotonic() + START_S
+        ready = [f"{self._bin}/pg_isready", "-q", "-h", "127.0.0.1", "-p", f"{self.port}"]
+        while subprocess.run(ready, check=False).returncode:
+            assert time.monotonic() < deadline, (self.folder / "log").read_text(errors="replace")[-2000:]
+            time.sleep(0.02)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it: SIGINT is its fast shutdown; SIGQUIT ends every backend as a crash would."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def remove(self) -> None:
+        """End it and delete its files."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, schema: str | None = None, *, port: int | None = None) -> str:
+        """Return the address of a schema: a new one unless it is named."""
+        schema = schema or f"s{next(_numbers)}"
+        return f"postgresql://postgres@127.0.0.1:{port or self.port}/postgres?schema={schema}"
+
+
+def _known(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def own_server() -> Server:
+    """Return a server that is the caller's alone, to stop and to remove; skips where there are no binaries."""
+    if (bin := _binaries()) is None:
+        pytest.skip("PostgreSQL's initdb and postgres are not installed")
+    return Server(bin)
+
+
+@contextmanager
+def durable_server() -> Iterator[Server]:
+    """Run a server that flushes to disk as one in earnest does; for benchmarks."""
+    bin = _binaries()
+    assert bin is not None, "PostgreSQL's initdb and postgres are not installed"
+    server = Server(bin, durable=True)
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+@cache
+def shared_server() -> Server:
+    """Return the server of this run; nobody stops it before the end."""
+    server = own_server()
+    atexit.register(server.remove)
+    return server

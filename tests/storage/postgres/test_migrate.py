@@ -1,0 +1,184 @@
+"""`ai-worker storage migrate`: everything arrives, or nothing does."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ai_worker.app import running
+from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.message import Reply
+from ai_worker.conversation.turn import TurnResult
+from ai_worker.foundation.clock import SystemClock
+from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.store import Document
+from ai_worker.settings import load
+from ai_worker.storage.opening import Stores, open_stores
+from tests.postgres import shared_server
+from tests.storage.postgres.scene import ANSWER, message, reply
+
+CLOCK = SystemClock()
+SQLITE = "sqlite:///ai-worker.db"
+
+
+async def _furnish(stores: Stores) -> None:
+    """Leave something in every table: answered, asked for a person, taken over, in progress and waiting."""
+    now = CLOCK.now
+    for n in range(30):
+        await stores.pipeline.accept(message(n, text=f"第 {n} 句，有\0没有？"))
+    for number in range(2):
+        for claim in await stores.pipeline.claim(owner="run-1", limit=6, now=now()):
+            unknown = TurnResult("handoff", Reply("转人工"), reason=Reason.UNKNOWN)
+            result = ANSWER if number else unknown
+            await stores.pipeline.finish(claim, result, [reply(claim)], now=now(), response_ms=5.0)
+            if claim.seq % 2:
+                await stores.pipeline.settle(reply(claim), "delivered", now=now())
+    await stores.conversations.take_over(1, "李雷", now())
+    await stores.conversations.say(1, "李雷", Reply("我来帮您。"), now())
+    (held, *_) = await stores.pipeline.claim(owner="run-1", limit=2, now=now())
+    await stores.pipeline.hold(held, None, until=now())
+    entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
+    await stores.knowledge.put_document(Document("faq.csv", "faq", "常见问题", "ready", 1, now()), [entry])
+
+
+def _call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    config = folder / "ai-worker.toml"
+    config.write_text(f'data_dir = "{folder}"\n[api]\nport = 0\n[console]\nport = 0\n')
+    return subprocess.run(
+        [sys.executable, "-m", "ai_worker", *words, "--config", str(config), "--lang", "zh-CN"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def _threads(stores: Stores) -> list[Any]:
+    conversations = await stores.conversations.conversations()
+    return [(one, await stores.conversations.thread(one.id)) for one in sorted(conversations, key=lambda one: one.id)]
+
+
+async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old:
+        await _furnish(old)
+    url = shared_server().url()
+
+    done = await asyncio.to_thread(_call, tmp_path, "storage", "migrate", "--to", url, "--json")
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["ok"] is True
+    assert told["tables"]["inbound"] == {"from": 30, "to": 30}
+    assert {name for name, rows in told["tables"].items() if rows["to"] == 0} == {"api_key", "console_link"}
+    async with (
+        open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old,
+        open_stores(url, data_dir=tmp_path, clock=CLOCK) as new,
+    ):
+        assert _without_nul(await _threads(new)) == _without_nul(await _threads(old))
+        assert await new.knowledge.changes(0, 99) == await old.knowledge.changes(0, 99)
+        assert _without_nul(await new.knowledge.gaps(9)) == _without_nul(await old.knowledge.gaps(9))
+        assert (await new.pipeline.accept(message(3))).duplicate
+        fresh = await new.pipeline.accept(message(30, who="neu"))
+        assert fresh.conversation_id == 8
+        now = datetime.now(UTC)
+        claims = await new.pipeline.claim(owner="run-2", limit=99, now=now)
+        before = await old.pipeline.claim(owner="run-2", limit=99, now=now)
+        said = [claim.history for claim in claims if claim.conversation_id != 8]
+        assert _without_nul(said) == _without_nul([claim.history for claim in before])
+        assert all(said)
+        assert await new.pipeline.claim_outbound(owner="run-2", limit=99, now=now)
+
+
+def _without_nul(read: list[Any]) -> str:
+    return repr(read).replace("\\x00", "")
+
+
+async def test_a_target_that_holds_data_is_refused_and_left_alone(tmp_path: Path) -> None:
+    url = shared_server().url()
+    async with open_stores(url, data_dir=tmp_path, clock=CLOCK) as stores:
+        await stores.pipeline.accept(message(1))
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old:
+        await _furnish(old)
+
+    done = await asyncio.to_thread(_call, tmp_path, "storage", "migrate", "--to", url)
+
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "storage.target_not_empty" in done.stderr
+    async with open_stores(url, data_dir=tmp_path, clock=CLOCK) as stores:
+        assert await stores.pipeline.recover(owner="x") == 1
+
+
+async def test_a_service_that_runs_is_not_moved_from_under_its_feet(tmp_path: Path) -> None:
+    config = tmp_path / "ai-worker.toml"
+    config.write_text(f'data_dir = "{tmp_path}"\n[api]\nport = 0\n[console]\nport = 0\n')
+    async with running(load(config, environ={})):
+        done = await asyncio.to_thread(_call, tmp_path, "storage", "migrate", "--to", shared_server().url())
+
+    assert done.returncode == 4
+    assert "storage.service_running" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("to", "code", "exit"),
+    [
+        ("postgresql://u:geheim@127.0.0.1:1/db", "store.busy", 3),
+        ("env:NOWHERE_TO_BE_FOUND", "cli.usage", 2),
+        ("sqlite:///other.db?geheim", "storage.address_unusable", 4),
+    ],
+)
+async def test_a_target_that_cannot_be_used_is_told_without_its_password(
+    tmp_path: Path, to: str, code: str, exit: int
+) -> None:
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK):
+        pass
+
+    done = await asyncio.to_thread(_call, tmp_path, "storage", "migrate", "--to", to)
+
+    assert (done.returncode, done.stdout) == (exit, "")
+    assert code in done.stderr
+    assert "geheim" not in done.stderr
+
+
+async def test_without_a_sqlite_file_there_is_nothing_to_move(tmp_path: Path) -> None:
+    done = await asyncio.to_thread(_call, tmp_path, "storage", "migrate", "--to", shared_server().url())
+
+    assert done.returncode == 4
+    assert "storage.nothing_to_move" in done.stderr
+
+
+async def test_a_move_that_is_killed_in_the_middle_leaves_nothing_and_runs_again(tmp_path: Path) -> None:
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old:
+        await _furnish(old)
+    url = shared_server().url("moved_twice")
+    async with open_stores(url, data_dir=tmp_path, clock=CLOCK):
+        pass
+    beside = await asyncpg.connect(url.partition("?")[0])
+    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'moved_twice.gap'::regclass"
+    command = [sys.executable, "-m", "ai_worker", "storage", "migrate", "--to", url]
+    _call(tmp_path, "version")
+    async with beside.transaction():
+        await beside.execute("LOCK TABLE moved_twice.gap IN ACCESS SHARE MODE")
+        await beside.execute("LOCK TABLE moved_twice.notice IN SHARE ROW EXCLUSIVE MODE")
+        process = await asyncio.create_subprocess_exec(
+            *command, "--config", str(tmp_path / "ai-worker.toml"), env=os.environ
+        )
+        async with asyncio.timeout(20):
+            while not await beside.fetchval(blocked.replace("gap", "notice")):
+                await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+
+    async with asyncio.timeout(20):
+        while (done := await asyncio.to_thread(_call, tmp_path, *command[3:], "--json")).returncode == 3:
+            await asyncio.sleep(0.2)
+    await beside.close()
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tables"]["inbound"] == {"from": 30, "to": 30}
