@@ -42,13 +42,16 @@ def _platform(clock: SteppedClock) -> SimulatedWecom:
     )
 
 
-@pytest.mark.parametrize("steps", [(BACK,), (FORWARD,), (BACK, FORWARD, BACK)])
-async def test_a_step_of_the_clock_leaves_nothing_stuck(tmp_path: Path, steps: tuple[timedelta, ...]) -> None:
+@pytest.mark.parametrize("max_concurrent", [100, 2], ids=["all in work", "most waiting"])
+@pytest.mark.parametrize("steps", [(BACK,), (FORWARD,), (BACK, FORWARD, BACK)], ids=["back", "forward", "to and fro"])
+async def test_a_step_of_the_clock_leaves_nothing_stuck(
+    tmp_path: Path, steps: tuple[timedelta, ...], max_concurrent: int
+) -> None:
     clock = SteppedClock()
     file = tmp_path / "ai-worker.toml"
     async with _platform(clock) as platform, ScriptedModel(echo, delay_s=0.3) as model:
         file.write_text(
-            f'data_dir = "{tmp_path / "data"}"\n[api]\nhost = "127.0.0.1"\nport = 0\n[console]\nport = 0\n'
+            f'max_concurrent = {max_concurrent}\ndata_dir = "{tmp_path / "data"}"\n[api]\nhost = "127.0.0.1"\nport = 0\n[console]\nport = 0\n'
             + open_model(model.base_url)
             + DESK.settings(platform.api_base),
             encoding="utf-8",
@@ -62,7 +65,7 @@ async def test_a_step_of_the_clock_leaves_nothing_stuck(tmp_path: Path, steps: t
                     saying.append(asyncio.create_task(platform.say(f"u{member}", f"请登记，编号 {number}")))
                     number += 1
                 assert all(said.acknowledged for said in await asyncio.gather(*saying))
-                clock.step += step  # with ten turns in progress
+                clock.step += step  # with ten turns in progress, or waiting
             async with asyncio.timeout(25):
                 for member in range(10):
                     await platform.replies_to(f"u{member}", len(steps) + 1, timeout=25)

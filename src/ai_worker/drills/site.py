@@ -79,6 +79,10 @@ class Site:
         """The process of the whole service, as it was started last."""
         return self._process(None)
 
+    def pid(self, role: Role | None = None) -> int:
+        """Return the process id of the service, or of one part of it."""
+        return self._process(role).pid
+
     async def __aenter__(self) -> "Site":
         self.client = aiohttp.ClientSession(
             self.url,

@@ -1,6 +1,7 @@
 """Network addresses: who is calling, and whether that is an address a key may be used from."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
 
@@ -22,6 +23,7 @@ class BadNetwork(BadInput):
     hint = "Write networks as 10.0.0.0/8, fd00::/8 or 203.0.113.7; `any` stands for every address."
 
 
+@lru_cache(maxsize=4_096)  # the same few callers come again and again
 def parse_address(text: str) -> Address | None:
     """Return an address, or `None` if `text` is not one.
 

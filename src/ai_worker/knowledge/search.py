@@ -32,6 +32,8 @@ class Candidate:
 
 def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Scored]:
     """Return the passages that best fit a question; see `Retriever.search`."""
+    if view.revision == 0:
+        return []
     question = Question.of(text[:QUESTION_CHARACTERS], view)
     if not question.wording.bare:
         return []

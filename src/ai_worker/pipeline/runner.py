@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
@@ -200,26 +200,25 @@ class Runner:
         """Run the turn and persist its result; a slow one tells the contact that it is at work."""
         given = self._input(claim)
         live = _Live(self._board, claim) if self._board.heard(claim.turn_id, claim.conversation_id) else None
-        turn = asyncio.ensure_future(self._turns.run(given, on_delta=live))
+        notice = _Notice(HOLDING_AFTER_S, lambda: self._announce(claim, self._turns.holding(given)))
+        if self._pushes(claim) and not (claim.held or given.human):
+            notice.arm()
         try:
-            if self._pushes(claim) and not (claim.held or given.human):
-                await asyncio.wait({turn}, timeout=HOLDING_AFTER_S)
-                if not turn.done():
-                    await self._announce(claim, self._turns.holding(given))
-                    claim = replace(claim, held=True)
-            result = await turn
+            result = await self._turns.run(given, on_delta=live)
         finally:
-            turn.cancel()
+            notice.disarm()
         if live is not None:
             live.end(result)
+        if await notice.given():
+            claim = replace(claim, held=True)
         await self._persist(claim, result)
 
     async def _announce(self, claim: Claim, words: Reply) -> None:
         notice = outbound(claim, words, "holding", now=self._clock.now())
         try:
             self._delivery.begin(await self._store.announce(claim, notice))
-        except Busy:  # a notice is a courtesy; the answer is what was promised
-            log.warning("runner.store_busy", turn=claim.turn_id)
+        except (Busy, LeaseLost):  # a notice is a courtesy; the answer is what was promised
+            log.warning("runner.notice_not_recorded", turn=claim.turn_id)
 
     async def _persist(self, claim: Claim, result: TurnResult) -> None:
         """Make the result durable, however long the store is busy, then tell the world."""
@@ -292,6 +291,34 @@ class Runner:
         log.error("runner.dead_letter", turn=claim.turn_id)
         self._board.post(GivenUp(claim.turn_id, claim.conversation_id), conversation_id=claim.conversation_id)
         self._events.publish(TurnGivenUp(claim.message.channel, claim.conversation_id, claim.turn_id, error))
+
+
+class _Notice:
+    """Something that is done once if the turn takes too long. It costs a timer, and no task unless it does."""
+
+    def __init__(self, after_s: float, give: Callable[[], Coroutine[None, None, None]]) -> None:
+        self._after_s, self._give = after_s, give
+        self._timer: asyncio.TimerHandle | None = None
+        self._giving: asyncio.Task[None] | None = None
+
+    def arm(self) -> None:
+        """Begin to wait."""
+        self._timer = asyncio.get_running_loop().call_later(self._after_s, self._begin)
+
+    def disarm(self) -> None:
+        """It is not needed any more; one that has begun goes on."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def given(self) -> bool:
+        """Return whether it was given, once that has come to its end."""
+        if self._giving is None:
+            return False
+        await self._giving
+        return True
+
+    def _begin(self) -> None:
+        self._giving = asyncio.get_running_loop().create_task(self._give())
 
 
 class _Live:

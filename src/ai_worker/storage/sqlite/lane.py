@@ -26,6 +26,15 @@ SELECT id, epoch, state, handoff_reason, pending_question, standalone FROM conve
 WHERE waiting > 0 AND ready_at <= ? ORDER BY ready_at LIMIT ?
 """
 
+AHEAD = timedelta(minutes=2)
+"""Twice as long as anything is ever put off. What is due later than that was put there by a clock that has
+been set back since, and is due now."""
+
+FROM_THE_FUTURE = """
+UPDATE conversation SET owner = NULL, ready_at = :now
+WHERE waiting > 0 AND ready_at > :ahead AND owner IS NOT :owner
+"""
+
 OWN = "UPDATE conversation SET owner = ?, epoch = epoch + 1, ready_at = ? WHERE id = ?"
 
 OLDEST = """
@@ -65,6 +74,7 @@ NEXT = "UPDATE conversation SET owner = NULL, waiting = waiting - 1, ready_at = 
 
 def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) -> list[Claim]:
     """Own up to `limit` lanes that are due, those that have been ready longest first."""
+    connection.execute(FROM_THE_FUTURE, {"now": to_micros(now), "ahead": to_micros(now + AHEAD), "owner": owner})
     due = connection.execute(READY, (to_micros(now), limit)).fetchall()
     lease = to_micros(now + LEASE)
     connection.executemany(OWN, [(owner, lease, row[0]) for row in due])

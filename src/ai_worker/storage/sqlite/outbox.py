@@ -20,6 +20,15 @@ LEASE = timedelta(seconds=60)
 SEND_S = 50.0
 """How long after it was asked for a row may still be sent; then another process may be about to."""
 
+AHEAD = timedelta(minutes=1)
+"""More than the clocks of two processes differ. What was written later than that was written before the
+clock was set back, and is due now."""
+
+FROM_THE_FUTURE = """
+UPDATE outbound SET due_at = :now, unsure = iif(state = 'sending', 1, unsure), state = 'waiting', owner = NULL
+WHERE head = 1 AND due_at > :ahead AND created_at > :ahead AND owner IS NOT :owner
+"""
+
 INSERT = """
 INSERT INTO outbound (id, turn_id, conversation_id, channel, address, kind, person, state, head, attempts,
     due_at, owner, created_at, expires_at, body)
@@ -95,6 +104,7 @@ def insert_waiting(connection: apsw.Connection, row: dict[str, Any], now: dateti
 
 def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
     """Take due heads for sending, those that have been due longest first."""
+    connection.execute(FROM_THE_FUTURE, {"now": to_micros(now), "ahead": to_micros(now + AHEAD), "owner": owner})
     due = connection.execute(DUE, (to_micros(now), limit)).fetchall()
     lease = to_micros(now + LEASE)
     return [_message(connection.execute(TAKE, (owner, lease, n)).fetchone()) for (n,) in due]
