@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,7 +17,7 @@ from ai_worker import __version__
 from ai_worker.api.app import Api, create_api
 from ai_worker.api.server import DoorServer, make_server
 from ai_worker.channels import registry
-from ai_worker.channels.contract import Channel
+from ai_worker.channels.contract import Channel, Receive
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
 from ai_worker.conversation.engine import TurnEngine
@@ -39,13 +40,17 @@ from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
-from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.inbox import Inbox, Intake
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Deliverer
 from ai_worker.pipeline.store import Claim
+from ai_worker.queue.aside import RecordSetAside
 from ai_worker.settings import Settings
 from ai_worker.settings.references import resolver
 from ai_worker.storage.opening import FolderUnusable, Stores, open_stores
+
+if TYPE_CHECKING:
+    from ai_worker.queue.opening import Queue
 
 log = structlog.get_logger(__name__)
 
@@ -156,10 +161,12 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             clarify_at=CLARIFY_AT,
         )
         line = _line(settings, stores, turns, channels, callbacks, board=board, events=events, clock=clock)
+        queue = _queue(settings, line.inbox, events=events, clock=clock)
+        inbox: Intake = queue.inbox if queue else line.inbox
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
         api = create_api(
-            inbox=line.inbox,
+            inbox=inbox,
             board=board,
             conversations=stores.conversations,
             library=library,
@@ -167,7 +174,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             keyring=keyring,
             staff=settings.staff(),
             channels=channels,
-            readiness=_readiness(stores, channels, model),
+            readiness=_readiness(stores, channels, model, queue),
             metrics_text=metrics.render,
             metrics_allow=Networks.parse([str(network) for network in settings.console.allow]),
             settings=settings.api,
@@ -205,11 +212,12 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         chores = [
             _every(REFRESH_S, library.refresh, "knowledge.refresh"),
             _every(SWEEP_S, _sweeping(stores, clock), "storage.sweep"),
-            _every(GAUGES_S, _gauging(metrics, line, host), "ops.gauges"),
+            _every(GAUGES_S, _gauging(metrics, line, host, queue), "ops.gauges"),
+            *(queue.chores() if queue else ()),
         ]
         doors.bind()
         line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
-        async with _at_work(line, doors, channels, chores, service.failed):
+        async with _at_work(line, inbox.accept, doors, channels, chores, service.failed):
             yield service
 
 
@@ -278,6 +286,24 @@ def _line(
     return _Line(owner, inbox, runner, delivery, Backlog(events))
 
 
+def _queue(settings: Settings, inbox: Intake, *, events: EventBus, clock: Clock) -> "Queue | None":
+    """Put Kafka before the inbox, if the settings name servers."""
+    if not settings.queue.kafka:
+        return None
+    from ai_worker.queue.opening import open_queue  # the client is an extra
+
+    return open_queue(
+        settings.queue.kafka,
+        topic=settings.queue.kafka_topic,
+        options=settings.queue.kafka_options,
+        inbox=inbox,
+        folder=settings.data_dir,
+        alone=settings.database_file is not None,  # its folder's lock keeps other processes out
+        publish=events.publish,
+        clock=clock,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Doors:
     """Both doors with the servers before them."""
@@ -310,6 +336,7 @@ class _Doors:
 @asynccontextmanager
 async def _at_work(
     line: _Line,
+    receive: Receive,
     doors: _Doors,
     channels: Mapping[str, Channel],
     chores: Sequence[Coroutine[None, None, None]],
@@ -322,7 +349,7 @@ async def _at_work(
             failed.set_exception(task.exception() or RuntimeError("a part that must never end has ended"))
 
     for channel in channels.values():
-        await channel.start(line.inbox.accept)
+        await channel.start(receive)
     serving = asyncio.create_task(doors.serve())
     tasks = [serving, *(asyncio.create_task(work) for work in (line.runner.run(), line.delivery.run(), *chores))]
     for task in tasks:
@@ -412,6 +439,7 @@ def _count(events: EventBus, metrics: Metrics) -> None:
     events.subscribe(MessageReceived, lambda fact: metrics.message_received(fact.channel))
     events.subscribe(DuplicateReceived, lambda fact: metrics.duplicate_received(fact.channel))
     events.subscribe(TurnGivenUp, lambda fact: metrics.turn_given_up(fact.channel))
+    events.subscribe(RecordSetAside, lambda _: metrics.record_set_aside())
     events.subscribe(ReplySettled, lambda fact: metrics.delivery_settled(fact.channel, fact.state))
     events.subscribe(
         TurnCompleted,
@@ -420,7 +448,7 @@ def _count(events: EventBus, metrics: Metrics) -> None:
 
 
 def _readiness(
-    stores: Stores, channels: Mapping[str, Channel], model: Ladder | None
+    stores: Stores, channels: Mapping[str, Channel], model: Ladder | None, queue: "Queue | None"
 ) -> Callable[[], Awaitable[Readiness]]:
     async def readiness() -> Readiness:
         try:
@@ -428,6 +456,9 @@ def _readiness(
             checks = [Check("store", ok=True)]
         except Busy as busy:
             checks = [Check("store", ok=False, detail=str(busy))]
+        if queue is not None:
+            detail = "" if queue.inbox.healthy else "Kafka cannot be reached"
+            checks.append(Check("queue", ok=queue.inbox.healthy, detail=detail, required=not queue.inbox.accepting))
         if model is not None:
             detail = "" if model.healthy else "every configured model is down"
             checks.append(Check("model", ok=model.healthy, detail=detail, required=False))
@@ -459,10 +490,12 @@ def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:
     return sweep
 
 
-def _gauging(metrics: Metrics, line: _Line, host: HostMetrics) -> Callable[[], Awaitable[None]]:
+def _gauging(metrics: Metrics, line: _Line, host: HostMetrics, queue: "Queue | None") -> Callable[[], Awaitable[None]]:
     async def gauge() -> None:
         metrics.concurrency(*line.concurrency())
         metrics.host(await host.sample())
+        if queue is not None:
+            metrics.queue(up=queue.inbox.healthy, unread=queue.reader.unread)
 
     return gauge
 

@@ -24,7 +24,7 @@ from ai_worker.foundation.errors import NotFound
 from ai_worker.foundation.text import clean
 from ai_worker.notify.webhook import check_callback_url
 from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp, Listener, Note, PersonSaid, Restart
-from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.inbox import Intake
 
 TICK_S = 15.0
 REPLAYED = 50
@@ -77,7 +77,7 @@ class Messages:
     def __init__(
         self,
         *,
-        inbox: Inbox,
+        inbox: Intake,
         board: Board,
         conversations: ConversationStore,
         firsts: FirstAnswers,
