@@ -65,9 +65,11 @@ class Questions:
             accepted = await self._inbox.accept(message)
         except IdReused:
             raise KeyReused("This Idempotency-Key was used with another body") from None
+        # A queue recognises no repeat. Only a question with a digest has an id that can come again.
+        perhaps = accepted.conversation_id == 0 and bool(message.digest)
         return Watch(
             accepted.turn_id,
-            duplicate=accepted.duplicate,
+            duplicate=accepted.duplicate or perhaps,
             board=self._board,
             conversations=self._conversations,
             waiting=self._waiting,
