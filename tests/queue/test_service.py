@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,8 @@ async def test_kills_under_load_lose_double_and_reorder_nothing(tmp_path: Path, 
     users = [f"u{n}" for n in range(100)]  # the platform shows a user no more than 30 messages a minute
     acknowledged: dict[str, list[int]] = {user: [] for user in users}
     async with DESK.platform() as platform, ScriptedModel(_echo, delay_s=0.05) as model:
-        async with site_on(tmp_path, servers, topic, model, DESK.settings(platform.api_base)) as site:
+        channel = DESK.settings(platform.api_base)
+        async with site_on(tmp_path, servers, topic, model, channel) as site:
             platform.callback_url = f"{site.url}/channels/{CHANNEL}/callback"
 
             async def talk(user: str, start: int) -> None:
@@ -111,9 +113,9 @@ async def test_every_door_that_waits_for_an_answer_gets_it(tmp_path: Path, serve
         async with site.client.ws_connect("/chat/web/ws", headers={"Origin": site.url}) as page:
             await page.send_json({"type": "hello"})
             assert (await page.receive_json(timeout=5))["type"] == "welcome"
-            shown = []
+            shown: list[dict[str, Any]] = []
             for number in (3, 4):
-                await page.send_json({"type": "say", "id": f"s{number}", "text": f"请登记，编号 {number}"})
+                await page.send_json({"type": "say", "id": f"say-000{number}", "text": f"请登记，编号 {number}"})
                 while not shown or shown[-1]["type"] != "reply":
                     shown.append(await page.receive_json(timeout=10))
                 shown.append({"type": "end"})

@@ -1,5 +1,6 @@
 """What the Kafka clients are told: the installation's options, ours under them, our promises above them."""
 
+import logging
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -7,6 +8,9 @@ from confluent_kafka import KafkaException
 
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.secret import Secret
+
+client_log = logging.getLogger("ai_worker.queue.client")
+"""Receives what librdkafka says."""
 
 Options = dict[str, str | int | bool]
 
@@ -27,6 +31,9 @@ PROMISES = frozenset(
     }
 )
 """Options that an installation may not set: with other values messages could be lost, or reordered."""
+
+SHORTEST_SECRET = 4
+"""Values from this length on are masked in what librdkafka says; shorter ones are numbers and flags."""
 
 COMMON: Options = {
     "client.id": "ai-worker",
@@ -95,11 +102,18 @@ class QueueOptions:
 
     def refused(self, error: KafkaException) -> QueueOptionRefused:
         """Return the error that tells what the client did not like, without the values it was given."""
-        reason = error.args[0].str()
-        for value in self._given.values():
-            if text := value.reveal():
-                reason = reason.replace(text, "***")
+        reason = self._masked(error.args[0].str())
         return QueueOptionRefused(f"The Kafka client does not take its options: {reason}")
+
+    def log(self, level: int, line: str, *parts: object) -> None:
+        """Pass on what librdkafka says; it is handed these options in the place of a logger."""
+        client_log.log(level, "%s", self._masked(line % parts if parts else line))
+
+    def _masked(self, words: str) -> str:
+        for value in self._given.values():
+            if len(text := value.reveal()) >= SHORTEST_SECRET:
+                words = words.replace(text, "***")
+        return words
 
     def _merged(self, ours: Options) -> Options:
         given = {name: value.reveal() for name, value in self._given.items()}

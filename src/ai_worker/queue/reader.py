@@ -11,7 +11,6 @@ can be taken away from it only while it polls: a batch in work is stored before 
 """
 
 import asyncio
-import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +31,6 @@ from ai_worker.queue.record import RecordUnreadable, decode
 from ai_worker.queue.transit import Transit
 
 log = structlog.get_logger(__name__)
-client_log = logging.getLogger("ai_worker.queue.client")
 
 BATCH = 256
 """Most records that are read and not yet in the store."""
@@ -140,7 +138,7 @@ class KafkaReader:
 
     def _consumer(self) -> Consumer:
         try:
-            return Consumer(self._options.consumer(), logger=client_log)
+            return Consumer(self._options.consumer(), logger=self._options)
         except KafkaException as error:
             raise self._options.refused(error) from None
 

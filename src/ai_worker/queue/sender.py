@@ -5,7 +5,6 @@ own; it passes the reports on to the event loop, many at once.
 """
 
 import asyncio
-import logging
 import threading
 from dataclasses import dataclass
 from functools import partial
@@ -17,9 +16,6 @@ from ai_worker.foundation.errors import Busy, TooLarge
 from ai_worker.queue.options import QueueOptions
 
 log = structlog.get_logger(__name__)
-client_log = logging.getLogger("ai_worker.queue.client")
-"""Receives what librdkafka says."""
-
 SEND_S = 1.2
 """How long the broker may take to keep a message; then the whole sender counts as broken."""
 
@@ -71,7 +67,7 @@ class Sender:
             QueueOptionRefused: The client does not take its options.
         """
         try:
-            self._producer = Producer(options.producer(), logger=client_log)
+            self._producer = Producer(options.producer(), logger=options)
         except KafkaException as error:
             raise options.refused(error) from None
         self._topic = options.topic
