@@ -67,16 +67,28 @@ async def test_an_offset_is_never_committed_before_the_inbox_commit(world: World
                 await asyncio.sleep(0.1)
 
 
+@dataclass
+class Fickle:
+    """An intake that refuses every third message when it first sees it."""
+
+    inbox: Intake
+    seen: set[str] = field(default_factory=set)
+
+    async def accept(self, message: InboundMessage) -> Accepted:
+        new = message.text not in self.seen
+        self.seen.add(message.text)
+        if new and len(self.seen) % 3 == 0:
+            raise StoreBusy("the database is locked", retry_after=0.02)
+        return await self.inbox.accept(message)
+
+
 async def test_a_busy_store_keeps_the_order(world: World) -> None:
-    door = Door(world.inbox)
-    queued, reader = world.queued(), world.reader(inbox=door)
-    async with at_work(queued.run(), reader.run()):
+    queued = world.queued()
+    async with at_work(queued.run()):
         await until(lambda: queued.healthy)
-        for number in range(60):
-            door.open = number % 7 < 4
-            await queued.accept(message(f"第 {number} 句"))
-        door.open = True
-        stored = await world.until_stored(60)
+        await asyncio.gather(*(queued.accept(message(f"第 {number} 句")) for number in range(60)))
+        async with at_work(world.reader(inbox=Fickle(world.inbox)).run()):
+            stored = await world.until_stored(60)
 
     assert stored == {"wang-fang": [f"第 {number} 句" for number in range(60)]}
     assert not world.duplicates
@@ -178,6 +190,35 @@ async def test_a_mock_broker_that_is_silent_is_passed_by_and_order_holds(
     assert stored == {"wang-fang": ["断开以前", *(f"断开时 {n}" for n in range(20)), "断开以后", "恢复以后"]}
 
 
+async def test_messages_that_come_while_a_mock_broker_falls_silent_keep_their_order(
+    mock: MockCluster, tmp_path: Path, topic: str
+) -> None:
+    async with world_on(tmp_path, mock.servers, topic) as world:
+        transit = Transit()
+        queued, reader = world.queued(transit=transit), world.reader(transit=transit)
+        async with at_work(queued.run(), reader.run()):
+            await until(lambda: queued.healthy and transit.known)
+            coming: list[asyncio.Task[Accepted]] = []
+
+            def say() -> None:
+                coming.append(asyncio.create_task(queued.accept(message(f"{len(coming):06}"))))
+
+            with paused(mock):
+                say()
+                await asyncio.sleep(1.0)
+                while queued.healthy:  # one in every turn of the event loop, the fatal one too
+                    say()
+                    await asyncio.sleep(0)
+                for _ in range(50):
+                    say()
+                ended = await asyncio.gather(*coming, return_exceptions=True)
+            stored = await world.stored()
+
+    taken = [f"{number:06}" for number, one in enumerate(ended) if isinstance(one, Accepted)]
+    assert len(taken) > 50
+    assert [text for text in stored["wang-fang"] if text in set(taken)] == taken
+
+
 async def test_nothing_overtakes_what_a_silent_mock_broker_has_kept(
     mock: MockCluster, tmp_path: Path, topic: str
 ) -> None:
@@ -201,7 +242,7 @@ async def test_nothing_overtakes_what_a_silent_mock_broker_has_kept(
     assert stored == {"zhao-lei": ["别人说的"], "li-na": ["先说的", "后说的"]}
 
 
-async def test_where_others_feed_the_queue_too_nothing_goes_past_it(
+async def test_where_others_feed_the_queue_too_nothing_goes_past_a_silent_mock_broker(
     mock: MockCluster, tmp_path: Path, topic: str
 ) -> None:
     async with world_on(tmp_path, mock.servers, topic) as world:
