@@ -302,7 +302,7 @@ async def test_a_mock_cluster_killed_under_load_loses_nothing_that_was_accepted(
 
 async def test_a_full_queue_refuses(world: World) -> None:
     options = world.options(**{"queue.buffering.max.messages": "3", "linger.ms": "1000"})
-    sender = Sender(options)
+    sender = Sender(options, on_broken=lambda: None)
     try:
         await sender.connect()
         under_way = [sender.send(b"k", b"{}") for _ in range(3)]

@@ -16,6 +16,7 @@ from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.ids import derived_id
 from ai_worker.pipeline.inbox import Intake
 from ai_worker.pipeline.store import Accepted
+from ai_worker.queue.gate import Gate
 from ai_worker.queue.options import QueueOptions
 from ai_worker.queue.record import encode, key_of
 from ai_worker.queue.sender import Kept, NotSent, QueueBusy, Sender
@@ -57,11 +58,10 @@ class QueuedInbox:
         self._inbox = inbox
         self._options = options
         self._transit = transit
-        self._sender = Sender(options)
+        self._sender = self._new_sender()
         self._way: Way = "store"
         self._next: Way = "store"
-        self._open = asyncio.Event()
-        self._open.set()
+        self._gate = Gate()
         self._under_way: Counter[Way] = Counter()
 
     @property
@@ -101,9 +101,12 @@ class QueuedInbox:
                     self._sender.check()
                 log.warning("queue.broken", reason=self._sender.broken.result(), instead=self._instead)
                 await self._sender.close()
-                self._sender = Sender(self._options)
+                self._sender = self._new_sender()
         finally:
             await self._sender.close()
+
+    def _new_sender(self) -> Sender:
+        return Sender(self._options, on_broken=lambda: self._turn("store"))
 
     @property
     def _instead(self) -> str:
@@ -122,19 +125,18 @@ class QueuedInbox:
                 continue
             if self._transit is not None:
                 self._transit.opened(partitions)
-            self._sender.broken.add_done_callback(lambda _: self._turn("store"))
             return
 
     async def _accept(self, message: InboundMessage) -> Accepted:
         key = key_of(message)
+        await self._gate.through()
         while True:
-            await self._open.wait()
             if self._way == "store":
                 return await self._store(message, key)
             try:
                 kept = self._sender.send(key, encode(message))
             except NotSent:
-                self._turn("store")
+                await self._gate.through(again=True)
                 continue
             try:
                 return await self._keep(message, key, kept)
@@ -166,7 +168,7 @@ class QueuedInbox:
         if way == self._next:
             return
         self._next = way
-        self._open.clear()
+        self._gate.shut()
         self._settle()
 
     def _end(self, way: Way) -> None:
@@ -174,6 +176,6 @@ class QueuedInbox:
         self._settle()
 
     def _settle(self) -> None:
-        if not self._open.is_set() and not self._under_way["store" if self._next == "queue" else "queue"]:
+        if not self._gate.open and not self._under_way["store" if self._next == "queue" else "queue"]:
             self._way = self._next
-            self._open.set()
+            self._gate.unlock()

@@ -6,6 +6,7 @@ own; it passes the reports on to the event loop, many at once.
 
 import asyncio
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -60,8 +61,12 @@ class Sender:
     So a producer that the broker has fenced off, or that lost count of its messages, cannot live on.
     """
 
-    def __init__(self, options: QueueOptions) -> None:
+    def __init__(self, options: QueueOptions, *, on_broken: Callable[[], None]) -> None:
         """Make a producer; it speaks to nobody before `connect`.
+
+        Args:
+            options: How to reach the brokers.
+            on_broken: Called at once when something goes wrong, before anybody else hears of it.
 
         Raises:
             QueueOptionRefused: The client does not take its options.
@@ -71,6 +76,7 @@ class Sender:
         except KafkaException as error:
             raise options.refused(error) from None
         self._topic = options.topic
+        self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
         self._under_way: dict[Kept, float] = {}
         self._reports: list[tuple[Kept, KafkaError | None, Place]] = []
@@ -130,6 +136,7 @@ class Sender:
         """Break: everything under way fails, in the order in which it was sent."""
         if not self.broken.done():
             self.broken.set_result(reason)
+            self._on_broken()
         under_way, self._under_way = self._under_way, {}
         for kept in under_way:
             if not kept.done():
