@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -17,7 +17,7 @@ from ai_worker import __version__
 from ai_worker.api.app import Api, create_api
 from ai_worker.api.server import DoorServer, make_server
 from ai_worker.channels import registry
-from ai_worker.channels.contract import Channel
+from ai_worker.channels.contract import Channel, Receive
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
 from ai_worker.conversation.engine import TurnEngine
@@ -41,15 +41,19 @@ from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
-from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.inbox import Inbox, Intake
 from ai_worker.pipeline.relay import Relay
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Deliverer
 from ai_worker.pipeline.store import Claim
+from ai_worker.queue.aside import RecordSetAside
 from ai_worker.settings import Settings
 from ai_worker.settings.references import resolver
 from ai_worker.storage.folder import held
 from ai_worker.storage.opening import Stores, open_stores
+
+if TYPE_CHECKING:
+    from ai_worker.queue.opening import Queue
 
 log = structlog.get_logger(__name__)
 
@@ -172,13 +176,15 @@ async def running(
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
             line = _line(settings, stores, turns, channels, callbacks, board=board, events=events, clock=clock)
-        inbox = Inbox(
+        direct = Inbox(
             stores.pipeline,
             worker_of=lambda channel: staff.of_channel(channel).name,
             events=events,
             clock=clock,
             wake=line.runner.wake if line else _nobody,
         )
+        queue = _queue(settings, direct, alone=embedded and role is None, events=events, clock=clock)
+        inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
         api = console = None
@@ -192,7 +198,7 @@ async def running(
                 keyring=keyring,
                 staff=staff,
                 channels=channels,
-                readiness=_readiness(stores, channels, model),
+                readiness=_readiness(stores, channels, model, queue),
                 metrics_text=metrics.render,
                 metrics_allow=Networks.parse([str(network) for network in settings.console.allow]),
                 settings=settings.api,
@@ -229,7 +235,7 @@ async def running(
             make_server(console, host=settings.console.host, port=settings.console.port) if console else None,
         )
         service = Service(api=doors.api_server, console=doors.console_server, links=links, events=events)
-        chores: list[Chore] = [partial(_every, GAUGES_S, _gauging(metrics, line, host), "ops.gauges")]
+        chores: list[Chore] = [partial(_every, GAUGES_S, _gauging(metrics, line, host, queue), "ops.gauges")]
         if role != "console":
             chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
         if line is not None:
@@ -244,10 +250,14 @@ async def running(
                 wake_delivery=line.delivery.wake if line else _nobody,
             )
             chores.append(relay.run)
+        if queue is not None and role in (None, "api"):
+            chores.append(queue.inbox.run)
+        if queue is not None and role in (None, "runner"):
+            chores.append(queue.reader.run)
         doors.bind()
         if line is not None:  # the folder's lock says that no other runner of this node lives
             line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
-        async with _at_work(line, inbox, doors, channels, chores, service.failed):
+        async with _at_work(line, inbox.accept, doors, channels, chores, service.failed):
             yield service
 
 
@@ -314,6 +324,24 @@ def _line(
     return _Line(owner, runner, delivery, Backlog(events))
 
 
+def _queue(settings: Settings, inbox: Intake, *, alone: bool, events: EventBus, clock: Clock) -> "Queue | None":
+    """Put Kafka before the inbox, if the settings name servers."""
+    if not settings.queue.kafka:
+        return None
+    from ai_worker.queue.opening import open_queue  # the client is an extra
+
+    return open_queue(
+        settings.queue.kafka,
+        topic=settings.queue.kafka_topic,
+        options=settings.queue.kafka_options,
+        inbox=inbox,
+        folder=settings.data_dir,
+        alone=alone,  # the folder's lock keeps other processes out
+        publish=events.publish,
+        clock=clock,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Doors:
     """The doors that this process has, with the servers before them."""
@@ -357,7 +385,7 @@ class _Doors:
 @asynccontextmanager
 async def _at_work(
     line: _Line | None,
-    inbox: Inbox,
+    receive: Receive,
     doors: _Doors,
     channels: Mapping[str, Channel],
     chores: Sequence[Chore],
@@ -370,7 +398,7 @@ async def _at_work(
             failed.set_exception(task.exception() or RuntimeError("a part that must never end has ended"))
 
     for channel in channels.values():
-        await channel.start(inbox.accept)
+        await channel.start(receive)
     serving = [asyncio.create_task(doors.serve())] if doors.servers else []
     lasting: Sequence[Chore] = [line.runner.run, line.delivery.run, *chores] if line else chores
     tasks = [*serving, *(asyncio.create_task(work()) for work in lasting)]
@@ -441,6 +469,7 @@ def _count(events: EventBus, metrics: Metrics) -> None:
     """Let the metrics hear the facts; they know no pipeline."""
     events.subscribe(MessageReceived, lambda fact: metrics.message_received(fact.channel))
     events.subscribe(DuplicateReceived, lambda fact: metrics.duplicate_received(fact.channel))
+    events.subscribe(RecordSetAside, lambda _: metrics.record_set_aside())
     events.subscribe(TurnGivenUp, lambda fact: metrics.turn_given_up(fact.channel))
     events.subscribe(ReplySettled, lambda fact: metrics.delivery_settled(fact.channel, fact.state))
     events.subscribe(
@@ -450,7 +479,7 @@ def _count(events: EventBus, metrics: Metrics) -> None:
 
 
 def _readiness(
-    stores: Stores, channels: Mapping[str, Channel], model: Ladder | None
+    stores: Stores, channels: Mapping[str, Channel], model: Ladder | None, queue: "Queue | None"
 ) -> Callable[[], Awaitable[Readiness]]:
     async def readiness() -> Readiness:
         try:
@@ -458,6 +487,9 @@ def _readiness(
             checks = [Check("store", ok=True)]
         except Busy as busy:
             checks = [Check("store", ok=False, detail=str(busy))]
+        if queue is not None:
+            detail = "" if queue.inbox.healthy else "Kafka cannot be reached"
+            checks.append(Check("queue", ok=queue.inbox.healthy, detail=detail, required=not queue.inbox.accepting))
         if model is not None:
             detail = "" if model.healthy else "every configured model is down"
             checks.append(Check("model", ok=model.healthy, detail=detail, required=False))
@@ -489,11 +521,15 @@ def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:
     return sweep
 
 
-def _gauging(metrics: Metrics, line: _Line | None, host: HostMetrics) -> Callable[[], Awaitable[None]]:
+def _gauging(
+    metrics: Metrics, line: _Line | None, host: HostMetrics, queue: "Queue | None"
+) -> Callable[[], Awaitable[None]]:
     async def gauge() -> None:
         if line is not None:
             metrics.concurrency(*line.concurrency())
         metrics.host(await host.sample())
+        if queue is not None:
+            metrics.queue(up=queue.inbox.healthy, unread=queue.reader.unread)
 
     return gauge
 

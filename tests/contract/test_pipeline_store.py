@@ -17,6 +17,17 @@ from tests.contract.material import ME, OTHER, SILENT, Stores, answered, handed_
 LONGER_THAN_A_LEASE = timedelta(seconds=16)
 
 
+async def test_a_message_that_brings_its_turn_id_keeps_it(stores: Stores) -> None:
+    brought = await stores.pipeline.accept(stores.message("在吗", id="m1", turn_id="t-brought"))
+    again = await stores.pipeline.accept(stores.message("在吗", id="m1", turn_id="t-brought"))
+    first = await stores.pipeline.accept(stores.message("好的", id="m2"))
+    late = await stores.pipeline.accept(stores.message("好的", id="m2", turn_id="t-late"))
+
+    assert (brought.turn_id, brought.duplicate) == ("t-brought", False)
+    assert (again.turn_id, again.duplicate) == ("t-brought", True)
+    assert (late.turn_id, late.duplicate) == (first.turn_id, True)
+
+
 async def test_a_duplicate_is_recognised_as_the_same_turn(stores: Stores) -> None:
     first = await stores.pipeline.accept(stores.message("怎么退货？", id="m1"))
     again = await stores.pipeline.accept(stores.message("怎么退货？", id="m1"))

@@ -29,7 +29,7 @@ from ai_worker.knowledge.desk import KnowledgeDesk
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.health import Readiness
 from ai_worker.pipeline.board import Board
-from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.inbox import Intake
 
 
 class Api:
@@ -58,7 +58,7 @@ class Api:
 
 def create_api(
     *,
-    inbox: Inbox,
+    inbox: Intake,
     board: Board,
     conversations: ConversationStore,
     library: KnowledgeDesk,

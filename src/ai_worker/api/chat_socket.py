@@ -32,7 +32,7 @@ PER_SECOND = 1.0
 """Messages that a page may send at once, and then each second."""
 
 MOST_OPEN = 200
-"""Turns of this page that are remembered as being waited for."""
+"""Turns of this page that are remembered as being waited for, and as told."""
 
 GOING_AWAY = 1001
 DEFECT = 1011
@@ -61,6 +61,10 @@ class ChatSocket:
         self._waiting = waiting
         self._visitor = ""
         self._open: OrderedDict[str, None] = OrderedDict()
+        self._told: OrderedDict[str, None] = OrderedDict()
+        self._listener = Listener()
+        self._listens = ExitStack()
+        self._conversation_known = False
         self._listening: asyncio.Task[None] | None = None
         self._bucket = _Bucket()
 
@@ -76,6 +80,7 @@ class ChatSocket:
         finally:
             if self._listening is not None:
                 self._listening.cancel()
+            self._listens.close()
 
     async def _greet(self) -> bool:
         try:
@@ -124,29 +129,40 @@ class ChatSocket:
         except AiWorkerError as error:
             await self._send(wire.refused(message_id, error.code))
             return
-        self._listen(accepted.conversation_id)
-        self._open[accepted.turn_id] = None
-        if len(self._open) > MOST_OPEN:
-            self._open.popitem(last=False)
+        in_queue = accepted.conversation_id == 0
+        if in_queue:
+            self._listen_to_turn(accepted.turn_id)
+        else:
+            self._listen(accepted.conversation_id)
+        _remember(self._open, accepted.turn_id)
         await self._send(wire.kept(message_id, accepted.turn_id))
-        if accepted.duplicate:
+        if accepted.duplicate or in_queue:
             await self._catch_up(accepted.turn_id)
 
     def _listen(self, conversation_id: int, ready: asyncio.Event | None = None) -> None:
         """Begin to tell the page what happens in its conversation, from this moment on."""
-        if self._listening is not None:
-            return
-        stack = ExitStack()
-        listener = stack.enter_context(self._board.conversation(conversation_id))
-        self._listening = asyncio.create_task(self._tell_all(listener, ready))
-        self._listening.add_done_callback(lambda _: stack.close())
+        if not self._conversation_known:
+            self._conversation_known = True
+            self._listens.enter_context(self._board.conversation(conversation_id, self._listener))
+        self._begin(ready)
 
-    async def _tell_all(self, listener: Listener, ready: asyncio.Event | None) -> None:
+    def _listen_to_turn(self, turn_id: str) -> None:
+        """Tell what becomes of a message that only a queue has; its end tells which conversation it is."""
+        if not self._conversation_known:
+            self._listens.enter_context(self._board.turn(turn_id, self._listener))
+        self._begin()
+
+    def _begin(self, ready: asyncio.Event | None = None) -> None:
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._tell_all(ready))
+            self._listening.add_done_callback(lambda _: self._listens.close())
+
+    async def _tell_all(self, ready: asyncio.Event | None) -> None:
         try:
             if ready is not None:
                 await ready.wait()
             while not self._waiting.closed:
-                if note := await self._waiting.hear(listener, LISTEN_S):
+                if note := await self._waiting.hear(self._listener, LISTEN_S):
                     await self._tell(note)
                 else:
                     await self._catch_up_all()
@@ -175,6 +191,12 @@ class ChatSocket:
             await self._tell(Finished(turn_id, record.conversation_id, record.result))
 
     async def _tell(self, note: Note) -> None:
+        if isinstance(note, Finished | GivenUp):
+            self._listen(note.conversation_id)
+        if isinstance(note, Finished) and not note.result.hold:
+            if note.turn_id in self._told:  # heard, and found in the store as well
+                return
+            _remember(self._told, note.turn_id)
         if not isinstance(note, PersonSaid) and note.turn_id not in self._open:
             await self._tell_question(note.turn_id)
         await self._send(wire.tell(note))
@@ -197,6 +219,12 @@ class ChatSocket:
 
     async def _send(self, body: dict[str, Any]) -> None:
         await self._socket.send_text(msgspec.json.encode(body).decode())
+
+
+def _remember(turns: OrderedDict[str, None], turn_id: str) -> None:
+    turns[turn_id] = None
+    if len(turns) > MOST_OPEN:
+        turns.popitem(last=False)
 
 
 class _Bucket:

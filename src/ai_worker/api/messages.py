@@ -1,7 +1,9 @@
 """Messages over the API: accepted once they are durable, answered later."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,6 +15,7 @@ from ai_worker.api.auth import Caller
 from ai_worker.api.bodies import answer, digest, plain, read_json, words
 from ai_worker.api.endpoint import Endpoint
 from ai_worker.api.idempotency import FirstAnswers, idempotency_key
+from ai_worker.api.receipts import Receipts
 from ai_worker.api.shapes import CandidateShape, CitationShape, Id, Text, shown
 from ai_worker.api.stream import TICK, EventStream, event
 from ai_worker.api.waiting import Waiting
@@ -24,9 +27,13 @@ from ai_worker.foundation.errors import NotFound
 from ai_worker.foundation.text import clean
 from ai_worker.notify.webhook import check_callback_url
 from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp, Listener, Note, PersonSaid, Restart
-from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.inbox import Intake
 
 TICK_S = 15.0
+ARRIVAL_S = 0.1
+ARRIVAL_LOOKS = 50
+"""How often and how many times a conversation is looked for whose first message is still in a queue."""
+
 REPLAYED = 50
 """Lines of a conversation that a new listener is told first."""
 
@@ -77,7 +84,7 @@ class Messages:
     def __init__(
         self,
         *,
-        inbox: Inbox,
+        inbox: Intake,
         board: Board,
         conversations: ConversationStore,
         firsts: FirstAnswers,
@@ -92,6 +99,7 @@ class Messages:
         self._waiting = waiting
         self._callback_hosts = tuple(callback_hosts)
         self._clock = clock
+        self._receipts = Receipts()
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints of this room."""
@@ -130,6 +138,7 @@ class Messages:
 
         async def accept() -> Response:
             accepted = await self._inbox.accept(message)
+            self._receipts.note(accepted, message)
             return answer(Receipt(accepted.turn_id, "accepted", accepted.duplicate), 202)
 
         key = idempotency_key(request)
@@ -159,10 +168,12 @@ class Messages:
     async def _turn(self, request: Request, caller: Caller) -> Response:
         turn_id = request.path_params["turn_id"]
         record = await self._conversations.turn(turn_id) if clean(turn_id) == turn_id else None
-        own_id = caller.own_id(record.conversation_key) if record and record.channel == CHANNEL else None
-        if record is None or own_id is None:
-            raise NoSuchTurn("There is no such turn")
-        return answer(_turn_shape(record, own_id))
+        if record is None and (receipt := self._receipts.of_turn(turn_id)):
+            if own_id := caller.own_id(receipt.conversation_key):
+                return answer(_waiting_shape(turn_id, receipt.received_at, own_id))
+        elif record is not None and record.channel == CHANNEL and (own_id := caller.own_id(record.conversation_key)):
+            return answer(_turn_shape(record, own_id))
+        raise NoSuchTurn("There is no such turn")
 
     async def _events(self, request: Request, caller: Caller) -> Response:
         own_id = request.path_params["conversation_id"]
@@ -176,7 +187,13 @@ class Messages:
 
     async def _find(self, own_id: str, caller: Caller) -> Conversation | None:
         """Return the caller's conversation; an administrator's may also name its owner: `erp/k-1`."""
-        found = await self._conversations.find(CHANNEL, caller.owned(own_id))
+        key = caller.owned(own_id)
+        found = await self._conversations.find(CHANNEL, key)
+        for _ in range(ARRIVAL_LOOKS if self._receipts.expects(key) else 0):
+            if found is not None or self._waiting.closed:
+                break
+            await asyncio.sleep(ARRIVAL_S)
+            found = await self._conversations.find(CHANNEL, key)
         if found is None and caller.admin:
             return await self._conversations.find(CHANNEL, own_id)
         return found
@@ -205,6 +222,17 @@ def _turn_shape(record: TurnRecord, own_id: str) -> dict[str, Any]:
         "finished_at": record.finished_at.isoformat() if record.finished_at else None,
     }
     return shape | shown(record.id, record.result) if record.result else shape
+
+
+def _waiting_shape(turn_id: str, received_at: datetime, own_id: str) -> dict[str, Any]:
+    """Return the turn of a message that a queue has, and the store has not yet."""
+    return {
+        "turn_id": turn_id,
+        "status": "waiting",
+        "conversation_id": own_id,
+        "received_at": received_at.isoformat(),
+        "finished_at": None,
+    }
 
 
 def _behind(thread: Sequence[ThreadItem], after: str) -> Iterator[ThreadItem]:

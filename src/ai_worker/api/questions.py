@@ -11,7 +11,7 @@ from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.store import ConversationStore, TurnRecord
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.pipeline.board import Board, Finished, GivenUp, Note
-from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.inbox import Intake
 from ai_worker.pipeline.store import IdReused
 
 PATIENCE_S = 100.0
@@ -30,7 +30,7 @@ class Questions:
     def __init__(
         self,
         *,
-        inbox: Inbox,
+        inbox: Intake,
         board: Board,
         conversations: ConversationStore,
         waiting: Waiting,
@@ -65,9 +65,11 @@ class Questions:
             accepted = await self._inbox.accept(message)
         except IdReused:
             raise KeyReused("This Idempotency-Key was used with another body") from None
+        # A queue recognises no repeat. Only a question with a digest has an id that can come again.
+        perhaps = accepted.conversation_id == 0 and bool(message.digest)
         return Watch(
             accepted.turn_id,
-            duplicate=accepted.duplicate,
+            duplicate=accepted.duplicate or perhaps,
             board=self._board,
             conversations=self._conversations,
             waiting=self._waiting,

@@ -74,6 +74,10 @@ class InboundMessage:
     digest: str = ""
     """SHA-256 of the request body where the caller chose the id, to tell a repeat from a clash."""
 
+    turn_id: str = ""
+    """The turn that answers it, where that was told before the store has seen the message; empty: the
+    store chooses. Always derived from (`channel`, `message_id`), so that a repeat brings the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:

@@ -36,6 +36,9 @@ class Metrics:
         self._active = self._gauge("active_turns", "Turns in progress.")
         self._limit = self._gauge("active_turns_limit", "Turns that may be in progress at once.")
         self._waiting = self._gauge("waiting_messages", "Messages accepted and not yet in progress.")
+        self._queue_up = self._gauge("queue_up", "Whether messages go by way of Kafka now, 0 or 1.")
+        self._queue_unread = self._gauge("queue_unread_records", "Records that wait in Kafka for this process.")
+        self._set_aside = counter("queue_records_set_aside", "Records of the queue that are no messages.")
         self._cpu = self._gauge("host_cpu_ratio", "Processor time in use, 0 to 1.")
         self._memory = self._gauge("host_memory_ratio", "Memory in use, 0 to 1.")
         self._disk = self._gauge("host_disk_ratio", "Disk of the data folder in use, 0 to 1.")
@@ -61,6 +64,15 @@ class Metrics:
     def delivery_settled(self, channel: str, state: str) -> None:
         """Count a delivery by how it ended: delivered, sent, unknown, failed, expired."""
         self._deliveries.labels(channel, state).inc()
+
+    def record_set_aside(self) -> None:
+        """Count a record of the queue that was set aside."""
+        self._set_aside.inc()
+
+    def queue(self, *, up: bool, unread: int) -> None:
+        """Set the gauges of the queue before the store."""
+        self._queue_up.set(up)
+        self._queue_unread.set(unread)
 
     def concurrency(self, active: int, limit: int, waiting: int) -> None:
         """Set the gauges of the pipeline."""

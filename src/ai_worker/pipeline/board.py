@@ -89,17 +89,17 @@ class Board:
         self._by_conversation: defaultdict[int, set[Listener]] = defaultdict(set)
 
     @contextmanager
-    def turn(self, turn_id: str) -> Iterator[Listener]:
-        """Listen to one turn until the block ends."""
-        yield from self._listen(self._by_turn, turn_id)
+    def turn(self, turn_id: str, listener: Listener | None = None) -> Iterator[Listener]:
+        """Listen to one turn until the block ends, with a new listener or one that listens already."""
+        yield from self._listen(self._by_turn, turn_id, listener or Listener())
 
     @contextmanager
-    def conversation(self, conversation_id: int) -> Iterator[Listener]:
-        """Listen to all turns of a conversation until the block ends."""
-        yield from self._listen(self._by_conversation, conversation_id)
+    def conversation(self, conversation_id: int, listener: Listener | None = None) -> Iterator[Listener]:
+        """Listen to all turns of a conversation until the block ends, likewise."""
+        yield from self._listen(self._by_conversation, conversation_id, listener or Listener())
 
     def post(self, note: Note, *, conversation_id: int) -> None:
-        """Pass a note on to whoever listens to its turn or conversation."""
+        """Pass a note on to whoever listens to its turn or conversation; once to who listens to both."""
         listeners = set(self._by_conversation.get(conversation_id, ()))
         if not isinstance(note, PersonSaid):
             listeners |= self._by_turn.get(note.turn_id, set())
@@ -119,8 +119,7 @@ class Board:
         return list(self._by_conversation)
 
     @staticmethod
-    def _listen(listeners: defaultdict[Key, set[Listener]], key: Key) -> Iterator[Listener]:
-        listener = Listener()
+    def _listen(listeners: defaultdict[Key, set[Listener]], key: Key, listener: Listener) -> Iterator[Listener]:
         listeners[key].add(listener)
         try:
             yield listener

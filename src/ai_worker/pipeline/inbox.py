@@ -2,12 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.events import EventBus
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived
 from ai_worker.pipeline.store import Accepted, PipelineStore
+
+
+class Intake(Protocol):
+    """Where the doors leave their messages: the inbox itself, or a queue before it."""
+
+    async def accept(self, message: InboundMessage) -> Accepted:
+        """Make `message` durable.
+
+        Raises:
+            Busy: It is not, or not known to be; the sender must be told to come again.
+            IdReused: The id stands for another message. A queue finds that out later.
+        """
+        ...
 
 
 class Inbox:

@@ -65,8 +65,11 @@ class Accepted:
 
     turn_id: str
     conversation_id: int
+    """0 while the message is in a queue before the store: only the store knows the conversation."""
+
     duplicate: bool
-    """The same (channel, message id) had been accepted before; `turn_id` is that one's."""
+    """The same (channel, message id) had been accepted before; `turn_id` is that one's. False while
+    the message is in a queue: only the store recognises it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ KEY_LENGTH = 32
 """Characters that a key brought by `API_KEY` must have at least."""
 
 _NAME = re.compile(r"[\w-]{1,64}")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 def _zone(name: str) -> str:
@@ -42,6 +43,12 @@ def _zone(name: str) -> str:
 def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise PydanticCustomError("name", "name")
+    return name
+
+
+def _topic(name: str) -> str:
+    if not _TOPIC.fullmatch(name) or name in (".", ".."):
+        raise PydanticCustomError("topic", "topic")
     return name
 
 
@@ -114,11 +121,14 @@ class QueueSettings(_Section):
     """What stands between the doors and the runners."""
 
     kafka: str = ""
-    """Kafka bootstrap servers, `host:port` separated by commas. Empty: the store itself is the queue, as
-    it always is in this version, which warns at the start if servers are named."""
+    """Kafka bootstrap servers, `host:port` separated by commas. Empty: the store itself is the queue."""
+
+    kafka_topic: Annotated[str, AfterValidator(_topic)] = "ai-worker.inbound"
+    """The topic in which messages wait for the store, and the name of the consumer group that reads it."""
 
     kafka_options: dict[str, Annotated[SecretField, BeforeValidator(_as_text)]] = Field(default_factory=dict)
-    """Options handed to the Kafka client as they stand: `security.protocol`, `sasl.*`, `ssl.*` …"""
+    """Options handed to the Kafka client as they stand: `security.protocol`, `sasl.*`, `ssl.*` … Refused are
+    those on which the promises rest, such as `acks` and `enable.auto.commit`."""
 
 
 class WorkerSettings(_Section):
@@ -223,7 +233,7 @@ class Settings(_Section):
     def ahead(self) -> tuple[str, ...]:
         """The keys that are set and that this version does not act on yet."""
         merging = (f"workers.{name}.merge_window_ms" for name, told in self.workers.items() if told.merge_window_ms)
-        return (*(["queue.kafka"] if self.queue.kafka else []), *merging)
+        return tuple(merging)
 
     def staff(self) -> Staff:
         """Return the workers as the rooms know them."""

@@ -132,6 +132,10 @@ WORDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "Write sqlite:///ai-worker.db (relative to data_dir) or postgresql://user@host/db.",
         ),
     },
+    "topic": {
+        "zh-CN": ("这不是 Kafka 主题的名字。", "只用英文字母、数字、点、- 和 _，最多 249 个字符。"),
+        "en": ("This is not the name of a Kafka topic.", "Use letters, digits, dots, - and _, at most 249 of them."),
+    },
     "no_kind": {
         "zh-CN": ("没有写渠道类型。", '补上 kind = "…"，可用的有：{choices}。'),
         "en": ("The channel's kind is missing.", 'Add kind = "…"; there are: {choices}.'),

@@ -55,7 +55,7 @@ def inbound(message: InboundMessage) -> dict[str, Any]:
     return {
         "channel": message.channel,
         "message_id": message.message_id,
-        "turn_id": new_id("t"),
+        "turn_id": message.turn_id or new_id("t"),
         "key": message.conversation_key,
         "contact_id": message.contact.id,
         "contact_name": message.contact.name,
