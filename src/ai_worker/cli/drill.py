@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
 from ai_worker.cli.invocation import Invocation, Json, both
+
+Report = TypeVar("Report")
 
 Line = tuple[str, str, Any]
 """What a line of the table says in Chinese, in English, and its value."""
@@ -57,8 +59,10 @@ def kill(
 
     invocation = _begin(context)
     status = _Status()
-    report = asyncio.run(
-        KillDrill(
+    report = _run(
+        invocation,
+        lambda storage_url: KillDrill(
+            storage_url=storage_url,
             kills=kills,
             messages=messages,
             through=path,
@@ -68,7 +72,7 @@ def kill(
                     f"killed {now.kills}/{kills} · accepted {now.accepted}/{messages} · replied {now.replied}",
                 )
             ),
-        ).run()
+        ).run(),
     )
     status.clear()
     tally = report.tally
@@ -105,13 +109,15 @@ def overload(
 
     invocation = _begin(context)
     status = _Status()
-    report = asyncio.run(
-        OverloadDrill(
+    report = _run(
+        invocation,
+        lambda storage_url: OverloadDrill(
+            storage_url=storage_url,
             conversations=conversations,
             report=lambda accepted, replied: status.show(
                 invocation.say(f"收下 {accepted} · 已答 {replied}", f"accepted {accepted} · replied {replied}")
             ),
-        ).run()
+        ).run(),
     )
     status.clear()
     _end(
@@ -149,14 +155,16 @@ def model_outage(
 
     invocation = _begin(context)
     status = _Status()
-    report = asyncio.run(
-        OutageDrill(
+    report = _run(
+        invocation,
+        lambda storage_url: OutageDrill(
+            storage_url=storage_url,
             seconds=seconds,
             messages=messages,
             report=lambda accepted, replied: status.show(
                 invocation.say(f"收下 {accepted} · 已答 {replied}", f"accepted {accepted} · replied {replied}")
             ),
-        ).run()
+        ).run(),
     )
     status.clear()
     tally = report.tally
@@ -192,6 +200,17 @@ class _Status:
 
     def clear(self) -> None:
         self.show("")
+
+
+def _run(invocation: Invocation, drill: Callable[[str], Coroutine[None, None, Report]]) -> Report:
+    """Run a drill in a scratch place beside the site's own data."""
+    from ai_worker.storage.scratch import scratch
+
+    async def work() -> Report:
+        async with scratch(invocation.settings().storage.url) as storage_url:
+            return await drill(storage_url)
+
+    return asyncio.run(work())
 
 
 def _begin(context: typer.Context) -> Invocation:
