@@ -156,7 +156,14 @@ async def running(
             await library.refresh()
         channels = {name: registry.build(name, chosen, clock) for name, chosen in settings.channels.items()}
         model = await stack.enter_async_context(_model(settings, clock)) if role in (None, "runner") else None
-        line = None
+        line: _Line | None = None
+        inbox = Inbox(
+            stores.pipeline,
+            worker_of=lambda channel: staff.of_channel(channel).name,
+            events=events,
+            clock=clock,
+            wake=lambda: line.runner.wake() if line else None,
+        )
         if role in (None, "runner"):
             turns = TurnEngine(
                 staff=staff,
@@ -168,14 +175,7 @@ async def running(
                 clarify_at=CLARIFY_AT,
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
-            line = _line(settings, stores, turns, channels, callbacks, board=board, events=events, clock=clock)
-        inbox = Inbox(
-            stores.pipeline,
-            worker_of=lambda channel: staff.of_channel(channel).name,
-            events=events,
-            clock=clock,
-            wake=line.runner.wake if line else _nobody,
-        )
+            line = _line(settings, stores, turns, inbox, channels, callbacks, board=board, events=events, clock=clock)
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
         api = console = None
@@ -266,6 +266,7 @@ def _line(
     settings: Settings,
     stores: Stores,
     turns: TurnEngine,
+    inbox: Inbox,
     channels: Mapping[str, Channel],
     callbacks: CallbackSender,
     *,
@@ -300,6 +301,7 @@ def _line(
         clock=clock,
         owner=owner,
         max_concurrent=settings.max_concurrent,
+        crowded=lambda: inbox.crowded,
     )
     return _Line(owner, runner, delivery, Backlog(events))
 
