@@ -10,6 +10,8 @@ import asyncio
 import sys
 import time
 
+import uvloop
+
 from benchmarks.scene import Scene, line, scene
 
 PER_S = 100
@@ -54,4 +56,5 @@ def _slope(samples: list[tuple[float, float]]) -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(_measure(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_measure(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0))

@@ -163,7 +163,14 @@ async def running(
             await library.refresh()
         channels = {name: registry.build(name, chosen, clock) for name, chosen in settings.channels.items()}
         model = await stack.enter_async_context(_model(settings, clock)) if role in (None, "runner") else None
-        line = None
+        line: _Line | None = None
+        direct = Inbox(
+            stores.pipeline,
+            worker_of=lambda channel: staff.of_channel(channel).name,
+            events=events,
+            clock=clock,
+            wake=lambda: line.runner.wake() if line else None,
+        )
         if role in (None, "runner"):
             turns = TurnEngine(
                 staff=staff,
@@ -175,14 +182,7 @@ async def running(
                 clarify_at=CLARIFY_AT,
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
-            line = _line(settings, stores, turns, channels, callbacks, board=board, events=events, clock=clock)
-        direct = Inbox(
-            stores.pipeline,
-            worker_of=lambda channel: staff.of_channel(channel).name,
-            events=events,
-            clock=clock,
-            wake=line.runner.wake if line else _nobody,
-        )
+            line = _line(settings, stores, turns, direct, channels, callbacks, board=board, events=events, clock=clock)
         queue = _queue(settings, direct, alone=embedded and role is None, events=events, clock=clock)
         inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
@@ -280,6 +280,7 @@ def _line(
     settings: Settings,
     stores: Stores,
     turns: TurnEngine,
+    inbox: Inbox,
     channels: Mapping[str, Channel],
     callbacks: CallbackSender,
     *,
@@ -320,6 +321,7 @@ def _line(
         clock=clock,
         owner=owner,
         max_concurrent=settings.max_concurrent,
+        crowded=lambda: inbox.crowded,
     )
     return _Line(owner, runner, delivery, Backlog(events))
 

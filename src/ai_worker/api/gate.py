@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 
-MOST_TAKEN = 1_200
+MOST_TAKEN = 2_000
 """Messages that are being made durable at once, about a second's work. More are told to come again."""
 
 AGAIN_S = (2.0, 6.0)

@@ -10,6 +10,9 @@ from ai_worker.foundation.events import EventBus
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived
 from ai_worker.pipeline.store import Accepted, PipelineStore
 
+CROWD = 300
+"""Messages that are being made durable at once, from which on turns wait for them."""
+
 
 class Intake(Protocol):
     """Where the doors leave their messages: the inbox itself, or a queue before it."""
@@ -50,6 +53,12 @@ class Inbox:
         self._events = events
         self._clock = clock
         self._wake = wake
+        self._taking = 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many messages come in at this moment that all else had better wait."""
+        return self._taking >= CROWD
 
     async def accept(self, message: InboundMessage) -> Accepted:
         """Make `message` durable and wake the runner.
@@ -60,7 +69,11 @@ class Inbox:
         """
         if message.worker is None:
             message = replace(message, worker=self._worker_of(message.channel))
-        accepted = await self._store.accept(message)
+        self._taking += 1
+        try:
+            accepted = await self._store.accept(message)
+        finally:
+            self._taking -= 1
         if accepted.duplicate:
             self._events.publish(DuplicateReceived(message.channel, accepted.turn_id))
         else:

@@ -32,6 +32,9 @@ BATCH = 256
 MAX_ATTEMPTS = 5
 """A message that fails this often becomes a dead letter; counted on disk before each attempt."""
 
+LET_PASS_S, LET_PASS_TIMES = 0.05, 20
+"""How long new turns wait, again and again, for a crowd that is coming in: a second at most."""
+
 RETRY_BASE_S = 1.0
 RETRY_CAP_S = 60.0
 
@@ -82,7 +85,24 @@ class Runner:
         clock: Clock,
         owner: str,
         max_concurrent: int,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
+        """Put a runner to work on a store.
+
+        Args:
+            store: Whose lanes it works through.
+            turns: Answers a message.
+            worker_of: Returns the name of the worker who is asked.
+            pushes: Returns whether the reply has to be carried out.
+            delivery: Carries it out.
+            board: Told of what is being said.
+            events: Told of what has happened.
+            clock: Tells the time.
+            owner: This process's name on the lanes that it owns.
+            max_concurrent: Turns in progress at once.
+            crowded: Returns whether new turns had better wait for a moment. A sender's patience ends
+                after two seconds, a contact's does not.
+        """
         self._store = store
         self._turns = turns
         self._worker_of = worker_of
@@ -92,6 +112,7 @@ class Runner:
         self._events = events
         self._clock = clock
         self._owner = owner
+        self._crowded = crowded
         self.limit = max_concurrent
         self.peak = 0
         """The most turns that were in progress at once since the start."""
@@ -114,6 +135,7 @@ class Runner:
         renewing = asyncio.create_task(self._renew())
         try:
             while not self._stopping:
+                await self._let_pass()
                 self._wake.clear()
                 wanted = min(self.limit - len(self._active), BATCH)
                 claims = await self._claim(wanted) if wanted > 0 else []
@@ -123,6 +145,13 @@ class Runner:
                     await self._sleep(POLL_S)
         finally:
             renewing.cancel()
+
+    async def _let_pass(self) -> None:
+        """Wait while a crowd is coming in, but not for ever: it may be one without an end."""
+        for _ in range(LET_PASS_TIMES):
+            if self._stopping or not self._crowded():
+                return
+            await asyncio.sleep(LET_PASS_S)
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new and give the turns in progress `seconds` to end.
