@@ -7,10 +7,10 @@ import ai_worker
 
 NOT_DURABLE = (
     "storage/sqlite/pipeline.py",
-    """        work = partial(inbound.accept, row=inbound.row_of(message))
+    """        work = partial(inbound.accept, row=rows.inbound(message))
         return await self._database.write(work, deadline_s=self._database.accept_deadline_s)
 """,
-    """        row = inbound.row_of(message)
+    """        row = rows.inbound(message)
 
         async def later() -> None:
             await asyncio.sleep(0.3)
