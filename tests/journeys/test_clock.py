@@ -51,7 +51,8 @@ async def test_a_step_of_the_clock_leaves_nothing_stuck(
     file = tmp_path / "ai-worker.toml"
     async with _platform(clock) as platform, ScriptedModel(echo, delay_s=0.3) as model:
         file.write_text(
-            f'max_concurrent = {max_concurrent}\ndata_dir = "{tmp_path / "data"}"\n[api]\nhost = "127.0.0.1"\nport = 0\n[console]\nport = 0\n'
+            f'max_concurrent = {max_concurrent}\ndata_dir = "{tmp_path / "data"}"\n'
+            '[api]\nhost = "127.0.0.1"\nport = 0\n[console]\nport = 0\n'
             + open_model(model.base_url)
             + DESK.settings(platform.api_base),
             encoding="utf-8",
