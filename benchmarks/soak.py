@@ -14,7 +14,7 @@ import uvloop
 
 from benchmarks.scene import Scene, line, scene
 
-PER_S = 100
+PER_S = 200
 MEMBERS = 5_000
 """Each speaks less often than the platform's limit, and comes again and again, as people do."""
 

@@ -76,7 +76,9 @@ class Desk:
             clock=CLOCK,
             owner="run-1",
             max_concurrent=limit,
+            crowded=lambda: self.crowded,
         )
+        self.crowded = False
         self.backlog = Backlog(self.events)
         self.inbox = Inbox(
             stores.pipeline, worker_of=lambda _: "xiaozhi", events=self.events, clock=CLOCK, wake=self.runner.wake
@@ -141,6 +143,19 @@ async def test_no_more_turns_than_allowed_are_in_progress_and_the_rest_wait_on_d
         go.set()
         await at.until(lambda: len(at.channel.shown) == 10)
         assert (at.runner.peak, at.backlog.unfinished) == (3, 0)
+
+
+async def test_new_turns_let_a_crowd_of_senders_pass_and_go_on_even_if_it_has_no_end(tmp_path: Path) -> None:
+    async with desk(tmp_path, echo) as at:
+        at.crowded = True
+        await asyncio.sleep(0.6)  # whatever the runner was at, it now waits for the crowd to pass
+        await at.say("在吗")
+        await asyncio.sleep(0.2)
+        waited = not at.channel.shown
+
+        await at.until(lambda: len(at.channel.shown) == 1)
+
+    assert waited
 
 
 async def test_a_message_that_breaks_its_turn_is_tried_again_and_the_others_go_on(tmp_path: Path) -> None:
