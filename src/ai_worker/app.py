@@ -17,7 +17,7 @@ from ai_worker import __version__
 from ai_worker.api.app import Api, create_api
 from ai_worker.api.server import DoorServer, make_server
 from ai_worker.channels import registry
-from ai_worker.channels.contract import Channel, Receive
+from ai_worker.channels.contract import Channel, Rate, Receive
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
 from ai_worker.conversation.engine import TurnEngine
@@ -161,7 +161,10 @@ async def running(
         library = Library(stores.knowledge, clock=clock, index_folder=settings.data_dir / "index")
         if role != "console":
             await library.refresh()
-        channels = {name: registry.build(name, chosen, clock) for name, chosen in settings.channels.items()}
+        channels = {
+            name: registry.build(name, chosen, clock=clock, store=stores.channels)
+            for name, chosen in settings.channels.items()
+        }
         model = await stack.enter_async_context(_model(settings, clock)) if role in (None, "runner") else None
         line: _Line | None = None
         direct = Inbox(
@@ -257,7 +260,7 @@ async def running(
         doors.bind()
         if line is not None:  # the folder's lock says that no other runner of this node lives
             line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
-        async with _at_work(line, inbox.accept, doors, channels, chores, service.failed):
+        async with _at_work(line, inbox.accept, stores.feedback.record, doors, channels, chores, service.failed):
             yield service
 
 
@@ -388,6 +391,7 @@ class _Doors:
 async def _at_work(
     line: _Line | None,
     receive: Receive,
+    rate: Rate,
     doors: _Doors,
     channels: Mapping[str, Channel],
     chores: Sequence[Chore],
@@ -400,7 +404,7 @@ async def _at_work(
             failed.set_exception(task.exception() or RuntimeError("a part that must never end has ended"))
 
     for channel in channels.values():
-        await channel.start(receive)
+        await channel.start(receive, rate, connects=line is not None)
     serving = [asyncio.create_task(doors.serve())] if doors.servers else []
     lasting: Sequence[Chore] = [line.runner.run, line.delivery.run, *chores] if line else chores
     tasks = [*serving, *(asyncio.create_task(work()) for work in lasting)]

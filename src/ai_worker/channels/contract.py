@@ -1,20 +1,32 @@
 """What every channel offers, and what it is given. No web framework in it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from ai_worker.conversation.message import InboundMessage
+from ai_worker.conversation.message import Contact, InboundMessage
 from ai_worker.foundation.clock import Clock
+from ai_worker.learning.feedback import Rating
+from ai_worker.pipeline.channel_store import ChannelStore
+from ai_worker.pipeline.sending import Draft as Draft
+from ai_worker.pipeline.sending import Limit as Limit
+from ai_worker.pipeline.sending import Need as Need
 from ai_worker.pipeline.sending import SendFailed as SendFailed
 from ai_worker.pipeline.sending import Sent as Sent
 from ai_worker.pipeline.store import Accepted, OutboundMessage
 
 Receive = Callable[[InboundMessage], Awaitable[Accepted]]
 """Makes a message durable. Raises `StoreBusy`: then the platform must be told to come again."""
+
+Rate = Callable[[Rating], Awaitable[bool]]
+"""Makes a contact's opinion of an answer durable; returns whether the answer is known. Raises `Busy`."""
+
+Proof = Literal["credentials", "callback", "connection", "message", "reply"]
+"""What shows that a part of the set-up is right: the platform gave a token; it verified our callback
+address; a long connection was accepted; a message came in; a reply was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,35 @@ class ChannelHealth:
     last_inbound_at: datetime | None = None
     last_outbound_at: datetime | None = None
     last_error: str = ""
+    proofs: Mapping[Proof, datetime] = field(default_factory=dict)
+    """When each was seen last by this process, UTC."""
+
+    connected_at: datetime | None = None
+    """Since when the long connection stands; `None` without one."""
+
+    displaced: bool = False
+    """Another instance took the long connection over; this one waits for the operator's word (`resume`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the platform said when it was asked whether the set-up is right."""
+
+    ok: bool
+    detail: str = ""
+    """What it said, for people; never a secret."""
+
+    fix: str = ""
+    """What to do about it; empty when `ok`."""
+
+
+class GroupSettings(BaseModel):
+    """How one group is to be served."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    answer: Literal["mentioned", "all", "never"] = "mentioned"
+    """`mentioned`: only what mentions the worker; `all`: everything it gets to hear; `never`: nothing."""
 
 
 class ChannelSettings(BaseModel):
@@ -71,15 +112,31 @@ class ChannelSettings(BaseModel):
 
 
 class Channel(Protocol):
-    """One configured connection to a platform."""
+    """One configured connection to a platform.
+
+    Channels inherit from it, so that what a platform does not have needs no words in its folder.
+    """
 
     kind: ClassVar[str]
     name: str
     pull: ClassVar[bool]
     """Contacts fetch replies themselves (web chat, API): nothing is delivered to them."""
 
-    async def start(self, receive: Receive) -> None:
-        """Begin to receive. Must not wait for the platform: an unreachable one never stops the start."""
+    grows: ClassVar[bool] = False
+    """Whether `show` can show an answer while it is being written."""
+
+    merges: ClassVar[int] = 0
+    """Up to how many UTF-8 bytes of waiting proactive messages may go out as one; 0: each goes alone."""
+
+    async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
+        """Begin to receive. Must not wait for the platform: an unreachable one never stops the start.
+
+        Args:
+            receive: Makes a message durable.
+            rate: Makes a contact's opinion of an answer durable.
+            connects: Whether this process may hold the platform's long connection. A process that only
+                serves doors does not: what is sent over the connection is sent by a runner.
+        """
         ...
 
     async def stop(self) -> None:
@@ -98,6 +155,42 @@ class Channel(Protocol):
         """
         ...
 
+    def sends_here(self) -> bool:
+        """Return whether this process can send now; False while the one connection is another node's."""
+        return True
+
+    def needs(self, message: OutboundMessage) -> Sequence[Need]:
+        """Return which of the platform's limits a message counts to; the sender waits until all have room."""
+        return ()
+
+    async def show(self, draft: Draft) -> None:
+        """Show an answer as far as it is written, in place of what was shown of it before.
+
+        Best effort, and only called where `grows`: never more than one call for a draft at a time; the
+        whole answer comes by `deliver` with the same id, and must then stand where the draft stood,
+        also after a restart in between.
+
+        Raises:
+            SendFailed: It was not shown; the answer will be.
+        """
+        raise SendFailed(self.kind, "answers do not grow here", retry_after=None)
+
+    async def probe(self) -> Probe:
+        """Ask the platform whether the credentials are good, for set-up, `channels test` and doctor."""
+        return Probe(ok=True)
+
+    async def look_up(self, contact_id: str) -> Contact | None:
+        """Return a contact's name and department from the platform's directory; `None` if it does not say.
+
+        Raises:
+            SendFailed: The platform could not be asked now.
+        """
+        return None
+
+    async def resume(self) -> None:
+        """Connect again after another instance took over (`displaced`): the operator's word."""
+        return
+
     def health(self) -> ChannelHealth:
         """Return how the channel is doing now."""
         ...
@@ -109,5 +202,5 @@ class Kind:
 
     name: str
     settings: type[ChannelSettings]
-    build: Callable[[str, ChannelSettings, Clock], Channel]
+    build: Callable[[str, ChannelSettings, Clock, ChannelStore], Channel]
     """Makes the channel from its configured name; touches no network until `start`."""

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from ai_worker.channels.contract import Channel, ChannelSettings, Kind
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
+from ai_worker.pipeline.channel_store import ChannelStore
 
 PLATFORMS = ("web", "wecom")
 """The folders beside this file. A kind's name is its folder's, or begins with it and a hyphen."""
@@ -54,13 +55,13 @@ def settings_class(kind: str) -> type[ChannelSettings]:
     return _kind(kind).settings
 
 
-def build(name: str, settings: ChannelSettings, clock: Clock) -> Channel:
+def build(name: str, settings: ChannelSettings, *, clock: Clock, store: ChannelStore) -> Channel:
     """Make the channel that the settings call `name`; nothing goes over the network yet.
 
     Raises:
         UnknownKind: No platform offers the settings' kind.
     """
-    return _kind(settings.kind).build(name, settings, clock)
+    return _kind(settings.kind).build(name, settings, clock, store)
 
 
 def _kind(name: str) -> Kind:

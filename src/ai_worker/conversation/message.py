@@ -16,6 +16,9 @@ class Contact:
     name: str | None = None
     """How to address them; `None` when the platform did not say."""
 
+    department: str | None = None
+    """Where they work, as the platform's directory has it; `None` when it did not say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -78,6 +81,12 @@ class InboundMessage:
     """The turn that answers it, where that was told before the store has seen the message; empty: the
     store chooses. Always derived from (`channel`, `message_id`), so that a repeat brings the same."""
 
+    group: bool = False
+    """It was said in a group: several contacts share the conversation and all of them see the reply."""
+
+    chosen: str = ""
+    """The id of the choice whose button was pressed; `text` is then its label. Empty: nothing was pressed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -98,3 +107,6 @@ class Reply:
 
     choices: tuple[Choice, ...] = ()
     """Shown as buttons where the channel has them; `text` lists them with numbers already."""
+
+    rateable: bool = False
+    """Whether the contact may say if it helped: buttons in the same message where the channel has them."""

@@ -19,7 +19,7 @@ from ai_worker.conversation.turn import answer_object
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import BadInput
 from ai_worker.foundation.secret import Secret
-from ai_worker.pipeline.sending import SendFailed, Sent
+from ai_worker.pipeline.sending import Need, SendFailed, Sent
 from ai_worker.pipeline.store import OutboundMessage
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  (a prefix, not a secret)
@@ -111,6 +111,10 @@ class CallbackSender:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+
+    def needs(self, message: OutboundMessage) -> Sequence[Need]:
+        """Return nothing: receivers state no limits; a 429 is waited out."""
+        return ()
 
     async def deliver(self, message: OutboundMessage) -> Sent:
         """Post the reply, signed; any 2xx settles it.

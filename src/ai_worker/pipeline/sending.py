@@ -1,5 +1,6 @@
 """What the pipeline needs of whoever carries a reply out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,12 +28,57 @@ class SendFailed(AiWorkerError):
 
     code = "channel.send_failed"
 
-    def __init__(self, platform: str, detail: str, *, retry_after: float | None, unsure: bool = False) -> None:
+    def __init__(
+        self, platform: str, detail: str, *, retry_after: float | None, unsure: bool = False, blocks: str = ""
+    ) -> None:
         super().__init__(f"{platform}: {detail}")
         self.retry_after = retry_after
         """Seconds; `None` when trying again is useless."""
 
         self.unsure = unsure
+        self.blocks = blocks
+        """Key of the `Limit` that the platform says is used up: nothing that counts to it is sent for
+        `retry_after` seconds, on any node. Empty: only this message has to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A rule of a platform: at most so many messages in so many seconds."""
+
+    key: str
+    """Whose messages are counted together, unique within the channel: `robot`, `member:zhangsan`."""
+
+    most: int
+    """Messages in any `seconds`; a little below the platform's own figure, whose clock is not ours."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What sending one message takes of a limit."""
+
+    limit: Limit
+    count: int = 1
+    """In how many platform messages it goes out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer as far as it is written, shown where the final one will stand."""
+
+    id: str
+    """The id that the reply will have when it is delivered."""
+
+    turn_id: str
+    conversation_id: int
+    channel: str
+    address: Mapping[str, str]
+    text: str
+    """All of it so far, not only what is new."""
+
+    holding: bool = False
+    """These are words that ask for patience, not a beginning of the answer."""
 
 
 class Deliverer(Protocol):
@@ -44,4 +90,8 @@ class Deliverer(Protocol):
         Raises:
             SendFailed: The platform did not take it.
         """
+        ...
+
+    def needs(self, message: OutboundMessage) -> Sequence[Need]:
+        """Return which of the platform's limits a message counts to; the sender waits until all have room."""
         ...

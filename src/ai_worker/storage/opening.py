@@ -15,7 +15,9 @@ from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
+from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import PipelineStore
 from ai_worker.storage.folder import make_folder
@@ -55,6 +57,8 @@ class Stores:
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
+    channels: ChannelStore
+    feedback: FeedbackStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
 

@@ -10,8 +10,10 @@ from ai_worker.channels.contract import (
     REFUSED,
     CallbackRequest,
     CallbackResponse,
+    Channel,
     ChannelHealth,
     ChannelSettings,
+    Rate,
     Receive,
     Sent,
 )
@@ -43,7 +45,7 @@ class NotStarted(Busy):
     code = "channel.not_started"
 
 
-class WebChannel:
+class WebChannel(Channel):
     """One web chat."""
 
     kind: ClassVar[str] = "web"
@@ -56,7 +58,7 @@ class WebChannel:
         self._receive: Receive | None = None
         self._last_inbound_at: datetime | None = None
 
-    async def start(self, receive: Receive) -> None:
+    async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Begin to receive."""
         self._receive = receive
 

@@ -16,7 +16,9 @@ from ai_worker.channels.contract import (
     REFUSED,
     CallbackRequest,
     CallbackResponse,
+    Channel,
     ChannelHealth,
+    Rate,
     Receive,
     SendFailed,
     Sent,
@@ -30,6 +32,7 @@ from ai_worker.channels.wecom.words import pieces
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
+from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.store import OutboundMessage
 
 log = structlog.get_logger(__name__)
@@ -51,13 +54,13 @@ _RECEIVED = CallbackResponse()
 """An empty 200: received, nothing to say now."""
 
 
-class WecomApp:
+class WecomApp(Channel):
     """One self-built application of one company."""
 
     kind: ClassVar[str] = "wecom-app"
     pull: ClassVar[bool] = False
 
-    def __init__(self, name: str, settings: WecomAppSettings, *, clock: Clock) -> None:
+    def __init__(self, name: str, settings: WecomAppSettings, *, clock: Clock, store: ChannelStore) -> None:
         self.name = name
         self._settings = settings
         self._clock = clock
@@ -65,22 +68,25 @@ class WecomApp:
             token=settings.token, encoding_aes_key=settings.encoding_aes_key, receive_id=settings.corp_id
         )
         self._client = WecomClient(
+            channel=name,
             api_base=settings.api_base,
             corp_id=settings.corp_id,
             secret=settings.secret,
             agent_id=settings.agent_id,
             timeout_s=settings.timeout_s,
             clock=clock,
+            store=store,
         )
         self._receive: Receive | None = None
+        self._rate: Rate | None = None
         self._last_inbound_at: datetime | None = None
         self._last_outbound_at: datetime | None = None
         self._last_error = ""
 
-    async def start(self, receive: Receive) -> None:
+    async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Begin to receive; the platform is first spoken to when there is something to send."""
         self._client.open()
-        self._receive = receive
+        self._receive, self._rate = receive, rate
 
     async def stop(self) -> None:
         """Close connections; callbacks are told to come again."""

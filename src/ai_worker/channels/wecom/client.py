@@ -8,11 +8,12 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from ai_worker.channels.wecom.access_token import AccessToken
+from ai_worker.channels.access_token import AccessToken
 from ai_worker.channels.wecom.answers import OK, TOKEN_REJECTED, verdict
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.secret import Secret
 from ai_worker.foundation.text import shorten
+from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.sending import SendFailed
 
 POOL_SIZE = 256
@@ -48,7 +49,16 @@ class WecomClient:
     """Speaks to the API for one application. Redirects are never followed: they would carry the token away."""
 
     def __init__(
-        self, *, api_base: str, corp_id: str, secret: Secret, agent_id: str, timeout_s: float, clock: Clock
+        self,
+        *,
+        channel: str,
+        api_base: str,
+        corp_id: str,
+        secret: Secret,
+        agent_id: str,
+        timeout_s: float,
+        clock: Clock,
+        store: ChannelStore,
     ) -> None:
         self._token_url = URL(f"{api_base}/cgi-bin/gettoken")
         self._send_url = URL(f"{api_base}/cgi-bin/message/send")
@@ -56,7 +66,7 @@ class WecomClient:
         self._secret = secret
         self._agent_id = int(agent_id)  # the API wants a number
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, timeout_s))
-        self._token = AccessToken(self._fetch_token, clock=clock)
+        self._token = AccessToken(self._fetch_token, channel=channel, secret=secret, store=store, clock=clock)
         self._session: aiohttp.ClientSession | None = None
 
     def open(self) -> None:

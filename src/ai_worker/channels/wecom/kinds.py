@@ -3,13 +3,14 @@
 from ai_worker.channels.contract import Channel, ChannelSettings, Kind
 from ai_worker.channels.wecom.settings import WecomAppSettings
 from ai_worker.foundation.clock import Clock
+from ai_worker.pipeline.channel_store import ChannelStore
 
 
-def _build_app(name: str, settings: ChannelSettings, clock: Clock) -> Channel:
+def _build_app(name: str, settings: ChannelSettings, clock: Clock, store: ChannelStore) -> Channel:
     from ai_worker.channels.wecom.adapter import WecomApp  # its HTTP client is heavy; reading settings needs none of it
 
     assert isinstance(settings, WecomAppSettings)
-    return WecomApp(name, settings, clock=clock)
+    return WecomApp(name, settings, clock=clock, store=store)
 
 
 KINDS: tuple[Kind, ...] = (Kind("wecom-app", WecomAppSettings, _build_app),)

@@ -1,0 +1,307 @@
+"""Keeping one long connection to a platform alive: the same rules for every platform.
+
+A platform's folder says how to connect (`Dial`) and what its frames mean (`Link`); whether a
+connection lives, who may hold it, when to try again and when to leave it alone is decided here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+import structlog
+
+from ai_worker.channels.contract import ChannelHealth
+from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.errors import AiWorkerError, Busy
+from ai_worker.foundation.ids import new_id
+from ai_worker.foundation.retry import backoff
+from ai_worker.pipeline.channel_store import ChannelStore
+
+log = structlog.get_logger(__name__)
+
+Ending = Literal["lost", "displaced"]
+"""`lost`: closed or broken, whoever did it. `displaced`: another instance took the connection over."""
+
+DIAL_S = 15.0
+"""Discovery, connecting and subscribing may take this long together: none of them may hang for ever."""
+
+BACKOFF_BASE_S, BACKOFF_CAP_S = 1.0, 30.0
+REFUSED_TIMES, REFUSED_PAUSE_S = 5, 300.0
+"""After so many refusals of the credentials in a row, they are tried only this often."""
+
+STOOD_S = 10.0
+"""A connection that stood for this long was a good one: the next failure begins a new backoff."""
+
+LEASE = timedelta(seconds=15)
+RENEW_S = 5.0
+LOOK_S = 1.0
+"""How often a connection's liveness, and a word of the operator, are looked for."""
+
+ROTATED_S = 30.0
+"""How long the old connection is still read after the new one stands."""
+
+DISPLACED, STAY_AWAY = "displaced", timedelta(hours=1)
+"""Key under which all nodes, and later starts, find that another instance took the connection over; it is
+left alone for so long, or until the operator's word."""
+
+
+class ConnectFailed(AiWorkerError):
+    """A long connection could not be made."""
+
+    code = "channel.connect_failed"
+    hint = "See the channel's page in the console, or `ai-worker channels test NAME`."
+
+    def __init__(self, platform: str, detail: str, *, refused: bool = False, pause_s: float = 0.0) -> None:
+        super().__init__(f"{platform}: {detail}")
+        self.refused = refused
+        """The platform does not accept who we are: trying at once again is useless."""
+
+        self.pause_s = pause_s
+        """Seconds that the platform asks us to wait; 0 when it does not say."""
+
+
+class Link(Protocol):
+    """One accepted connection of a platform."""
+
+    rotating: asyncio.Event
+    """Set when the platform has said that it will close this connection: another is opened first."""
+
+    heard_at: float
+    """When the last frame or pong came in, in `Clock.monotonic` seconds. An open socket proves nothing."""
+
+    async def serve(self) -> Ending:
+        """Handle frames until the connection ends; a malformed frame harms nothing but itself."""
+        ...
+
+    async def close(self) -> None:
+        """Close it; `serve` then returns."""
+        ...
+
+
+Dial = Callable[[], Awaitable[Link]]
+"""Connects, subscribes and returns once the platform has accepted it. Raises `ConnectFailed`."""
+
+
+class LongConnection:
+    """Keeps one link up for one channel, for as long as `run` runs."""
+
+    def __init__(
+        self, channel: str, dial: Dial, *, silent_s: float, single: bool, clock: Clock, store: ChannelStore
+    ) -> None:
+        """Prepare; nothing goes over the network before `run`.
+
+        Args:
+            channel: The configured channel's name.
+            dial: Makes a link.
+            silent_s: A link from which nothing was heard for so long is dead.
+            single: The platform allows one connection: one node holds it, by a lease in the store.
+            clock: Tells the time.
+            store: Where nodes agree who connects.
+        """
+        self._channel, self._dial, self._silent_s, self._single = channel, dial, silent_s, single
+        self._clock, self._store = clock, store
+        self._owner = new_id("link")
+        self._lease = f"connection:{channel}"
+        self._resumed = asyncio.Event()
+        self._old: set[asyncio.Task[Ending]] = set()
+        self.link: Link | None = None
+        """The link that stands now; `None` while there is none, or another node has it."""
+
+        self.connected_at: datetime | None = None
+        self.displaced = False
+        self.elsewhere = False
+        """Another node holds the one connection."""
+
+        self.last_error = ""
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled."""
+        attempt = refusals = 0
+        try:
+            while True:
+                if not await self._mine() or await self._stays_away():
+                    await self._rest(RENEW_S)
+                    continue
+                try:
+                    link = await self._connect()
+                except ConnectFailed as failure:
+                    attempt, refusals = attempt + 1, refusals + 1 if failure.refused else 0
+                    await self._pause(failure, attempt, refusals)
+                    continue
+                refusals = 0
+                began = self._clock.monotonic()
+                if await self._keep(link) == "displaced":
+                    await self._give_way()
+                attempt = 0 if self._clock.monotonic() - began >= STOOD_S else attempt + 1
+                if attempt and not self.displaced:
+                    await asyncio.sleep(backoff(attempt, base=BACKOFF_BASE_S, cap=BACKOFF_CAP_S))
+        finally:
+            await self._leave()
+
+    async def resume(self) -> None:
+        """Connect again although another instance had taken over; heard by whichever node waits for it.
+
+        Raises:
+            Busy: The store cannot be asked now.
+        """
+        await self._store.forget(self._channel, DISPLACED)
+        self._resumed.set()
+
+    def health(self) -> ChannelHealth:
+        """Return how the connection is doing; the channel adds what it knows of messages."""
+        if self.displaced:
+            detail = "another instance has taken the connection over; stop it, then resume this channel"
+            return ChannelHealth("down", detail, last_error=self.last_error, displaced=True)
+        if self.link is not None:
+            return ChannelHealth("ready", last_error=self.last_error, connected_at=self.connected_at)
+        if self.elsewhere:
+            return ChannelHealth("ready", "connected from another node", last_error=self.last_error)
+        return ChannelHealth(
+            "degraded" if self.last_error else "connecting", self.last_error, last_error=self.last_error
+        )
+
+    async def _mine(self) -> bool:
+        """Return whether this node may connect now, and keep other nodes from it for a while."""
+        if not self._single:
+            return True
+        try:
+            mine = await self._store.own(self._lease, owner=self._owner, lease=LEASE)
+        except Busy:
+            return False
+        self.elsewhere = not mine
+        return mine
+
+    async def _connect(self) -> Link:
+        try:
+            async with asyncio.timeout(DIAL_S):
+                return await self._dial()
+        except TimeoutError:
+            raise ConnectFailed(self._channel, f"no connection within {DIAL_S:.0f} s") from None
+
+    async def _pause(self, failure: ConnectFailed, attempt: int, refusals: int) -> None:
+        self.last_error = str(failure)
+        slow = refusals >= REFUSED_TIMES
+        seconds = REFUSED_PAUSE_S if slow else backoff(attempt, base=BACKOFF_BASE_S, cap=BACKOFF_CAP_S)
+        seconds = max(seconds, failure.pause_s)
+        report = log.error if slow else log.warning
+        report(
+            "channel.connect_failed",
+            channel=self._channel,
+            attempt=attempt,
+            seconds=round(seconds, 1),
+            error=str(failure),
+        )
+        await self._rest(seconds)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, but not past the operator's word."""
+        self._resumed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._resumed.wait()
+
+    async def _keep(self, link: Link) -> Ending:
+        """Serve a link until it ends or is dead; change over to a new one when the platform asks for it."""
+        while True:
+            self.link, self.connected_at, self.last_error = link, self._clock.now(), ""
+            log.info("channel.connected", channel=self._channel)
+            serving = asyncio.create_task(link.serve())
+            ending = await self._watch(link, serving)
+            if ending != "rotating":
+                self.link, self.connected_at = None, None
+                await self._end(link, serving)
+                log.warning("channel.connection_ended", channel=self._channel, ending=ending)
+                return ending
+            successor = await self._successor()
+            if successor is None:
+                self.link, self.connected_at = None, None
+                self._let_run_out(link, serving)
+                return "lost"
+            self._let_run_out(link, serving)
+            link = successor
+
+    async def _watch(self, link: Link, serving: "asyncio.Task[Ending]") -> Literal["lost", "displaced", "rotating"]:
+        renewed = self._clock.monotonic()
+        while True:
+            await asyncio.wait({serving}, timeout=LOOK_S)
+            if serving.done():
+                return self._ending(serving)
+            if link.rotating.is_set():
+                return "rotating"
+            now = self._clock.monotonic()
+            if now - link.heard_at > self._silent_s:
+                self.last_error = f"nothing was heard for {self._silent_s:.0f} s"
+                return "lost"
+            if self._single and now - renewed >= RENEW_S:
+                if not await self._mine():
+                    if now - renewed < LEASE.total_seconds() - RENEW_S and not self.elsewhere:
+                        continue  # the store is slow; the lease still runs
+                    self.last_error = "the lease of the connection was lost"
+                    return "lost"
+                renewed = now
+
+    def _ending(self, serving: "asyncio.Task[Ending]") -> Ending:
+        error = serving.exception()
+        if error is None:
+            return serving.result()
+        self.last_error = type(error).__name__
+        log.error("channel.link_defect", channel=self._channel, exc_info=error)
+        return "lost"
+
+    async def _successor(self) -> Link | None:
+        try:
+            return await self._connect()
+        except ConnectFailed as failure:
+            self.last_error = str(failure)
+            log.warning("channel.rotation_failed", channel=self._channel, error=str(failure))
+            return None
+
+    def _let_run_out(self, link: Link, serving: "asyncio.Task[Ending]") -> None:
+        """Go on reading the old link until the platform closes it, for a bounded time."""
+
+        async def run_out() -> Ending:
+            await asyncio.wait({serving}, timeout=ROTATED_S)
+            await self._end(link, serving)
+            return "lost"
+
+        task = asyncio.create_task(run_out())
+        self._old.add(task)
+        task.add_done_callback(self._old.discard)
+
+    @staticmethod
+    async def _end(link: Link, serving: "asyncio.Task[Ending]") -> None:
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(5.0):
+                await link.close()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+    async def _give_way(self) -> None:
+        """Leave the connection to the instance that took it: two would throw each other out for ever."""
+        log.error("channel.displaced", channel=self._channel)
+        self.displaced = True
+        until = self._clock.now() + STAY_AWAY
+        with suppress(Busy):  # this node stays away all the same
+            await self._store.remember(self._channel, DISPLACED, until.isoformat(), until=until)
+
+    async def _stays_away(self) -> bool:
+        """Return whether another instance has the connection and the operator has not said to take it back."""
+        try:
+            self.displaced = await self._store.recall(self._channel, DISPLACED) is not None
+        except Busy:
+            return True
+        return self.displaced
+
+    async def _leave(self) -> None:
+        if self.link is not None:
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(5.0):
+                    await self.link.close()
+            self.link = None
+        for task in list(self._old):
+            task.cancel()
+        if self._single:
+            with suppress(Busy):
+                await self._store.disown(self._lease, owner=self._owner)
