@@ -26,6 +26,17 @@ async def stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 @asynccontextmanager
+async def standing(settings: Settings) -> AsyncIterator[Stores | None]:
+    """Open the database for looking only: where there is no file yet, `None` is yielded and nothing is made."""
+    file = settings.database_file
+    if file is not None and not file.exists():
+        yield None
+        return
+    async with stores(settings) as opened:
+        yield opened
+
+
+@asynccontextmanager
 async def keyring(settings: Settings) -> AsyncIterator[Keyring]:
     """Open the API keys."""
     async with stores(settings) as opened:
