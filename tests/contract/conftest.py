@@ -33,6 +33,9 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
             sweep=pipeline.sweep,
+            count=lambda table: database.read(
+                lambda connection: int(next(connection.execute(f"SELECT count(*) FROM {table}"))[0])
+            ),
         )
         dangling = await database.read(lambda connection: list(connection.execute("PRAGMA foreign_key_check")))
         assert dangling == []
@@ -63,6 +66,10 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     clock = FixedClock()
     database = await PostgresDatabase.open(shared_server().url(), clock=clock, node="node-1", held=clock)
     pipeline = PostgresPipelineStore(database)
+
+    async def count(table: str) -> int:
+        return int((await database.first(f"SELECT count(*) FROM {table}"))[0])
+
     try:
         yield Stores(
             clock=clock,
@@ -73,6 +80,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
             sweep=pipeline.sweep,
+            count=count,
         )
         assert await database.fetch(DANGLING) == []
     finally:

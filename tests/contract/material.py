@@ -33,6 +33,8 @@ class Stores:
     stats: StatsStore
     dead_letters: DeadLetterStore
     sweep: Callable[[datetime], Awaitable[int]]
+    count: Callable[[str], Awaitable[int]]
+    """How many rows a table has: for what no port shows."""
 
     def message(self, text: str, *, id: str, who: str = "wang-fang", **fields: Any) -> InboundMessage:
         """Return a message of a contact that arrives now."""

@@ -1,0 +1,141 @@
+"""kill -9 in the middle of a stream: whoever comes back gets the whole answer, once."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from ai_worker.drills.scratch import open_model
+from ai_worker.drills.site import Site
+from ai_worker.llm.scripted import ScriptedModel
+
+pytestmark = pytest.mark.slow
+
+SAID = "第一步，打开订单。第二步，点申请售后。第三步，等待审核。第四步，寄回商品。"
+CHAT = '[channels.website]\nkind = "web"\n'
+SOON_S = 20.0
+
+
+@asynccontextmanager
+async def _site(folder: Path) -> AsyncIterator[tuple[Site, ScriptedModel]]:
+    """A service whose model takes seconds to write an answer, word by word."""
+    model = ScriptedModel(SAID, piece=2, between_s=0.15)
+    async with model, Site(folder, open_model(model.base_url) + CHAT) as site:
+        await site.start()
+        yield site, model
+
+
+async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, dict[str, Any] | None]]:
+    """Yield the id and the data of each event; `None` for the word that ends a completion."""
+    event_id = ""
+    async for line in answer.content:
+        if line.startswith(b"id: "):
+            event_id = line[4:].decode().strip()
+        elif line.startswith(b"data: "):
+            data = line[6:].strip()
+            yield event_id, None if data == b"[DONE]" else json.loads(data)
+            event_id = ""
+
+
+async def _completion(site: Site, *, kill: bool) -> tuple[str, bool]:
+    """Ask as a stream; return its text, and whether it came to its proper end."""
+    body = {"model": "xiaozhi", "stream": True, "messages": [{"role": "user", "content": "怎么退货"}]}
+    text = ""
+    try:
+        async with site.client.post("/v1/chat/completions", json=body, headers={"Idempotency-Key": "k"}) as answer:
+            assert answer.status == 200
+            async for _, data in _events(answer):
+                if data is None:
+                    return text, True
+                text += data["choices"][0]["delta"].get("content", "")
+                if kill and text:
+                    await site.kill()
+    except aiohttp.ClientError:
+        pass
+    return text, False
+
+
+async def test_a_completion_that_was_cut_off_is_whole_under_the_same_key(tmp_path: Path) -> None:
+    async with _site(tmp_path) as (site, model), asyncio.timeout(SOON_S * 3):
+        begun, ended = await _completion(site, kill=True)
+        assert not ended, "a client must be able to tell half an answer from a whole one"
+        assert begun != SAID
+        assert SAID.startswith(begun)
+        await site.start()
+        again = await _completion(site, kill=False)
+        calls = model.calls
+        third = await _completion(site, kill=False)
+
+    assert again == third == (SAID, True)
+    assert model.calls == calls, "what is answered is not asked again"
+
+
+async def test_a_listener_that_comes_back_hears_what_it_missed_once(tmp_path: Path) -> None:
+    path, replies = "/api/v1/conversations/k-1/events", list[str]()
+
+    async def post(number: int) -> str:
+        body = {"message_id": f"m-{number}", "conversation_id": "k-1", "contact": "crm", "text": "怎么退货"}
+        status, accepted = await site.post("/api/v1/messages", body)
+        assert status == 202
+        return str(accepted["turn_id"])
+
+    async def listen(last: str, *, until: str) -> tuple[str, list[dict[str, Any]]]:
+        """Listen until a kind of event; return the last id, and what was heard."""
+        heard = list[dict[str, Any]]()
+        async with site.client.get(path, headers={"Last-Event-ID": last} if last else {}) as answer:
+            async for event_id, data in _events(answer):
+                assert data is not None
+                heard.append(data)
+                last = event_id or last
+                if data["type"] == "reply":
+                    replies.append(data["turn_id"])
+                if data["type"] == until:
+                    return last, heard
+        raise AssertionError("the stream ended")
+
+    async with _site(tmp_path) as (site, _), asyncio.timeout(SOON_S * 3):
+        first = await post(1)
+        last, _ = await listen("", until="reply")
+        second = await post(2)
+        last, _ = await listen(last, until="delta")
+        assert last == first, "half an answer has no id: it cannot be gone on from"
+        await site.kill()
+        await site.start()
+        last, heard = await listen(last, until="reply")
+        third = await post(3)
+        await listen(last, until="reply")
+
+    assert heard[-1]["text"] == SAID
+    assert replies == [first, second, third]
+
+
+async def test_a_web_chat_that_comes_back_shows_the_whole_answer_once(tmp_path: Path) -> None:
+    async with _site(tmp_path) as (site, _), asyncio.timeout(SOON_S * 3):
+        origin = {"Origin": site.url}
+
+        async with site.client.ws_connect("/chat/website/socket", headers=origin) as page:
+            await page.send_json({"type": "hello"})
+            token = (await page.receive_json())["token"]
+            await page.send_json({"type": "say", "id": "m-1", "text": "怎么退货"})
+            while (await page.receive_json())["type"] != "delta":
+                pass
+            await site.kill()
+        await site.start()
+        async with site.client.ws_connect("/chat/website/socket", headers=origin) as page:
+            await page.send_json({"type": "hello", "token": token})
+            welcome = await page.receive_json()
+            told = list[dict[str, Any]]()
+            while not told or told[-1]["type"] != "reply":
+                told.append(await page.receive_json())
+        async with site.client.ws_connect("/chat/website/socket", headers=origin) as page:
+            await page.send_json({"type": "hello", "token": token})
+            later = await page.receive_json()
+
+    assert [item["text"] for item in welcome["thread"]] == ["怎么退货"]
+    assert told[-1]["text"] == SAID
+    assert [item["text"] for item in later["thread"]] == ["怎么退货", SAID]
