@@ -118,24 +118,24 @@ async def test_a_web_chat_that_comes_back_shows_the_whole_answer_once(tmp_path: 
     async with _site(tmp_path) as (site, _), asyncio.timeout(SOON_S * 3):
         origin = {"Origin": site.url}
 
-        async with site.client.ws_connect("/chat/website/socket", headers=origin) as page:
+        async with site.client.ws_connect("/chat/website/ws", headers=origin) as page:
             await page.send_json({"type": "hello"})
             token = (await page.receive_json())["token"]
-            await page.send_json({"type": "say", "id": "m-1", "text": "怎么退货"})
+            await page.send_json({"type": "say", "id": "message-1", "text": "怎么退货"})
             while (await page.receive_json())["type"] != "delta":
                 pass
             await site.kill()
         await site.start()
-        async with site.client.ws_connect("/chat/website/socket", headers=origin) as page:
+        async with site.client.ws_connect("/chat/website/ws", headers=origin) as page:
             await page.send_json({"type": "hello", "token": token})
-            welcome = await page.receive_json()
-            told = list[dict[str, Any]]()
-            while not told or told[-1]["type"] != "reply":
-                told.append(await page.receive_json())
-        async with site.client.ws_connect("/chat/website/socket", headers=origin) as page:
+            shown = [line["text"] for line in (await page.receive_json())["lines"]]
+            while SAID not in shown:
+                told = await page.receive_json()
+                if told["type"] == "reply":
+                    shown.append(told["text"])
+        async with site.client.ws_connect("/chat/website/ws", headers=origin) as page:
             await page.send_json({"type": "hello", "token": token})
             later = await page.receive_json()
 
-    assert [item["text"] for item in welcome["thread"]] == ["怎么退货"]
-    assert told[-1]["text"] == SAID
-    assert [item["text"] for item in later["thread"]] == ["怎么退货", SAID]
+    assert shown == ["怎么退货", SAID]
+    assert [line["text"] for line in later["lines"]] == ["怎么退货", SAID]
