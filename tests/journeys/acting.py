@@ -38,8 +38,10 @@ class OrderDesk:
 
     def tools(self) -> Sequence[Tool]:
         schema = {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}
-        words = ("desk.cancel_order", self.id, "取消订单", schema, "write-irreversible")
-        return [Tool(*words, idempotent=self._honours_keys, unattended=True)]
+        name, honours = "desk.cancel_order", self._honours_keys
+        return [
+            Tool(name, self.id, "取消订单", schema, "write-irreversible", idempotent=honours, unattended=True),
+        ]
 
     async def call(self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str) -> ToolResult:
         path, headers = f"/orders/{arguments['order_id']}/cancel", {"Idempotency-Key": idempotency_key}

@@ -76,7 +76,7 @@ async def test_a_completion_that_was_cut_off_is_whole_under_the_same_key(tmp_pat
 
 
 async def test_a_listener_that_comes_back_hears_what_it_missed_once(tmp_path: Path) -> None:
-    path, replies = "/api/v1/conversations/k-1/events", list[str]()
+    path, turns, replies = "/api/v1/conversations/k-1/events", list[str](), list[str]()
 
     async def post(number: int) -> str:
         body = {"message_id": f"m-{number}", "conversation_id": "k-1", "contact": "crm", "text": "怎么退货"}
@@ -84,10 +84,12 @@ async def test_a_listener_that_comes_back_hears_what_it_missed_once(tmp_path: Pa
         assert status == 202
         return str(accepted["turn_id"])
 
-    async def listen(last: str, *, until: str) -> tuple[str, list[dict[str, Any]]]:
-        """Listen until a kind of event; return the last id, and what was heard."""
+    async def listen(last: str, *, until: str, post_number: int = 0) -> tuple[str, list[dict[str, Any]]]:
+        """Listen until a kind of event, and say something meanwhile; return the last id, and what was heard."""
         heard = list[dict[str, Any]]()
         async with site.client.get(path, headers={"Last-Event-ID": last} if last else {}) as answer:
+            if post_number:
+                turns.append(await post(post_number))
             async for event_id, data in _events(answer):
                 assert data is not None
                 heard.append(data)
@@ -99,19 +101,18 @@ async def test_a_listener_that_comes_back_hears_what_it_missed_once(tmp_path: Pa
         raise AssertionError("the stream ended")
 
     async with _site(tmp_path) as (site, _), asyncio.timeout(SOON_S * 3):
-        first = await post(1)
+        turns.append(await post(1))
         last, _ = await listen("", until="reply")
-        second = await post(2)
-        last, _ = await listen(last, until="delta")
-        assert last == first, "half an answer has no id: it cannot be gone on from"
+        last, _ = await listen(last, until="delta", post_number=2)
+        assert last == turns[0], "half an answer has no id: it cannot be gone on from"
         await site.kill()
         await site.start()
         last, heard = await listen(last, until="reply")
-        third = await post(3)
-        await listen(last, until="reply")
+        last, _ = await listen(last, until="reply", post_number=3)
 
     assert heard[-1]["text"] == SAID
-    assert replies == [first, second, third]
+    assert len(turns) == 3
+    assert replies == turns
 
 
 async def test_a_web_chat_that_comes_back_shows_the_whole_answer_once(tmp_path: Path) -> None:
