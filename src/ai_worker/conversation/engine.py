@@ -12,6 +12,7 @@ from ai_worker.conversation.message import Reply
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.phrases import Phrases, language_of, phrases
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.call import call
 from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide
@@ -26,13 +27,17 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.retrieve import Retriever
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
 
+CONSULT = Verdict("consult")
+"""The course of a turn that has acted already: only the model that began it can end it."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
-    """Who wants to hear the answer while it is being written."""
+class _Beside:
+    """Who hears a turn while it is at work, and where it keeps what it does; `None` where nobody is."""
 
     on_delta: OnDelta | None
     on_draft: OnDraft | None
+    notebook: Notebook | None
 
 
 class TurnEngine:
@@ -68,19 +73,27 @@ class TurnEngine:
         self._clock = clock
 
     async def run(
-        self, given: TurnInput, *, on_delta: OnDelta | None = None, on_draft: OnDraft | None = None
+        self,
+        given: TurnInput,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDraft | None = None,
+        notebook: Notebook | None = None,
     ) -> TurnResult:
         """Return what the worker decides and says.
 
         A model that fails does not make this raise: see `Reasoner`. `on_delta` hears the beginning
         of the final answer where it can be streamed safely: see `LiveText`. `on_draft` hears all that
-        is written so far, and can take it back: see `LiveDraft`.
+        is written so far, and can take it back: see `LiveDraft`. What tools do to business systems is
+        kept in `notebook`; without one, only tools that read are used.
 
         Raises:
             NoSuchWorker: `given.worker` is not on the staff.
         """
         trace = Trace(self._clock)
-        result = await self._turn(given, trace, _Ears(on_delta, on_draft))
+        result = await self._turn(given, trace, _Beside(on_delta, on_draft, notebook))
+        if given.progress is not None and not result.tools:
+            result = replace(result, tools=given.progress.all_uses)
         return replace(result, steps=trace.steps)
 
     def holding(self, given: TurnInput) -> Reply:
@@ -88,7 +101,7 @@ class TurnEngine:
         worker = self._staff.named(given.worker)
         return Reply(_words(given, worker).say("holding"))
 
-    async def _turn(self, given: TurnInput, trace: Trace, ears: _Ears) -> TurnResult:
+    async def _turn(self, given: TurnInput, trace: Trace, beside: _Beside) -> TurnResult:
         if given.human:
             return TurnResult("silent", None)
         worker = self._staff.named(given.worker)
@@ -100,35 +113,41 @@ class TurnEngine:
         words = phrases(heard.language)
         if given.blocked:
             return compose.passed_on(words)
-        if heard.kind == "question":
-            return await self._question(given, heard.text, worker, words, trace, ears)
+        if heard.kind == "question" or given.progress is not None:
+            return await self._question(given, heard.text, worker, words, trace, beside)
         if heard.chosen is not None:
             with trace.step("retrieve") as note:
                 label = heard.chosen.label
                 found = by_id(self._retriever, heard.chosen.id, label, bases=worker.knowledge)
                 note.detail = "chosen" if found else "gone"
             if found is None:  # it was removed since; what it asked is still a question
-                return await self._question(given, label, worker, words, trace, ears)
+                return await self._question(given, label, worker, words, trace, beside)
             return compose.approved(words, found, question=label, confidence=compose.CHOSEN)
         return _fixed(heard, given, worker, words)
 
     async def _question(
-        self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, ears: _Ears
+        self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
         with trace.step("retrieve") as note:
             findings = look_up(self._retriever, text, given.history, bases=worker.knowledge, bars=self._bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
+        if beside.notebook is None:
+            tools = [tool for tool in tools if not tool.acts]
         with trace.step("decide") as note:
             planned = _planned(tools, text, findings, given)
-            verdict = decide(
-                findings,
-                planned,
-                text=text,
-                bars=self._bars,
-                pending=given.pending,
-                model_may=self._reasoner is not None
-                and self._reasoner.may(worker, tools, findings=findings, history=given.history),
+            verdict = (
+                CONSULT
+                if given.progress is not None
+                else decide(
+                    findings,
+                    planned,
+                    text=text,
+                    bars=self._bars,
+                    pending=given.pending,
+                    model_may=self._reasoner is not None
+                    and self._reasoner.may(worker, tools, findings=findings, history=given.history),
+                )
             )
             note.detail = verdict.course
         if verdict.course == "call" and planned is not None:
@@ -142,9 +161,12 @@ class TurnEngine:
                 tools=tools,
                 findings=findings,
                 trace=trace,
-                on_delta=ears.on_delta,
-                on_draft=ears.on_draft,
+                on_delta=beside.on_delta,
+                on_draft=beside.on_draft,
+                notebook=beside.notebook,
             )
+        elif given.progress is not None:  # the model that began it is no longer configured
+            result = compose.unsure(words) if given.progress.unsure else compose.half_told(words)
         else:
             with trace.step("compose"):
                 result = _composed(verdict, planned, findings, given, words, text, self._bars)
@@ -153,7 +175,7 @@ class TurnEngine:
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:
         assert self._toolbox is not None
         key = f"{given.turn_id}:1"
-        called = await call(self._toolbox, planned.tool.name, planned.values, key=key, trace=trace)
+        called = await call(self._toolbox, planned.tool, planned.values, key=key, trace=trace)
         with trace.step("compose"):
             if called.failure is None:
                 return compose.by_tool(words, planned, called)
