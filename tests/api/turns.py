@@ -21,7 +21,12 @@ class ToldTurns:
         """Opened by the test: until then, a question that begins with `等` is being thought about."""
 
     async def run(
-        self, given: TurnInput, *, on_delta: OnDelta | None = None, notebook: Notebook | None = None
+        self,
+        given: TurnInput,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDelta | None = None,
+        notebook: Notebook | None = None,
     ) -> TurnResult:
         self.seen.append(given)
         text = given.message.text

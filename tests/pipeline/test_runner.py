@@ -18,10 +18,11 @@ from ai_worker.pipeline import runner as runner_module
 from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board, Delta, Finished, Restart
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import TurnGivenUp
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
-from ai_worker.pipeline.sending import Sent
+from ai_worker.pipeline.sending import Deliverer, Sent
 from ai_worker.pipeline.store import Accepted, OutboundMessage
 from ai_worker.storage.opening import Stores, open_stores
 
@@ -29,7 +30,7 @@ CLOCK = SystemClock()
 Answer = Callable[[TurnInput], Awaitable[TurnResult]]
 
 
-class Channel:
+class Channel(Deliverer):
     """A channel that takes everything and remembers it."""
 
     def __init__(self) -> None:
@@ -48,7 +49,12 @@ class Scripted:
         self.given: list[TurnInput] = []
 
     async def run(
-        self, given: TurnInput, *, on_delta: OnDelta | None = None, notebook: Notebook | None = None
+        self,
+        given: TurnInput,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDelta | None = None,
+        notebook: Notebook | None = None,
     ) -> TurnResult:
         self.given.append(given)
         if on_delta is not None:
@@ -75,6 +81,7 @@ class Desk:
             pushes=lambda _: True,
             delivery=self.delivery,
             board=self.board,
+            drafts=Drafts({}),
             events=self.events,
             clock=CLOCK,
             owner="run-1",

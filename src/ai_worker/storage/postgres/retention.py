@@ -63,6 +63,7 @@ RETURNING at
 """
 
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ANY ($1::text[])"
+FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ANY ($1::text[])"
 FORGET_TURNS = "DELETE FROM turn WHERE seq = ANY ($1::bigint[])"
 # What is kept of a turn's progress goes with its message: the reference to it cascades.
 FORGET_MESSAGES = "DELETE FROM inbound WHERE seq = ANY ($1::bigint[]) RETURNING conversation_id"
@@ -83,11 +84,12 @@ async def sweep(connection: Any, now: datetime) -> int:
 
 
 async def _forget_turns(connection: Any, turns: list[Any], before: int) -> int:
-    """Forget messages with their turns and replies, the notices beside them, and whole standalone questions."""
+    """Forget messages with all that belongs to them, the notices beside them, and whole standalone questions."""
     if not turns:
         return 0
     seqs = [row[0] for row in turns]
-    await connection.execute(FORGET_REPLIES, [row[1] for row in turns])
+    for statement in (FORGET_REPLIES, FORGET_RATINGS):
+        await connection.execute(statement, [row[1] for row in turns])
     await connection.execute(FORGET_TURNS, seqs)
     touched = list({row[0] for row in await connection.fetch(FORGET_MESSAGES, seqs)})
     await connection.execute(FORGET_NOTICES, touched, before)
