@@ -126,6 +126,7 @@ class World:
     conversations: SqliteConversationStore
     platform: Platform
     shelf: Shelf
+    feedback: SqliteFeedbackStore
     key: str = ""
 
     @property
@@ -190,6 +191,7 @@ async def open_world(
     async def readiness() -> Readiness:
         return Readiness.of([Check("store", True), Check("model", False, "没有回应", required=False)])
 
+    feedback = SqliteFeedbackStore(database)
     api = create_api(
         inbox=inbox,
         board=board,
@@ -197,6 +199,7 @@ async def open_world(
         library=shelf,
         knowledge_store=SqliteKnowledgeStore(database, clock),
         answers=SqliteFirstAnswerStore(database),
+        feedback=feedback,
         keyring=keyring,
         staff=STAFF,
         channels=channels,
@@ -210,7 +213,7 @@ async def open_world(
     )
     server = make_server(api, host=host, port=0, limits=limits, drain_s=5)
     await sender.start()
-    await web.start(inbox.accept, SqliteFeedbackStore(database).record, connects=True)
+    await web.start(inbox.accept, feedback.record, connects=True)
     running = [asyncio.create_task(each) for each in (runner.run(), delivery.run(), server.serve())]
     await server.accepting()
     world = World(
@@ -224,6 +227,7 @@ async def open_world(
         conversations=conversations,
         platform=platform,
         shelf=shelf,
+        feedback=feedback,
     )
     world.key = await world.another_key("erp", "chat", "knowledge", "feedback")
     try:

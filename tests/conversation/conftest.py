@@ -14,6 +14,7 @@ from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import PendingQuestion, TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock, FixedClock
 from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.skills.tool import Risk, Slot, Tool, Toolbox, ToolFailed, ToolRefused, ToolResult, Verb
 
 ANSWER_AT, CLARIFY_AT = 0.8, 0.4
@@ -100,6 +101,7 @@ class Office:
     grounding: Literal["strict", "open"] = "strict"
     history: list[Utterance] = field(default_factory=list)
     pending: PendingQuestion | None = None
+    feedback: FeedbackStore | None = None
     clock: Clock = field(default_factory=FixedClock)
 
     @property
@@ -110,6 +112,7 @@ class Office:
             retriever=self.shelf,
             toolbox=self.erp,
             model=self.model,
+            feedback=self.feedback,
             clock=self.clock,
             answer_at=ANSWER_AT,
             clarify_at=CLARIFY_AT,
@@ -122,10 +125,18 @@ class Office:
         return TurnInput(TURN, message, tuple(self.history), "xiaozhi", pending=self.pending, **more)
 
     async def say(
-        self, text: str, *, on_delta: OnDelta | None = None, notebook: Notebook | None = None, **more: Any
+        self,
+        text: str,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDelta | None = None,
+        notebook: Notebook | None = None,
+        **more: Any,
     ) -> TurnResult:
         """Say something, and remember both sides as the pipeline does."""
-        result = await self.engine.run(self.given(text, **more), on_delta=on_delta, notebook=notebook)
+        result = await self.engine.run(
+            self.given(text, **more), on_delta=on_delta, on_draft=on_draft, notebook=notebook
+        )
         self.history.append(Utterance("user", text))
         if result.reply is not None:
             self.history.append(Utterance("assistant", result.reply.text))

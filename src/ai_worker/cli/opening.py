@@ -97,6 +97,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
             retriever=knowledge,
             toolbox=toolbox,
             model=model,
+            feedback=None,
             clock=clock,
             answer_at=ANSWER_AT,
             clarify_at=CLARIFY_AT,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
@@ -25,6 +26,7 @@ from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.retrieve import Retriever
+from ai_worker.learning.feedback import FeedbackStore, Rating
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
 
 CONSULT = Verdict("consult")
@@ -50,6 +52,7 @@ class TurnEngine:
         retriever: Retriever,
         toolbox: Toolbox | None,
         model: ChatModel | None,
+        feedback: FeedbackStore | None,
         clock: Clock,
         answer_at: float,
         clarify_at: float,
@@ -61,6 +64,7 @@ class TurnEngine:
             retriever: Finds passages.
             toolbox: The business systems' tools; `None` when there are none.
             model: The language model; `None` answers from approved knowledge alone.
+            feedback: Keeps what contacts say of answers; `None` where nobody says any.
             clock: Times the steps, and tells the model the date.
             answer_at: The confidence (0..1) from which knowledge is answered from.
             clarify_at: The confidence from which the contact is asked back.
@@ -68,6 +72,7 @@ class TurnEngine:
         self._staff = staff
         self._retriever = retriever
         self._toolbox = toolbox
+        self._feedback = feedback
         self._bars = Bars(answer_at, clarify_at)
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
@@ -123,7 +128,21 @@ class TurnEngine:
             if found is None:  # it was removed since; what it asked is still a question
                 return await self._question(given, label, worker, words, trace, beside)
             return compose.approved(words, found, question=label, confidence=compose.CHOSEN)
+        if heard.kind == "rating":
+            rated = await self._rated(given, heard.text, words)
+            return rated or await self._question(given, heard.text, worker, words, trace, beside)
         return _fixed(heard, given, worker, words)
+
+    async def _rated(self, given: TurnInput, text: str, words: Phrases) -> TurnResult | None:
+        """Keep what the contact says of the latest answer; `None` if there is no answer that it can mean."""
+        mark, message = hearing().mark(text), given.message
+        if self._feedback is None or mark is None:
+            return None
+        turn_id = await self._feedback.latest_answer(message.channel, message.conversation_key)
+        if turn_id is None:
+            return None
+        await self._feedback.record(Rating(turn_id, mark, message.received_at, message.channel, message.contact.id))
+        return TurnResult("answer", Reply(words.say("helped" if mark == "up" else "not_helped")), confidence=1.0)
 
     async def _question(
         self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
