@@ -47,7 +47,10 @@ class TargetNotEmpty(Misconfigured):
     """There is something in the schema that everything is to be moved to."""
 
     code = "storage.target_not_empty"
-    hint = "Name another schema in the address (?schema=NAME), or drop the one that is there."
+    hint = (
+        "Name another schema in the address (?schema=NAME), or drop the one that is there. If an earlier move to it "
+        "was cut off without a word, it is whole: a move leaves everything or nothing."
+    )
 
 
 class NothingToMove(Misconfigured):
