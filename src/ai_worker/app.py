@@ -195,6 +195,7 @@ async def running(
                 conversations=stores.conversations,
                 library=library,
                 knowledge_store=stores.knowledge,
+                answers=stores.answers,
                 keyring=keyring,
                 staff=staff,
                 channels=channels,

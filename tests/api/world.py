@@ -16,7 +16,7 @@ from ai_worker.api.settings import ApiSettings
 from ai_worker.channels.contract import REFUSED, CallbackRequest, CallbackResponse, Channel, ChannelHealth, Receive
 from ai_worker.channels.web.adapter import WebChannel, WebSettings
 from ai_worker.conversation.persona import Staff, Worker
-from ai_worker.foundation.clock import SystemClock
+from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
@@ -29,6 +29,7 @@ from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Sent
 from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
@@ -140,8 +141,9 @@ async def open_world(
     patience_s: float = 100.0,
     metrics_allow: tuple[str, ...] = (),
     host: str = "127.0.0.1",
+    clock: Clock | None = None,
 ) -> AsyncIterator[World]:
-    clock, events, board = SystemClock(), EventBus(), Board()
+    clock, events, board = clock or SystemClock(), EventBus(), Board()
     database = SqliteDatabase.open(folder / "ai-worker.db", clock=clock)
     store, conversations = SqlitePipelineStore(database, clock), SqliteConversationStore(database, clock)
     keyring = Keyring(SqliteKeyStore(database, clock), pepper=PEPPER, clock=clock)
@@ -183,6 +185,7 @@ async def open_world(
         conversations=conversations,
         library=shelf,
         knowledge_store=SqliteKnowledgeStore(database, clock),
+        answers=SqliteFirstAnswerStore(database),
         keyring=keyring,
         staff=STAFF,
         channels=channels,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ai_worker.foundation.clock import FixedClock
+from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
@@ -32,6 +33,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
+            answers=SqliteFirstAnswerStore(database),
             sweep=pipeline.sweep,
         )
         dangling = await database.read(lambda connection: list(connection.execute("PRAGMA foreign_key_check")))
@@ -52,6 +54,7 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 
 @asynccontextmanager
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
+    from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
@@ -72,6 +75,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
+            answers=PostgresFirstAnswerStore(database),
             sweep=pipeline.sweep,
         )
         assert await database.fetch(DANGLING) == []

@@ -14,6 +14,7 @@ from ai_worker.foundation.ids import derived_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.stats import StatsStore
+from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
 
@@ -32,6 +33,7 @@ class Stores:
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
+    answers: FirstAnswerStore
     sweep: Callable[[datetime], Awaitable[int]]
 
     def message(self, text: str, *, id: str, who: str = "wang-fang", **fields: Any) -> InboundMessage:

@@ -28,6 +28,7 @@ from ai_worker.keys.network import Networks
 from ai_worker.knowledge.desk import KnowledgeDesk
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.health import Readiness
+from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.inbox import Intake
 
@@ -63,6 +64,7 @@ def create_api(
     conversations: ConversationStore,
     library: KnowledgeDesk,
     knowledge_store: KnowledgeStore,
+    answers: FirstAnswerStore,
     keyring: Keyring,
     staff: Staff,
     channels: Mapping[str, Channel],
@@ -82,6 +84,7 @@ def create_api(
         conversations: What was said, and how turns stand.
         library: Takes documents and entries.
         knowledge_store: Where unanswered questions are listed.
+        answers: Keeps what was answered to requests that may come again.
         keyring: Who may come in.
         staff: The workers, which are the models of the OpenAI-compatible API.
         channels: All configured channels by name.
@@ -94,7 +97,7 @@ def create_api(
         patience_s: How long a caller is kept waiting for an answer.
     """
     waiting = Waiting()
-    firsts = FirstAnswers(clock=clock)
+    firsts = FirstAnswers(answers, clock=clock)
     questions = Questions(inbox=inbox, board=board, conversations=conversations, waiting=waiting, patience_s=patience_s)
     messages = Messages(
         inbox=inbox,
@@ -116,8 +119,8 @@ def create_api(
     told = [
         *callbacks.endpoints(channels),
         *messages.endpoints(),
-        *ask.endpoints(questions, clock=clock),
-        *ChatCompletions(questions, staff=staff, clock=clock).endpoints(),
+        *ask.endpoints(questions, firsts=firsts, clock=clock),
+        *ChatCompletions(questions, firsts=firsts, staff=staff, clock=clock).endpoints(),
         *Knowledge(library, knowledge_store, firsts=firsts).endpoints(),
         *health.endpoints(readiness),
         *metrics.endpoints(metrics_text, allow=metrics_allow),

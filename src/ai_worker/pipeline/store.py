@@ -52,6 +52,11 @@ class IdReused(Conflict):
     code = "message.id_reused"
     hint = "Use a new message_id (or Idempotency-Key) for a new message."
 
+    def __init__(self, message: str, *, turn_id: str) -> None:
+        super().__init__(message)
+        self.turn_id = turn_id
+        """The turn of the message that has the id."""
+
 
 class LeaseLost(Conflict):
     """Another runner owns the conversation by now; nothing of this turn was kept."""

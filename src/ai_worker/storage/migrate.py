@@ -24,7 +24,7 @@ CHUNK_S = 600.0
 
 TABLES = (
     *("conversation", "inbound", "turn", "outbound", "notice", "gap"),
-    *("document", "passage", "knowledge_revision", "api_key", "console_link"),
+    *("document", "passage", "knowledge_revision", "api_key", "console_link", "first_answer"),
 )
 """What is copied, in an order that keeps every reference whole. `pulse` says nothing."""
 

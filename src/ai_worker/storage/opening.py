@@ -16,6 +16,7 @@ from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.stats import StatsStore
+from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import PipelineStore
 from ai_worker.storage.folder import make_folder
@@ -55,6 +56,7 @@ class Stores:
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
+    answers: FirstAnswerStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
 
@@ -87,6 +89,7 @@ async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterato
 
 @asynccontextmanager
 async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
+    from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
     from ai_worker.storage.sqlite.database import SqliteDatabase
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
@@ -106,6 +109,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
+            answers=SqliteFirstAnswerStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
@@ -116,6 +120,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
 @asynccontextmanager
 async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
     need_driver()
+    from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
@@ -134,6 +139,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
+            answers=PostgresFirstAnswerStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )

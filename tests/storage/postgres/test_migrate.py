@@ -20,6 +20,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.store import Document
+from ai_worker.pipeline.answers import FirstAnswer
 from ai_worker.settings import load
 from ai_worker.storage.opening import Stores, open_stores
 from tests.postgres import shared_server
@@ -27,6 +28,9 @@ from tests.storage.postgres.scene import ANSWER, message, reply
 
 CLOCK = SystemClock()
 SQLITE = "sqlite:///ai-worker.db"
+
+
+FIRST = FirstAnswer(b"p" * 32, b"d" * 32, 202, "application/json", b"\x00{}", CLOCK.now())
 
 
 async def _furnish(stores: Stores) -> None:
@@ -47,6 +51,7 @@ async def _furnish(stores: Stores) -> None:
     await stores.pipeline.hold(held, None, until=now())
     entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
     await stores.knowledge.put_document(Document("faq.csv", "faq", "常见问题", "ready", 1, now()), [entry])
+    await stores.answers.keep(FIRST)
 
 
 def _call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -84,6 +89,7 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         assert _without_nul(await _threads(new)) == _without_nul(await _threads(old))
         assert await new.knowledge.changes(0, 99) == await old.knowledge.changes(0, 99)
         assert _without_nul(await new.knowledge.gaps(9)) == _without_nul(await old.knowledge.gaps(9))
+        assert await new.answers.find(FIRST.place, now=FIRST.at) == FIRST
         assert (await new.pipeline.accept(message(3))).duplicate
         fresh = await new.pipeline.accept(message(30, who="neu"))
         assert fresh.conversation_id == 8
