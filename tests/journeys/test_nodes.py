@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import count as numbering
 from pathlib import Path
 
 import pytest
@@ -36,75 +35,61 @@ RESUME_S = 15.0
 """Within this time somebody else works on what a dead or paused node had in work."""
 
 
-class BalancedWay(WecomWay):
-    """The platform's deliveries go to the nodes in turn."""
+async def _answered(way: WecomWay, entries: list[Entry], *, within_s: float) -> None:
+    """Return once all of these are answered.
 
-    def __init__(self) -> None:
-        super().__init__(DESK, slow_sends=10_000)
-        self.up: list[Site] = []
-        self._next = numbering()
-
-    async def send(self, entry: Entry) -> bool:
-        """Deliver to the next node; where there is none, it was not acknowledged."""
-        if not self.up:
-            return False
-        self.call(self.up[next(self._next) % len(self.up)])
-        return await super().send(entry)
-
-    async def answered(self, entries: list[Entry], *, within_s: float) -> None:
-        """Return once all of these are answered.
-
-        Raises:
-            TimeoutError: They are not, after so many seconds.
-        """
-        async with asyncio.timeout(within_s):
-            while count(entries, await self.look(entries)).lost:
-                await asyncio.sleep(0.1)
+    Raises:
+        TimeoutError: They are not, after so many seconds.
+    """
+    async with asyncio.timeout(within_s):
+        while count(entries, await way.look(entries)).lost:
+            await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
-async def _nodes(folder: Path, way: BalancedWay, model: ScriptedModel) -> AsyncIterator[tuple[Site, Site]]:
+async def _nodes(folder: Path, way: WecomWay, model: ScriptedModel) -> AsyncIterator[tuple[Site, Site]]:
     """Run two services on one new schema."""
     settings, url = open_model(model.base_url) + DESK.settings(way.platform.api_base), shared_server().url()
     async with AsyncExitStack() as stack:
+        sites = list[Site]()
         for name in ("one", "two"):
             (folder / name).mkdir()
-            way.up.append(await stack.enter_async_context(Site(folder / name, settings, storage_url=url)))
-        await asyncio.gather(*(site.start() for site in way.up))
-        yield way.up[0], way.up[1]
+            sites.append(await stack.enter_async_context(Site(folder / name, settings, storage_url=url)))
+        await asyncio.gather(*(site.start() for site in sites))
+        way.call(*sites)
+        yield sites[0], sites[1]
 
 
-async def _first_unanswered(way: BalancedWay, talk: Talk) -> list[Entry]:
+async def _first_unanswered(way: WecomWay, talk: Talk) -> list[Entry]:
     """Return, for each conversation, the message that is in work or would be next."""
     shown = await way.look(talk.entries)
     waiting = [entry for entry in talk.entries if entry.accepted_at is not None and entry.number not in shown]
     return [lane[0] for lane in lanes_of(waiting)]
 
 
-async def _taken_over(way: BalancedWay, stuck: list[Entry]) -> float:
+async def _taken_over(way: WecomWay, stuck: list[Entry]) -> float:
     """Return how long it took until all of these were answered; fails if somebody was not in time."""
     began = time.monotonic()
     assert stuck, "nothing was in work at that moment: the load is too small"
-    await way.answered(stuck, within_s=RESUME_S + LONGEST_TURN_S)
+    await _answered(way, stuck, within_s=RESUME_S + LONGEST_TURN_S)
     return time.monotonic() - began
 
 
-async def _through_a_pause_and_a_kill(way: BalancedWay, one: Site, two: Site, talk: Talk) -> None:
+async def _through_a_pause_and_a_kill(way: WecomWay, one: Site, two: Site, talk: Talk) -> None:
     """Pause node two under load, kill node one before it wakes."""
     await asyncio.sleep(BEFORE_S)
     two.process.send_signal(signal.SIGSTOP)
     taken_over = asyncio.create_task(_taken_over(way, await _first_unanswered(way, talk)))
     await asyncio.sleep(NOTICED_S)
-    way.up = [one]
+    way.call(one)
     await asyncio.sleep(PAUSE_S - ALONE_S - NOTICED_S)
     print(f"a paused node's conversations were answered after {await taken_over:.1f} s")
 
     await one.kill()
     taken_over = asyncio.create_task(_taken_over(way, await _first_unanswered(way, talk)))
-    way.up = []
     await asyncio.sleep(ALONE_S)
     two.process.send_signal(signal.SIGCONT)
-    way.up = [two]
+    way.call(two)
     print(f"a dead node's conversations were answered after {await taken_over:.1f} s")
 
 
@@ -117,7 +102,7 @@ async def test_of_two_nodes_one_is_paused_and_one_dies_and_everybody_is_answered
         return Say(echo(asked), delay_s=chance.uniform(0, LONGEST_TURN_S))
 
     async with (
-        BalancedWay() as way,
+        WecomWay(DESK, slow_sends=10_000) as way,
         ScriptedModel(rule) as model,
         _nodes(tmp_path, way, model) as (one, two),
     ):
@@ -126,7 +111,7 @@ async def test_of_two_nodes_one_is_paused_and_one_dies_and_everybody_is_answered
             group.create_task(talk.run())
             group.create_task(pace.release(len(entries), over_s=seconds))
             group.create_task(_through_a_pause_and_a_kill(way, one, two, talk))
-        await way.answered(entries, within_s=60)
+        await _answered(way, entries, within_s=60)
         await asyncio.sleep(2.0)  # a second reply would come about now
 
         assert count(entries, await way.look(entries)) == Tally(
