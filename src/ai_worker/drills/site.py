@@ -6,7 +6,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -46,6 +46,7 @@ class Site:
         storage_url: Where its data is, if not in a SQLite file in its folder. Two sites with the same
             address are two nodes of one installation.
         key: An API key for everything that a program may do; a random one unless it is given.
+        program: What Python runs: the package, or something that wraps it.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Site:
         *,
         storage_url: str = "",
         key: str = "",
+        program: Sequence[str] = ("-m", "ai_worker"),
     ) -> None:
         self.folder = folder
         self.api_port, self.console_port = free_port(), free_port()
@@ -71,6 +73,7 @@ class Site:
         )
         self.key = key or secrets.token_hex(24)
 
+        self._program = tuple(program)
         self._environ = {**_foreign(os.environ), "API_KEY": self.key, **(environ or {})}
         self._processes: dict[Role | None, asyncio.subprocess.Process] = {}
         self.client: aiohttp.ClientSession
@@ -104,7 +107,7 @@ class Site:
     async def command(self, *words: str) -> tuple[int, str, str]:
         """Run `ai-worker WORDS` on this site's settings; return exit code, stdout and stderr."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ai_worker", *words, "--config", str(self.config)),
+            *(sys.executable, *self._program, *words, "--config", str(self.config)),
             env=self._environ,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -122,7 +125,7 @@ class Site:
         begins = len(self.log(role))
         with self._log_file(role).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ai_worker", *words), env=self._environ, stdout=log, stderr=log
+                *(sys.executable, *self._program, *words), env=self._environ, stdout=log, stderr=log
             )
         self._processes[role] = process
         try:
