@@ -29,6 +29,11 @@ class Post:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, timeout_s))
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self._session is not None
+
     def open(self) -> None:
         """Make the connection pool; nothing is connected yet. Needs a running event loop."""
         self._session = aiohttp.ClientSession(

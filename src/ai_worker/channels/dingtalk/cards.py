@@ -1,0 +1,313 @@
+"""AI cards: an answer that grows in place and carries buttons.
+
+A card's `outTrackId` is the id of the reply, so that a process that was killed finds its card again.
+What a pressed button means is remembered before the card is made; the button itself is not believed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import msgspec
+import structlog
+
+from ai_worker.channels.dingtalk import buttons
+from ai_worker.channels.dingtalk.address import Address
+from ai_worker.channels.dingtalk.answers import QPS_PAUSE_S, Answer
+from ai_worker.channels.dingtalk.client import DingtalkClient
+from ai_worker.channels.dingtalk.fields import Fields
+from ai_worker.channels.dingtalk.words import card_text
+from ai_worker.conversation.message import Choice
+from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.errors import Busy
+from ai_worker.foundation.ids import new_id
+from ai_worker.pipeline.channel_store import ChannelStore
+from ai_worker.pipeline.sending import Draft, Limit, Need, SendFailed
+from ai_worker.pipeline.store import OutboundMessage
+
+log = structlog.get_logger(__name__)
+
+CARDS = Limit("cards", most=10, seconds=1.0)
+"""Half of the 20 calls a second that the organisation has for each interface."""
+
+REMEMBERED = timedelta(days=7)
+"""How long a card's buttons work."""
+
+ABANDONED_S = 180.0
+"""A card that grew no further for so long is ended as it is; a reply that comes later still replaces it."""
+
+LOOK_S = 15.0
+PATIENT_ATTEMPTS = 3
+"""So often the streaming interface is tried with a whole answer; then the card is updated without it."""
+
+NO_SUCH_CARD = frozenset({400, 404})
+
+State = Literal["opening", "open", "done", "refused"]
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What is remembered of a card."""
+
+    turn_id: str
+    address: dict[str, str]
+    state: State
+    choices: list[tuple[str, str]] = []
+    """Id and label of each, in the order of the buttons."""
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A card of this process that is not ended yet."""
+
+    draft: Draft
+    at: float
+    """When it was updated last, in `Clock.monotonic` seconds."""
+
+
+class Cards:
+    """Makes, grows and ends the cards of one robot."""
+
+    def __init__(
+        self,
+        *,
+        channel: str,
+        template: str,
+        robot_code: str,
+        has_buttons: bool,
+        client: DingtalkClient,
+        store: ChannelStore,
+        clock: Clock,
+        update_s: float,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            channel: The configured channel's name.
+            template: The card template's id.
+            robot_code: Our robot.
+            has_buttons: Whether a pressed button reaches us.
+            client: Makes the calls.
+            store: Remembers what buttons mean.
+            clock: Tells the time.
+            update_s: Seconds between two updates of one card, at least.
+        """
+        self._channel, self._template, self._robot_code = channel, template, robot_code
+        self._has_buttons = has_buttons
+        self._client, self._store, self._clock = client, store, clock
+        self._update_s = update_s
+        self._growing: dict[str, _Growing] = {}
+        self._writers: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @staticmethod
+    def possible(address: Address) -> bool:
+        """Return whether a card can be put into a chat: people outside the company have no private space for one."""
+        return bool(address.conversation if address.group else address.staff)
+
+    async def show(self, draft: Draft) -> None:
+        """Open a draft's card, or let it grow; an update for which there is no room now is left out.
+
+        Raises:
+            SendFailed: There is no card.
+        """
+        try:
+            async with self._only_writer(draft.id):
+                await self._show(draft)
+        except Busy:
+            raise SendFailed("dingtalk", "the store is busy", retry_after=1.0) from None
+
+    async def _show(self, draft: Draft) -> None:
+        growing = self._growing.get(draft.id)
+        if growing is None:
+            await self._open(draft)
+            return
+        await asyncio.sleep(self._update_s - (self._clock.monotonic() - growing.at))
+        if (await self._store.spend(self._channel, [[Need(CARDS)]]))[0] > 0:
+            return
+        answer = await self._stream(draft.id, draft.text, final=False)
+        growing.draft, growing.at = draft, self._clock.monotonic()
+        if answer.too_fast:
+            await self._store.block(self._channel, CARDS.key, seconds=QPS_PAUSE_S)
+        elif not answer.ok:
+            raise answer.failure()
+
+    async def _open(self, draft: Draft) -> None:
+        kept = await self.recall(draft.id)
+        if kept is not None and kept.state in ("done", "refused"):
+            raise SendFailed("dingtalk", "the card is ended, or there is none", retry_after=None)
+        if kept is None:
+            kept = Kept(draft.turn_id, dict(draft.address), "opening")
+            await self._keep(draft.id, kept)
+            if (await self._store.spend(self._channel, [[Need(CARDS)]]))[0] > 0:
+                raise SendFailed("dingtalk", "too many cards now", retry_after=None)
+            flow = buttons.PROCESSING if draft.holding else buttons.TYPING
+            if not await self._create(draft.id, kept, buttons.variables(draft.text, flow_status=flow)):
+                await self._keep(draft.id, msgspec.structs.replace(kept, state="refused"))
+                raise SendFailed("dingtalk", "the card cannot be made", retry_after=None)
+            await self._keep(draft.id, msgspec.structs.replace(kept, state="open"))
+        self._growing[draft.id] = _Growing(draft, self._clock.monotonic())
+
+    async def deliver(self, message: OutboundMessage, text: str) -> bool:
+        """Show a whole answer on its card, made now if there is none; return whether it is there.
+
+        Done again, it changes nothing.
+
+        Raises:
+            SendFailed: Nobody knows whether it is there, or not now.
+            Busy: The store is busy.
+        """
+        async with self._only_writer(message.id):
+            before = await self.recall(message.id)
+            if before is not None and before.state in ("done", "refused"):
+                return before.state == "done"
+            choices = [(choice.id, choice.label) for choice in message.reply.choices[: buttons.CHOICES]]
+            state: State = before.state if before else "opening"
+            kept = Kept(message.turn_id, dict(message.address), state, choices)
+            await self._keep(message.id, kept)
+            shown = buttons.variables(
+                text,
+                flow_status=buttons.FINISHED,
+                choices=message.reply.choices if self._has_buttons else (),
+                rateable=message.reply.rateable and self._has_buttons,
+            )
+            there = before is not None and await self._end(
+                message.id, shown, streamed=message.attempt <= PATIENT_ATTEMPTS
+            )
+            there = there or await self._create(message.id, kept, shown)
+            await self._keep(message.id, msgspec.structs.replace(kept, state="done" if there else "refused"))
+            self._growing.pop(message.id, None)
+            return there
+
+    async def recall(self, card: str) -> Kept | None:
+        """Return what is remembered of a card; `None` if it is none of ours, or too old.
+
+        Raises:
+            Busy: The store is busy.
+        """
+        found = await self._store.recall(self._channel, f"card:{card}")
+        return None if found is None else msgspec.json.decode(found, type=Kept)
+
+    async def watch(self) -> None:
+        """End cards that nobody goes on with, until cancelled: a card that is not ended spins for ever."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            for card, growing in list(self._growing.items()):
+                if self._clock.monotonic() - growing.at > ABANDONED_S:
+                    await self._abandon(card, growing)
+
+    async def _abandon(self, card: str, growing: _Growing) -> None:
+        shown = {"content": card_text(growing.draft.text), "flowStatus": buttons.FINISHED}
+        try:
+            async with self._only_writer(card):
+                if card in self._growing:
+                    await self._end(card, shown, streamed=True)
+                    del self._growing[card]
+                    log.info("dingtalk.card_abandoned", channel=self._channel, turn=growing.draft.turn_id)
+        except SendFailed as failure:  # looked at again in a while
+            log.warning("dingtalk.card_not_ended", channel=self._channel, error=str(failure))
+
+    async def _create(self, card: str, kept: Kept, shown: dict[str, str]) -> bool:
+        """Make a card and put it into its chat; return False if the platform does not want it."""
+        address = Address.read(kept.address)
+        body: Fields = {
+            "cardTemplateId": self._template,
+            "outTrackId": card,
+            "cardData": {"cardParamMap": shown},
+            "callbackType": "STREAM",
+            "imGroupOpenSpaceModel": {"supportForward": True},
+            "imRobotOpenSpaceModel": {"supportForward": True},
+            "userIdType": 1,
+        }
+        if address.group:
+            model: Fields = {"robotCode": self._robot_code}
+            if address.staff:
+                model["atUserIds"] = {address.staff: address.nick or address.staff}
+            body |= {"openSpaceId": f"dtv1.card//IM_GROUP.{address.conversation}", "imGroupOpenDeliverModel": model}
+        else:
+            model = {"spaceType": "IM_ROBOT", "robotCode": self._robot_code}
+            body |= {"openSpaceId": f"dtv1.card//IM_ROBOT.{address.staff}", "imRobotOpenDeliverModel": model}
+        answer = await self._client.call("POST", "/v1.0/card/instances/createAndDeliver", body)
+        if answer.too_fast or answer.status >= 500:
+            raise self._not_now(answer)
+        if answer.ok and _was_put_there(answer):
+            return True
+        log.warning("dingtalk.card_refused", channel=self._channel, status=answer.status, code=answer.code)
+        return False
+
+    async def _end(self, card: str, shown: dict[str, str], *, streamed: bool) -> bool:
+        """Show the whole answer on a card that is there; return False if it is not."""
+        if streamed:
+            answer = await self._stream(card, shown["content"], final=True)
+            if not answer.ok and answer.status not in NO_SUCH_CARD:
+                raise self._not_now(answer)
+        answer = await self._client.call(
+            "PUT",
+            "/v1.0/card/instances",
+            {
+                "outTrackId": card,
+                "cardData": {"cardParamMap": shown},
+                "cardUpdateOptions": {"updateCardDataByKey": True},
+            },
+            changes=False,
+        )
+        if answer.ok or answer.status in NO_SUCH_CARD:
+            return answer.ok
+        raise self._not_now(answer)
+
+    async def _stream(self, card: str, text: str, *, final: bool) -> Answer:
+        return await self._client.call(
+            "PUT",
+            "/v1.0/card/streaming",
+            {
+                "outTrackId": card,
+                "guid": new_id("guid"),
+                "key": "content",
+                "content": text if final else card_text(text),
+                "isFull": True,
+                "isFinalize": final,
+                "isError": False,
+            },
+            changes=False,
+        )
+
+    @staticmethod
+    def _not_now(answer: Answer) -> SendFailed:
+        """Return a refusal that passes: a card that is not ended spins for ever, so that is tried again soon."""
+        failure = answer.failure(blocks=CARDS.key)
+        wait = max(QPS_PAUSE_S, min(failure.retry_after or QPS_PAUSE_S, 10.0))
+        detail = str(failure).removeprefix("dingtalk: ")
+        return SendFailed("dingtalk", f"card: {detail}", retry_after=wait, blocks=failure.blocks)
+
+    async def _keep(self, card: str, kept: Kept) -> None:
+        until = self._clock.now() + REMEMBERED
+        await self._store.remember(self._channel, f"card:{card}", msgspec.json.encode(kept).decode(), until=until)
+
+    @asynccontextmanager
+    async def _only_writer(self, card: str) -> AsyncIterator[None]:
+        """Let one update of a card go out at a time: the platform refuses a second."""
+        lock, users = self._writers.get(card, (asyncio.Lock(), 0))
+        self._writers[card] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._writers[card]
+            if users == 1:
+                del self._writers[card]
+            else:
+                self._writers[card] = (lock, users - 1)
+
+
+def _was_put_there(answer: Answer) -> bool:
+    """Return whether the card is in its chat: an answer of 200 may say for each place that it is not."""
+    result = answer.found.get("result")
+    results = result.get("deliverResults") if isinstance(result, dict) else None
+    places = results if isinstance(results, list) else []
+    return all(not isinstance(place, dict) or place.get("success") is not False for place in places)
+
+
+def choices_of(kept: Kept) -> Sequence[Choice]:
+    """Return what a card's buttons stand for."""
+    return [Choice(id, label) for id, label in kept.choices]
