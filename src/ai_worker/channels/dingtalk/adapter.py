@@ -29,6 +29,7 @@ from ai_worker.channels.dingtalk.client import DingtalkClient
 from ai_worker.channels.dingtalk.directory import Directory
 from ai_worker.channels.dingtalk.frames import CARD_TOPIC, ROBOT_TOPIC
 from ai_worker.channels.dingtalk.hosts import TrustedHosts
+from ai_worker.channels.dingtalk.parts import send_parts
 from ai_worker.channels.dingtalk.post import Post
 from ai_worker.channels.dingtalk.reception import Reception
 from ai_worker.channels.dingtalk.settings import DingtalkSettings
@@ -36,7 +37,6 @@ from ai_worker.channels.dingtalk.stream import Gateway, Pace
 from ai_worker.channels.dingtalk.words import pieces
 from ai_worker.conversation.message import Contact
 from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.errors import Busy
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.store import OutboundMessage
 
@@ -177,35 +177,23 @@ class Dingtalk(Channel):
         address, texts = Address.read(message.address), pieces(message.reply.text)
         if not texts or not (address.conversation or address.contact):
             raise SendFailed("dingtalk", "there is nobody to send to, or nothing to say", retry_after=None)
-        sent, platform_id = 0, ""
-        try:
-            if message.attempt > 1 and len(texts) > 1:
-                sent = min(len(texts), int(await self._store.recall(self.name, _went_out(message)) or 0))
-            if not sent and self._as_card(message, address) and await self._on_card(message, texts[0]):
-                sent, platform_id = 1, message.id
-            while sent < len(texts):
-                mention = address.group and not sent and bool(address.contact)
-                platform_id = await self._chat.send(address, texts[sent], mention=mention)
-                sent += 1
-                if sent < len(texts):
-                    await self._store.remember(self.name, _went_out(message), str(sent), until=message.expires_at)
-        except Busy as busy:
-            raise SendFailed("dingtalk", "our store is busy", retry_after=busy.retry_after, unsure=sent > 0) from None
-        except SendFailed as failure:
-            if not sent:
-                raise
-            detail = f"{sent} of {len(texts)} messages went out, then {failure}"
-            raise SendFailed(
-                "dingtalk", detail, retry_after=failure.retry_after, unsure=True, blocks=failure.blocks
-            ) from failure
-        return platform_id
+
+        async def send(number: int, text: str) -> str:
+            if not number and await self._on_card(message, address, text):
+                return message.id
+            mention = address.group and not number and bool(address.contact)
+            return await self._chat.send(address, text, mention=mention)
+
+        return await send_parts(message, texts, send, store=self._store)
 
     def _as_card(self, message: OutboundMessage, address: Address) -> bool:
         """Return whether a message goes out on a card: answers do, what a person wrote or was pushed does not."""
         return self._cards is not None and message.kind == "reply" and Cards.possible(address)
 
-    async def _on_card(self, message: OutboundMessage, text: str) -> bool:
-        return self._cards is not None and await self._cards.deliver(message, text)
+    async def _on_card(self, message: OutboundMessage, address: Address, text: str) -> bool:
+        if self._cards is None or not self._as_card(message, address):
+            return False
+        return await self._cards.deliver(message, text)
 
     async def probe(self) -> Probe:
         """Ask for a token and, in Stream mode, for a connection, which is not opened."""
@@ -245,19 +233,17 @@ class Dingtalk(Channel):
             health = replace(
                 health, state="degraded", detail="the last message could not be sent", last_error=self._last_error
             )
-        proofs = dict(self._proved)
-        for proof, at in (
-            ("connection", self._connection.connected_at),
-            ("callback", self._reception.called_at),
-            ("message", self._reception.last_at),
-        ):
-            if at is not None:
-                proofs[proof] = at
+        seen: dict[Proof, datetime | None] = {
+            **self._proved,
+            "connection": self._connection.connected_at,
+            "callback": self._reception.called_at,
+            "message": self._reception.last_at,
+        }
         return replace(
             health,
             last_inbound_at=self._reception.last_at,
             last_outbound_at=self._last_outbound_at,
-            proofs=proofs,
+            proofs={proof: at for proof, at in seen.items() if at is not None},
         )
 
     @asynccontextmanager
@@ -291,8 +277,3 @@ class DingtalkWithCards(Dingtalk):
             await self._chat.send(address, draft.text, mention=address.group)
         else:
             raise SendFailed("dingtalk", "people outside the company have no room for a card", retry_after=None)
-
-
-def _went_out(message: OutboundMessage) -> str:
-    """Under this key stands how many messages of a long answer went out."""
-    return f"sent:{message.id}"

@@ -5,7 +5,7 @@ What a pressed button means is remembered before the card is made; the button it
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,6 @@ from ai_worker.channels.dingtalk.answers import QPS_PAUSE_S, Answer
 from ai_worker.channels.dingtalk.client import DingtalkClient
 from ai_worker.channels.dingtalk.fields import Fields
 from ai_worker.channels.dingtalk.words import card_text
-from ai_worker.conversation.message import Choice
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.ids import new_id
@@ -306,8 +305,3 @@ def _was_put_there(answer: Answer) -> bool:
     results = result.get("deliverResults") if isinstance(result, dict) else None
     places = results if isinstance(results, list) else []
     return all(not isinstance(place, dict) or place.get("success") is not False for place in places)
-
-
-def choices_of(kept: Kept) -> Sequence[Choice]:
-    """Return what a card's buttons stand for."""
-    return [Choice(id, label) for id, label in kept.choices]

@@ -22,12 +22,12 @@ from ai_worker.channels.contract import (
 )
 from ai_worker.channels.dingtalk.answers import LOST_S, webhook_refusal
 from ai_worker.channels.dingtalk.fields import Fields
+from ai_worker.channels.dingtalk.parts import send_parts
 from ai_worker.channels.dingtalk.post import Post
 from ai_worker.channels.dingtalk.settings import DingtalkGroupSettings
 from ai_worker.channels.dingtalk.sign import signed_query
 from ai_worker.channels.dingtalk.words import PIECE_BYTES, broken_lines, pieces, title
 from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.errors import Busy
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.store import OutboundMessage
 
@@ -74,19 +74,11 @@ class DingtalkGroup(Channel):
         Raises:
             SendFailed: The platform did not take it, or not all of it.
         """
-        texts, sent, went_out = pieces(message.reply.text), 0, f"sent:{message.id}"
+        texts = pieces(message.reply.text)
         if not texts:
             raise SendFailed("dingtalk", "there is nothing to say", retry_after=None)
         try:
-            if message.attempt > 1 and len(texts) > 1:
-                sent = min(len(texts), int(await self._store.recall(self.name, went_out) or 0))
-            while sent < len(texts):
-                await self._send(texts[sent])
-                sent += 1
-                if sent < len(texts):
-                    await self._store.remember(self.name, went_out, str(sent), until=message.expires_at)
-        except Busy as busy:
-            raise SendFailed("dingtalk", "our store is busy", retry_after=busy.retry_after, unsure=sent > 0) from None
+            await send_parts(message, texts, self._send, store=self._store)
         except SendFailed as failure:
             self._last_error = str(failure)
             raise
@@ -109,7 +101,7 @@ class DingtalkGroup(Channel):
             proofs={"reply": self._last_outbound_at} if self._last_outbound_at else {},
         )
 
-    async def _send(self, text: str) -> None:
+    async def _send(self, _: int, text: str) -> str:
         keyword = self._settings.keyword
         shown = text if keyword in text else f"{text}\n\n{keyword}"
         body: Fields = {"msgtype": "markdown", "markdown": {"title": title(text), "text": broken_lines(shown)}}
@@ -118,6 +110,7 @@ class DingtalkGroup(Channel):
             raise SendFailed("dingtalk", f"HTTP status {answer.status}", retry_after=LOST_S)
         if refusal := webhook_refusal(answer.found, blocks=ROBOT.key):
             raise refusal
+        return ""
 
     def _address(self) -> URL:
         """Return the address of one call; what is encoded in it must not be encoded again."""

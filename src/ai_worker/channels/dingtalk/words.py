@@ -17,11 +17,14 @@ _BLOCK = re.compile(r"[ \t]*(?:[-*+][ \t]|\d{1,3}[.)][ \t]|#{1,6}[ \t]|>|\||```)
 
 def pieces(text: str) -> list[str]:
     """Return the messages, in order, that say what `text` says; cut at sentence or line ends."""
-    found: list[str] = []
-    for piece in split_bytes(text, PIECE_BYTES):
-        # Where each byte is a character, so many bytes are too many characters.
-        found += [piece] if len(piece) <= PIECE_CHARACTERS else split_bytes(piece, PIECE_CHARACTERS)
-    return found
+    return [part for piece in split_bytes(text, PIECE_BYTES) for part in _few_characters(piece)]
+
+
+def _few_characters(piece: str) -> list[str]:
+    if len(piece) <= PIECE_CHARACTERS:
+        return [piece]
+    parts = -(-len(piece) // PIECE_CHARACTERS)
+    return [part for half in split_bytes(piece, len(piece.encode()) // parts) for part in _few_characters(half)]
 
 
 def title(text: str) -> str:
