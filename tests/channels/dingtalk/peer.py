@@ -12,6 +12,7 @@ from typing import Any
 
 from ai_worker.channels.contract import CallbackRequest
 from ai_worker.channels.dingtalk.adapter import Dingtalk, DingtalkWithCards
+from ai_worker.channels.dingtalk.cards import CardPace
 from ai_worker.channels.dingtalk.settings import DingtalkSettings
 from ai_worker.channels.dingtalk.stream import Pace
 from ai_worker.conversation.message import Choice, InboundMessage, Reply
@@ -61,8 +62,8 @@ class Inbox:
         self.ratings.append(rating)
         return True
 
-    async def until(self, count: int, *, timeout: float = 10.0) -> None:
-        async with asyncio.timeout(timeout):
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(10):
             while len(self.messages) < count:
                 await asyncio.sleep(0.01)
 
@@ -80,7 +81,7 @@ async def started(
     clock: Clock | None = None,
     store: ChannelStore | None = None,
     pace: Pace | None = None,
-    card_update_s: float = 0.8,
+    card_pace: CardPace | None = None,
     connects: bool = True,
     **changes: Any,
 ) -> AsyncIterator[Dingtalk]:
@@ -90,7 +91,7 @@ async def started(
     kind = DingtalkWithCards if told.card_template_id else Dingtalk
     store = store or Memory(clock)
     inbox = inbox or Inbox()
-    channel = kind("front-desk", told, clock=clock, store=store, pace=pace, card_update_s=card_update_s)
+    channel = kind("front-desk", told, clock=clock, store=store, pace=pace, card_pace=card_pace)
     await channel.start(inbox, inbox.rate, connects=connects)
     try:
         if connects and told.mode == "stream" and not simulated.gateway.down:

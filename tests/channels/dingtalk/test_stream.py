@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from tests.channels.dingtalk.peer import GROUP, STAFF, Inbox, outbound, platform
 QUICK = Pace(ping_s=0.3, pong_s=0.3, quiet_s=300.0)
 
 
-async def until(condition: Any, *, timeout: float = 10.0) -> None:
-    async with asyncio.timeout(timeout):
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -25,7 +26,11 @@ async def test_a_message_is_received_acknowledged_and_answered() -> None:
         said = await dingtalk.say(STAFF, "退款什么时候到账？")
         assert said.acknowledged
         (message,) = inbox.messages
-        assert (message.message_id, message.conversation_key, message.text) == (said.msg_id, STAFF, "退款什么时候到账？")
+        assert (message.message_id, message.conversation_key, message.text) == (
+            said.msg_id,
+            STAFF,
+            "退款什么时候到账？",
+        )
         await channel.deliver(outbound(message.address))
         reply = await dingtalk.reply_to(STAFF, after=said)
         assert (reply.text, reply.by, reply.msgtype) == ("退款一般三个工作日内到账。", "session", "markdown")
@@ -91,7 +96,16 @@ async def test_rubbish_closes_nothing_but_itself() -> None:
     async with platform() as dingtalk, started(dingtalk, inbox) as channel:
         await until(lambda: channel.health().connected_at)
         since = channel.health().connected_at
-        for rubbish in ("", "{", "[]", "null", '{"type":1}', '{"type":"CALLBACK","headers":[]}', "[" * 100_000, b"\xff"):
+        for rubbish in (
+            "",
+            "{",
+            "[]",
+            "null",
+            '{"type":1}',
+            '{"type":"CALLBACK","headers":[]}',
+            "[" * 100_000,
+            b"\xff",
+        ):
             await dingtalk.gateway.send_raw(rubbish)
         for data in ("", "no json", "[]", '{"msgtype":"text"}', "[" * 50_000):
             headers = {"topic": "/v1.0/im/bot/messages/get", "messageId": "m-1"}
@@ -160,7 +174,7 @@ async def test_a_set_up_that_is_wrong_is_told_in_words(wrong: str, words: str) -
         if wrong == "endpoint":
             dingtalk.gateway.endpoint = "ws://169.254.169.254/connect"
         dingtalk.gateway.down = True  # so that `started` does not wait for the connection
-        changes = {"client_secret": "wrong"} if wrong == "secret" else {}
+        changes: dict[str, Any] = {"client_secret": "wrong"} if wrong == "secret" else {}
         async with started(dingtalk, **changes) as channel:
             dingtalk.gateway.down = False
             await until(lambda: words in channel.health().last_error)

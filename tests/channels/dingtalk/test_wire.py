@@ -43,7 +43,10 @@ def test_a_group_and_a_contact_of_the_same_name_never_meet() -> None:
     ("changes", "text", "parts"),
     [
         (
-            {"msgtype": "richText", "content": {"richText": [{"text": "看这里"}, {"downloadCode": "d1"}, {"text": "\n"}]}},
+            {
+                "msgtype": "richText",
+                "content": {"richText": [{"text": "看这里"}, {"downloadCode": "d1"}, {"text": "\n"}]},
+            },
             "看这里",
             (Part("image", media_id="d1"),),
         ),

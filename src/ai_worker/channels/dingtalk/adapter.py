@@ -23,7 +23,7 @@ from ai_worker.channels.contract import (
     Sent,
 )
 from ai_worker.channels.dingtalk.address import Address
-from ai_worker.channels.dingtalk.cards import CARDS, Cards
+from ai_worker.channels.dingtalk.cards import CARDS, CardPace, Cards
 from ai_worker.channels.dingtalk.chat import Chat
 from ai_worker.channels.dingtalk.client import DingtalkClient
 from ai_worker.channels.dingtalk.directory import Directory
@@ -39,9 +39,6 @@ from ai_worker.conversation.message import Contact
 from ai_worker.foundation.clock import Clock
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.store import OutboundMessage
-
-CARD_UPDATE_S = 0.8
-"""Between two updates of one card: faster ones are refused."""
 
 CARD_CALLS = 2
 """A whole answer on a card takes so many calls: the last words, then the buttons."""
@@ -63,7 +60,7 @@ class Dingtalk(Channel):
         clock: Clock,
         store: ChannelStore,
         pace: Pace | None = None,
-        card_update_s: float = CARD_UPDATE_S,
+        card_pace: CardPace | None = None,
     ) -> None:
         """Prepare; nothing goes over the network before `start`.
 
@@ -73,7 +70,7 @@ class Dingtalk(Channel):
             clock: Tells the time.
             store: Remembers cards, and how far a long answer went out.
             pace: How the Stream connection's life is watched.
-            card_update_s: Seconds between two updates of one card, at least.
+            card_pace: When cards are updated and given up.
         """
         self.name = name
         self._settings, self._clock, self._store = settings, clock, store
@@ -84,7 +81,7 @@ class Dingtalk(Channel):
         self._chat = Chat(
             robot_code=settings.robot_code, post=self._post, client=self._client, hosts=hosts, clock=clock
         )
-        self._cards = self._with_cards(card_update_s)
+        self._cards = self._with_cards(card_pace or CardPace())
         self._reception = Reception(channel=name, settings=settings, hosts=hosts, cards=self._cards, clock=clock)
         handlers = {ROBOT_TOPIC: self._reception.robot, CARD_TOPIC: self._reception.card}
         self._gateway = Gateway(
@@ -105,7 +102,7 @@ class Dingtalk(Channel):
         self._proved: dict[Proof, datetime] = {}
         self._last_error = ""
 
-    def _with_cards(self, update_s: float) -> Cards | None:
+    def _with_cards(self, pace: CardPace) -> Cards | None:
         if not self._settings.card_template_id:
             return None
         return Cards(
@@ -116,7 +113,7 @@ class Dingtalk(Channel):
             client=self._client,
             store=self._store,
             clock=self._clock,
-            update_s=update_s,
+            pace=pace,
         )
 
     async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:

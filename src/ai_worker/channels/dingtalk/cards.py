@@ -35,10 +35,6 @@ CARDS = Limit("cards", most=10, seconds=1.0)
 REMEMBERED = timedelta(days=7)
 """How long a card's buttons work."""
 
-ABANDONED_S = 180.0
-"""A card that grew no further for so long is ended as it is; a reply that comes later still replaces it."""
-
-LOOK_S = 15.0
 PATIENT_ATTEMPTS = 3
 """So often the streaming interface is tried with a whole answer; then the card is updated without it."""
 
@@ -55,6 +51,20 @@ class Kept(msgspec.Struct, frozen=True):
     state: State
     choices: list[tuple[str, str]] = []
     """Id and label of each, in the order of the buttons."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardPace:
+    """When cards are updated and given up."""
+
+    update_s: float = 0.8
+    """Seconds between two updates of one card: the platform refuses faster ones."""
+
+    abandoned_s: float = 180.0
+    """A card that grew no further for so long is ended as it is; a reply that comes later still replaces it."""
+
+    look_s: float = 15.0
+    """How often such cards are looked for."""
 
 
 @dataclass(slots=True)
@@ -79,7 +89,7 @@ class Cards:
         client: DingtalkClient,
         store: ChannelStore,
         clock: Clock,
-        update_s: float,
+        pace: CardPace,
     ) -> None:
         """Prepare.
 
@@ -91,12 +101,12 @@ class Cards:
             client: Makes the calls.
             store: Remembers what buttons mean.
             clock: Tells the time.
-            update_s: Seconds between two updates of one card, at least.
+            pace: When cards are updated and given up.
         """
         self._channel, self._template, self._robot_code = channel, template, robot_code
         self._has_buttons = has_buttons
         self._client, self._store, self._clock = client, store, clock
-        self._update_s = update_s
+        self._pace = pace
         self._growing: dict[str, _Growing] = {}
         self._writers: dict[str, tuple[asyncio.Lock, int]] = {}
 
@@ -122,7 +132,7 @@ class Cards:
         if growing is None:
             await self._open(draft)
             return
-        await asyncio.sleep(self._update_s - (self._clock.monotonic() - growing.at))
+        await asyncio.sleep(self._pace.update_s - (self._clock.monotonic() - growing.at))
         if (await self._store.spend(self._channel, [[Need(CARDS)]]))[0] > 0:
             return
         answer = await self._stream(draft.id, draft.text, final=False)
@@ -191,9 +201,9 @@ class Cards:
     async def watch(self) -> None:
         """End cards that nobody goes on with, until cancelled: a card that is not ended spins for ever."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._pace.look_s)
             for card, growing in list(self._growing.items()):
-                if self._clock.monotonic() - growing.at > ABANDONED_S:
+                if self._clock.monotonic() - growing.at > self._pace.abandoned_s:
                     await self._abandon(card, growing)
 
     async def _abandon(self, card: str, growing: _Growing) -> None:

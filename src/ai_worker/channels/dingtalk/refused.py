@@ -10,7 +10,7 @@ Reason = Literal["size", "headers", "stale", "signature", "json", "robot", "mess
 class Refused(BadInput):
     """A callback is forged, stale, broken or meant for another robot."""
 
-    code = "channel.dingtalk_callback_refused"
+    code = "dingtalk.callback_refused"
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(f"callback refused: {reason}")
