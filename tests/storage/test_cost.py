@@ -8,7 +8,6 @@ import pytest
 from ai_worker.storage.sqlite import (
     channels,
     deadletters,
-    feedback,
     history,
     inbound,
     lane,
