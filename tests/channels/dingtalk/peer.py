@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+from ai_worker.channels.connection import PACE, Pace
 from ai_worker.channels.contract import CallbackRequest
 from ai_worker.channels.dingtalk.adapter import Dingtalk, DingtalkWithCards
 from ai_worker.channels.dingtalk.cards import CardPace
 from ai_worker.channels.dingtalk.settings import DingtalkSettings
-from ai_worker.channels.dingtalk.stream import Pace
+from ai_worker.channels.dingtalk.stream import Pulse
 from ai_worker.conversation.message import Choice, InboundMessage, Reply
 from ai_worker.demo.dingtalk import SimulatedDingtalk
 from ai_worker.foundation.clock import Clock, FixedClock, SystemClock
@@ -80,7 +81,9 @@ async def started(
     *,
     clock: Clock | None = None,
     store: ChannelStore | None = None,
-    pace: Pace | None = None,
+    pulse: Pulse | None = None,
+    pace: Pace = PACE,
+    second_s: float = 30.0,
     card_pace: CardPace | None = None,
     connects: bool = True,
     **changes: Any,
@@ -91,7 +94,9 @@ async def started(
     kind = DingtalkWithCards if told.card_template_id else Dingtalk
     store = store or Memory(clock)
     inbox = inbox or Inbox()
-    channel = kind("front-desk", told, clock=clock, store=store, pace=pace, card_pace=card_pace)
+    channel = kind(
+        "front-desk", told, clock=clock, store=store, pulse=pulse, pace=pace, second_s=second_s, card_pace=card_pace
+    )
     await channel.start(inbox, inbox.rate, connects=connects)
     try:
         if connects and told.mode == "stream" and not simulated.gateway.down:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ai_worker.channels.dingtalk.stream import Pace
+from ai_worker.channels.dingtalk.stream import Pulse
 from ai_worker.demo.dingtalk import Fault
 from tests.channels.dingtalk.peer import GROUP, STAFF, Inbox, outbound, platform, started
 
-QUICK = Pace(ping_s=0.3, pong_s=0.3, quiet_s=300.0)
+QUICK = Pulse(ping_s=0.3, pong_s=0.3, quiet_s=300.0)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -128,7 +128,7 @@ async def test_a_rotation_opens_the_new_connection_before_the_old_one_closes() -
 @pytest.mark.parametrize("trouble", ["cut", "pong withheld", "half open"])
 async def test_a_connection_that_dies_is_replaced(trouble: str) -> None:
     inbox = Inbox()
-    async with platform() as dingtalk, started(dingtalk, inbox, pace=QUICK):
+    async with platform() as dingtalk, started(dingtalk, inbox, pulse=QUICK):
         if trouble == "cut":
             dingtalk.gateway.cut()
         elif trouble == "half open":
@@ -143,8 +143,8 @@ async def test_a_connection_that_dies_is_replaced(trouble: str) -> None:
 
 
 async def test_a_connection_that_answers_pings_and_brings_no_frames_is_replaced() -> None:
-    pace = Pace(ping_s=0.2, pong_s=0.2, quiet_s=0.5)
-    async with platform(ping_s=0.1) as dingtalk, started(dingtalk, pace=pace):
+    pulse = Pulse(ping_s=0.2, pong_s=0.2, quiet_s=0.5)
+    async with platform(ping_s=0.1) as dingtalk, started(dingtalk, pulse=pulse):
         await until(lambda: dingtalk.counts.answered > 1)
         dingtalk.gateway.pause_pings = True
         await until(lambda: dingtalk.counts.connections > 1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from ai_worker.channels.connection import ConnectFailed, LongConnection
+from ai_worker.channels.connection import PACE, ConnectFailed, Pace
 from ai_worker.channels.contract import (
     CallbackRequest,
     CallbackResponse,
@@ -29,11 +29,12 @@ from ai_worker.channels.dingtalk.client import DingtalkClient
 from ai_worker.channels.dingtalk.directory import Directory
 from ai_worker.channels.dingtalk.frames import CARD_TOPIC, ROBOT_TOPIC
 from ai_worker.channels.dingtalk.hosts import TrustedHosts
+from ai_worker.channels.dingtalk.lines import SECOND_S, Lines
 from ai_worker.channels.dingtalk.parts import send_parts
 from ai_worker.channels.dingtalk.post import Post
 from ai_worker.channels.dingtalk.reception import Reception
 from ai_worker.channels.dingtalk.settings import DingtalkSettings
-from ai_worker.channels.dingtalk.stream import Gateway, Pace
+from ai_worker.channels.dingtalk.stream import Gateway, Pulse
 from ai_worker.channels.dingtalk.words import pieces
 from ai_worker.conversation.message import Contact
 from ai_worker.foundation.clock import Clock
@@ -59,7 +60,9 @@ class Dingtalk(Channel):
         *,
         clock: Clock,
         store: ChannelStore,
-        pace: Pace | None = None,
+        pulse: Pulse | None = None,
+        pace: Pace = PACE,
+        second_s: float = SECOND_S,
         card_pace: CardPace | None = None,
     ) -> None:
         """Prepare; nothing goes over the network before `start`.
@@ -69,7 +72,9 @@ class Dingtalk(Channel):
             settings: What it is told.
             clock: Tells the time.
             store: Remembers cards, and how far a long answer went out.
-            pace: How the Stream connection's life is watched.
+            pulse: How a Stream connection's life is watched.
+            pace: How long connecting takes.
+            second_s: How long after the first connection a second is opened.
             card_pace: When cards are updated and given up.
         """
         self.name = name
@@ -84,15 +89,16 @@ class Dingtalk(Channel):
         self._cards = self._with_cards(card_pace or CardPace())
         self._reception = Reception(channel=name, settings=settings, hosts=hosts, cards=self._cards, clock=clock)
         handlers = {ROBOT_TOPIC: self._reception.robot, CARD_TOPIC: self._reception.card}
+        pulse = pulse or Pulse()
         self._gateway = Gateway(
-            settings=settings, post=self._post, hosts=hosts, handlers=handlers, clock=clock, pace=pace or Pace()
+            settings=settings, post=self._post, hosts=hosts, handlers=handlers, clock=clock, pulse=pulse
         )
-        watched = pace or Pace()
-        self._connection = LongConnection(
+        self._lines = Lines(
             name,
             self._gateway.dial,
-            silent_s=2 * (watched.ping_s + watched.pong_s),
-            single=False,
+            silent_s=2 * (pulse.ping_s + pulse.pong_s),
+            second_s=second_s,
+            pace=pace,
             clock=clock,
             store=store,
         )
@@ -123,7 +129,7 @@ class Dingtalk(Channel):
         self._started = True
         self._connects = connects and self._settings.mode == "stream"
         if self._connects:
-            self._tasks.append(asyncio.create_task(self._connection.run()))
+            self._tasks.append(asyncio.create_task(self._lines.run()))
         if self._cards is not None:
             self._tasks.append(asyncio.create_task(self._cards.watch()))
 
@@ -219,20 +225,20 @@ class Dingtalk(Channel):
 
     async def resume(self) -> None:
         """Connect now, not after the pause that a failure has led to."""
-        await self._connection.resume()
+        await self._lines.resume()
 
     def health(self) -> ChannelHealth:
         """Return how the channel is doing: its connection, and whether the latest send has failed."""
         if not self._started:
             return ChannelHealth("down", "not started")
-        health = self._connection.health() if self._connects else ChannelHealth("ready")
+        health = self._lines.health() if self._connects else ChannelHealth("ready")
         if health.state == "ready" and self._last_error:
             health = replace(
                 health, state="degraded", detail="the last message could not be sent", last_error=self._last_error
             )
         seen: dict[Proof, datetime | None] = {
             **self._proved,
-            "connection": self._connection.connected_at,
+            "connection": self._lines.connected_at,
             "callback": self._reception.called_at,
             "message": self._reception.last_at,
         }

@@ -44,8 +44,8 @@ NOT_OPENED: Mapping[int, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How a connection's life is watched."""
+class Pulse:
+    """How a connection's life is watched. Only tests have a reason for other figures."""
 
     ping_s: float = 25.0
     """Seconds between pings of ours."""
@@ -69,7 +69,7 @@ class Gateway:
         hosts: TrustedHosts,
         handlers: Mapping[str, Handle],
         clock: Clock,
-        pace: Pace,
+        pulse: Pulse,
     ) -> None:
         """Prepare; nothing goes over the network yet.
 
@@ -79,10 +79,10 @@ class Gateway:
             hosts: Where a connection may lead.
             handlers: Who takes the pushes, by topic: these topics are subscribed to.
             clock: Tells the time.
-            pace: How a connection's life is watched.
+            pulse: How a connection's life is watched.
         """
         self._settings, self._post, self._hosts = settings, post, hosts
-        self._handlers, self._clock, self._pace = handlers, clock, pace
+        self._handlers, self._clock, self._pulse = handlers, clock, pulse
         self._working: set[asyncio.Task[None]] = set()
 
     async def dial(self) -> "StreamLink":
@@ -98,7 +98,7 @@ class Gateway:
         except (aiohttp.ClientError, OSError) as error:  # their words would quote the ticket
             status = f", HTTP status {error.status}" if isinstance(error, aiohttp.WSServerHandshakeError) else ""
             raise ConnectFailed("dingtalk", f"no connection ({type(error).__name__}{status})") from None
-        return StreamLink(socket, self._handlers, self._working, clock=self._clock, pace=self._pace)
+        return StreamLink(socket, self._handlers, self._working, clock=self._clock, pulse=self._pulse)
 
     async def ticket(self) -> tuple[str, str]:
         """Return where to connect and the ticket for it: good for 90 s and one connection, never kept.
@@ -147,10 +147,10 @@ class StreamLink:
         working: set[asyncio.Task[None]],
         *,
         clock: Clock,
-        pace: Pace,
+        pulse: Pulse,
     ) -> None:
         self._socket, self._handlers, self._working = socket, handlers, working
-        self._clock, self._pace = clock, pace
+        self._clock, self._pulse = clock, pulse
         self._ponged = asyncio.Event()
         self._pinged_us = False
         self.rotating = asyncio.Event()
@@ -192,16 +192,16 @@ class StreamLink:
     async def _ping(self) -> None:
         """Ping now and then; return when the connection no longer lives."""
         while True:
-            await asyncio.sleep(self._pace.ping_s)
+            await asyncio.sleep(self._pulse.ping_s)
             self._ponged.clear()
             try:
-                async with asyncio.timeout(self._pace.pong_s):
+                async with asyncio.timeout(self._pulse.pong_s):
                     await self._socket.ping()
                     await self._ponged.wait()
             except (TimeoutError, aiohttp.ClientError, OSError):
                 log.warning("dingtalk.no_pong")
                 return
-            if self._pinged_us and self._clock.monotonic() - self._frame_at > self._pace.quiet_s:
+            if self._pinged_us and self._clock.monotonic() - self._frame_at > self._pulse.quiet_s:
                 log.warning("dingtalk.no_frames")
                 return
 
