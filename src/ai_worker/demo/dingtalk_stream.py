@@ -148,9 +148,11 @@ class StreamGateway:
             await connection.socket.send_str(_frame("SYSTEM", "disconnect", {"reason": "connection is expired"})[1])
             self._spawn(self._cut_later(connection))
 
-    def cut(self) -> None:
-        """Break every connection without a word."""
-        for connection in list(self._connections):
+    def cut(self, *, count: int = 0) -> None:
+        """Break connections (`count` of them, or all) without a word."""
+        chosen = [one for one in self._connections if not one.leaving]
+        for connection in chosen[: count or None]:
+            connection.leaving = True
             _abort(connection)
 
     def deafen(self) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from ai_worker.channels.connection import PACE, Pace
 from ai_worker.channels.contract import CallbackRequest
@@ -40,6 +40,14 @@ def settings(**changes: Any) -> DingtalkSettings:
 
 def platform(**changes: Any) -> SimulatedDingtalk:
     return SimulatedDingtalk(**{"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **changes})
+
+
+class Takes(Protocol):
+    """What takes messages and opinions."""
+
+    async def __call__(self, message: InboundMessage) -> Accepted: ...
+
+    async def rate(self, rating: Rating, /) -> bool: ...
 
 
 class Inbox:
@@ -77,7 +85,7 @@ class Inbox:
 @asynccontextmanager
 async def started(
     simulated: SimulatedDingtalk,
-    inbox: Inbox | None = None,
+    inbox: Takes | None = None,
     *,
     clock: Clock | None = None,
     store: ChannelStore | None = None,
