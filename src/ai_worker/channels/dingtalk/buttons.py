@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ai_worker.channels.dingtalk.fields import Fields, NotJson, fields, object_of, text_of
 from ai_worker.channels.dingtalk.words import card_text
 from ai_worker.conversation.message import Choice
+from ai_worker.foundation.text import clean
 from ai_worker.learning.feedback import Mark
 
 PROCESSING, TYPING, FINISHED = "1", "2", "3"
@@ -15,6 +16,8 @@ CHOICES = 5
 """Buttons `choice_1` … of the template; the text lists all choices with numbers anyway."""
 
 THANKS: Mapping[Mark, str] = {"up": "感谢您的反馈！", "down": "感谢反馈，我们会改进。"}
+
+MAX_ID = 256
 
 _ACTION = "choice_"
 _MARKS: Mapping[str, Mark] = {"up": "up", "down": "down"}
@@ -50,7 +53,7 @@ def variables(text: str, *, flow_status: str, choices: Sequence[Choice] = (), ra
 
 def pressed(found: Fields) -> Press | None:
     """Return which button a card callback is about; `None` if it is none of ours."""
-    card, contact = text_of(found, "outTrackId"), text_of(found, "userId")
+    card, contact = clean(text_of(found, "outTrackId")), clean(text_of(found, "userId"))
     try:
         private = object_of(fields(text_of(found, "content")), "cardPrivateData")
     except NotJson:
@@ -58,7 +61,7 @@ def pressed(found: Fields) -> Press | None:
     listed = private.get("actionIds")
     first = listed[0] if isinstance(listed, list) and listed else ""
     action = text_of(object_of(private, "params"), "action") or (first if isinstance(first, str) else "")
-    if not card or not 0 < len(contact) <= 256:
+    if not 0 < len(card) <= MAX_ID or not 0 < len(contact) <= MAX_ID:
         return None
     if mark := _MARKS.get(action):
         return Press(card, contact, mark=mark)

@@ -5,7 +5,7 @@ What a pressed button means is remembered before the card is made; the button it
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -147,7 +147,7 @@ class Cards:
         if kept is not None and kept.state in ("done", "refused"):
             raise SendFailed("dingtalk", "the card is ended, or there is none", retry_after=None)
         if kept is None:
-            kept = Kept(draft.turn_id, dict(draft.address), "opening")
+            kept = Kept(draft.turn_id, _without_session(draft.address), "opening")
             await self._keep(draft.id, kept)
             if (await self._store.spend(self._channel, [[Need(CARDS)]]))[0] > 0:
                 raise SendFailed("dingtalk", "too many cards now", retry_after=None)
@@ -173,7 +173,7 @@ class Cards:
                 return before.state == "done"
             choices = [(choice.id, choice.label) for choice in message.reply.choices[: buttons.CHOICES]]
             state: State = before.state if before else "opening"
-            kept = Kept(message.turn_id, dict(message.address), state, choices)
+            kept = Kept(message.turn_id, _without_session(message.address), state, choices)
             await self._keep(message.id, kept)
             shown = buttons.variables(
                 text,
@@ -307,6 +307,11 @@ class Cards:
                 del self._writers[card]
             else:
                 self._writers[card] = (lock, users - 1)
+
+
+def _without_session(address: Mapping[str, str]) -> dict[str, str]:
+    """Return an address as it may be remembered: a session is a secret, and over before a button is pressed."""
+    return {name: value for name, value in address.items() if not name.startswith("webhook")}
 
 
 def _was_put_there(answer: Answer) -> bool:

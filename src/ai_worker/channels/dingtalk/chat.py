@@ -45,9 +45,9 @@ class Chat:
             return ()
         if not address.session(self._clock.now(), self._hosts):
             return (Need(API, min(count, API.most)),)
-        # A private chat has no known limit; its key is there to be blocked if the platform says so.
-        most = SESSION_MOST if address.group else 10 * SESSION_MOST
-        return (Need(Limit(_key(address), most, SESSION_S), min(count, most)),)
+        if not address.group:  # no limit is known of private sessions
+            return ()
+        return (Need(Limit(_session_key(address), SESSION_MOST, SESSION_S), min(count, SESSION_MOST)),)
 
     async def send(self, address: Address, text: str, *, mention: bool) -> str:
         """Send one message and return the platform's id of it, if it gives one.
@@ -70,7 +70,7 @@ class Chat:
         if staff:
             body["at"] = {"atUserIds": [staff]}
         answer = await self._post.call("POST", URL(session, encoded=True), body)
-        refusal = webhook_refusal(answer.found, blocks=_key(address)) if answer.ok else None
+        refusal = webhook_refusal(answer.found, blocks=_session_key(address)) if answer.ok else None
         if answer.ok and refusal is None:
             return True
         over = not answer.ok or verdict(answer.found).session_over
@@ -111,8 +111,9 @@ class Chat:
         return {"msgKey": "sampleMarkdown", "msgParam": msgspec.json.encode(parameter).decode()}
 
 
-def _key(address: Address) -> str:
-    return f"session:{address.conversation or address.contact}"
+def _session_key(address: Address) -> str:
+    """Return the key of a group's limit; nothing for a private chat, which has none."""
+    return f"session:{address.conversation}" if address.group else ""
 
 
 def _name(address: Address) -> str:

@@ -74,7 +74,7 @@ def mentions_us(found: Fields) -> bool:
 
 def _message_id(found: Fields) -> str:
     """Return the message's own id: the same for every delivery, whatever the delivery is called."""
-    message_id = text_of(found, "msgId")
+    message_id = clean(text_of(found, "msgId"))
     if len(message_id) > MAX_ID:
         raise Refused("message")
     if message_id:
