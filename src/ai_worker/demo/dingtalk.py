@@ -11,9 +11,7 @@ demo and the drills run against it, and so can a user's own tests:
 """
 
 import asyncio
-import secrets
 from collections import deque
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -24,53 +22,15 @@ from aiohttp import web
 from ai_worker.demo.dingtalk_api import DingtalkApi
 from ai_worker.demo.dingtalk_cards import Card
 from ai_worker.demo.dingtalk_chats import CUT_OFF_S, MINUTE_S, Counts, Shown
+from ai_worker.demo.dingtalk_said import Fault as Fault
+from ai_worker.demo.dingtalk_said import Said as Said
+from ai_worker.demo.dingtalk_said import Told, card_press, robot_message
 from ai_worker.demo.dingtalk_stream import CARD_DEADLINE_S, CUT_S, PING_S, ROBOT_DEADLINE_S, StreamGateway
 from ai_worker.foundation.clock import Clock, SystemClock
 
 ROBOT_TOPIC, CARD_TOPIC = "/v1.0/im/bot/messages/get", "/v1.0/card/instances/callback"
 HTTP_DEADLINE_S = 5.0
 SESSION_S = 5_400.0
-
-Told = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One way in which a call goes wrong."""
-
-    path: str
-    """The call's address contains it."""
-
-    status: int = 200
-    answer: str = ""
-    """JSON of the answer; empty: none."""
-
-    takes: bool = False
-    """The call is done all the same."""
-
-    closes: bool = False
-    """The connection is cut instead of an answer."""
-
-    delay_s: float = 0.0
-
-    @classmethod
-    def lost_answer(cls, path: str) -> Self:
-        """Do what is asked, then cut the connection before the answer."""
-        return cls(path, takes=True, closes=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One message that the platform delivered, or tried to."""
-
-    msg_id: str
-    chat: str
-    acknowledged: bool
-    lost: bool
-    """No connection stood: the platform does not keep it."""
-
-    mark: int
-    """Number of the last message that had been shown anywhere when this was said."""
 
 
 class SimulatedDingtalk:
@@ -164,24 +124,9 @@ class SimulatedDingtalk:
         """Return a robot message as the platform writes it, with a session of its own."""
         session, until = self.api.open_session(group or staff, group=bool(group), seconds=self._session_s)
         return {
-            "conversationId": group or f"cid-{staff}",
-            "conversationType": "2" if group else "1",
-            "msgId": msg_id or f"msg{secrets.token_hex(8)}==",
-            "createAt": int(self._clock.now().timestamp() * 1000),
-            "senderId": f"$:LWCP_v1:${staff}",
-            "senderStaffId": staff,
-            "senderNick": staff,
-            "senderCorpId": "dingcorp",
-            "chatbotCorpId": "dingcorp",
-            "chatbotUserId": "$:LWCP_v1:$robot",
-            "isAdmin": False,
-            "robotCode": self.robot_code,
-            "isInAtList": bool(group),
-            "atUsers": [{"dingtalkId": "$:LWCP_v1:$robot"}] if group else [],
+            **robot_message(staff, text, group=group, msg_id=msg_id, robot_code=self.robot_code, at=self._clock.now()),
             "sessionWebhook": f"{self.base}/robot/sendBySession?session={session}",
             "sessionWebhookExpiredTime": until,
-            "msgtype": "text",
-            "text": {"content": f" {text}" if group else text},
             **changes,
         }
 
@@ -207,17 +152,7 @@ class SimulatedDingtalk:
 
     async def press(self, card: str, action: str, *, staff: str) -> bool:
         """Press a button of a card; return whether that was answered in time. The card changes as told."""
-        content = msgspec.json.encode({"cardPrivateData": {"actionIds": [action], "params": {}}}).decode()
-        data = {
-            "type": "actionCallback",
-            "outTrackId": card,
-            "userId": staff,
-            "userIdType": 1,
-            "corpId": "dingcorp",
-            "extension": "{}",
-            "content": content,
-        }
-        told = await self.gateway.push(CARD_TOPIC, data, deadline_s=CARD_DEADLINE_S)
+        told = await self.gateway.push(CARD_TOPIC, card_press(card, action, staff=staff), deadline_s=CARD_DEADLINE_S)
         if told is None or told.get("code") != 200:
             return False
         self.api.desk.press(card, staff, msgspec.json.decode(told["data"]).get("response"))

@@ -58,6 +58,16 @@ async def test_a_session_that_is_over_before_its_time_is_replaced_by_the_api() -
         assert [shown.by for shown in dingtalk.shown_in(STAFF)] == ["api", "api"]
 
 
+async def test_people_and_groups_are_written_to_unasked() -> None:
+    async with platform() as dingtalk, started(dingtalk) as channel:
+        for to, chat in ((STAFF, STAFF), (f"group:{GROUP}", GROUP)):
+            message = outbound(channel.reach(to), "库存已更新。", kind="proactive", id=f"p-{chat}")
+            assert [need.limit for need in channel.needs(message)] == [API]
+            await channel.deliver(message)
+            (shown,) = dingtalk.shown_in(chat)
+            assert (shown.text, shown.by) == ("库存已更新。", "api")
+
+
 async def test_somebody_from_outside_is_reached_by_the_session_alone() -> None:
     inbox = Inbox()
     async with platform() as dingtalk, started(dingtalk, inbox) as channel:

@@ -1,7 +1,7 @@
 """The robot of a DingTalk application: messages in by Stream or HTTP, Markdown and cards out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -22,7 +22,7 @@ from ai_worker.channels.contract import (
     SendFailed,
     Sent,
 )
-from ai_worker.channels.dingtalk.address import Address
+from ai_worker.channels.dingtalk.address import GROUP_PREFIX, Address
 from ai_worker.channels.dingtalk.cards import CARDS, CardPace, Cards
 from ai_worker.channels.dingtalk.chat import Chat
 from ai_worker.channels.dingtalk.client import DingtalkClient
@@ -150,6 +150,12 @@ class Dingtalk(Channel):
     async def callback(self, request: CallbackRequest) -> CallbackResponse:
         """Answer one HTTP callback; in Stream mode there are none."""
         return await self._reception.callback(request)
+
+    def reach(self, to: str) -> Mapping[str, str]:
+        """Return the address for messages that nobody asked for: a staff id's, or after `group:` a chat's."""
+        if to.startswith(GROUP_PREFIX):
+            return Address(conversation=to.removeprefix(GROUP_PREFIX), contact="", group=True).written()
+        return Address(conversation="", contact=to, staff=to).written()
 
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return the limits: the organisation's calls a second, or those of the chat's session."""

@@ -1,6 +1,6 @@
 """A custom robot of one DingTalk group: it sends, signed, and hears nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -26,7 +26,7 @@ from ai_worker.channels.dingtalk.parts import send_parts
 from ai_worker.channels.dingtalk.post import Post
 from ai_worker.channels.dingtalk.settings import DingtalkGroupSettings
 from ai_worker.channels.dingtalk.sign import signed_query
-from ai_worker.channels.dingtalk.words import PIECE_BYTES, broken_lines, pieces, title
+from ai_worker.channels.dingtalk.words import PIECE_CHARACTERS, broken_lines, pieces, title
 from ai_worker.foundation.clock import Clock
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.store import OutboundMessage
@@ -40,7 +40,8 @@ class DingtalkGroup(Channel):
 
     kind: ClassVar[str] = "dingtalk-group"
     pull: ClassVar[bool] = False
-    merges: ClassVar[int] = PIECE_BYTES
+    merges: ClassVar[int] = PIECE_CHARACTERS
+    """What is merged has been counted as one message, and must stay one: each byte may be a character."""
 
     def __init__(self, name: str, settings: DingtalkGroupSettings, *, clock: Clock, store: ChannelStore) -> None:
         self.name = name
@@ -63,6 +64,10 @@ class DingtalkGroup(Channel):
     async def callback(self, request: CallbackRequest) -> CallbackResponse:
         """Refuse: a custom robot is never called back."""
         return REFUSED
+
+    def reach(self, to: str) -> Mapping[str, str]:
+        """Return the address for messages that nobody asked for: the robot has only its one group."""
+        return {}
 
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return the robot's limit, counted once for each message that it takes."""
