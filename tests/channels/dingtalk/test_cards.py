@@ -10,6 +10,7 @@ from ai_worker.channels.contract import Draft, SendFailed
 from ai_worker.channels.dingtalk.cards import CardPace
 from ai_worker.conversation.message import Choice
 from ai_worker.demo.dingtalk import Fault, SimulatedDingtalk
+from ai_worker.foundation.clock import SystemClock
 from tests.channels.dingtalk.peer import GROUP, STAFF, TEMPLATE, Inbox, outbound, platform, started
 from tests.channels.memory import Memory
 
@@ -203,6 +204,29 @@ async def test_a_card_that_nobody_goes_on_with_is_ended() -> None:
                 await asyncio.sleep(0.02)
         await channel.deliver(outbound(to, TEXT))  # the answer comes after all, and still takes its place
         assert [shown.text for shown in dingtalk.shown_in(STAFF)] == [TEXT]
+
+
+async def test_a_card_whose_process_died_and_whose_turn_was_given_up_is_ended() -> None:
+    inbox, store, pace = Inbox(), Memory(SystemClock()), CardPace(orphaned_s=0.3, look_s=0.05)
+    async with simulated() as dingtalk:
+        async with started(dingtalk, inbox, card_template_id=TEMPLATE, store=store) as channel:
+            await channel.show(draft(await address(dingtalk, inbox), TEXT[:9]))
+        assert not dingtalk.card("r-1").finished
+        async with started(dingtalk, inbox, card_template_id=TEMPLATE, store=store, card_pace=pace):
+            async with asyncio.timeout(5):
+                while not dingtalk.card("r-1").finished or store.values["front-desk", "open-cards"][0] != "{}":
+                    await asyncio.sleep(0.02)
+        assert [shown.text for shown in dingtalk.shown_in(STAFF)] == [TEXT[:9]]
+
+
+async def test_an_ended_card_is_on_no_list_of_open_ones() -> None:
+    inbox, store = Inbox(), Memory(SystemClock())
+    async with simulated() as dingtalk, started(dingtalk, inbox, card_template_id=TEMPLATE, store=store) as channel:
+        to = await address(dingtalk, inbox)
+        await channel.show(draft(to, TEXT[:9]))
+        assert "r-1" in store.values["front-desk", "open-cards"][0]
+        await channel.deliver(outbound(to, TEXT))
+        assert store.values["front-desk", "open-cards"][0] == "{}"
 
 
 async def test_a_pressed_choice_is_a_message_with_the_choice() -> None:

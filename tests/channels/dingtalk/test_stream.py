@@ -194,3 +194,31 @@ async def test_no_answer_of_the_gateway_ends_in_another_try_with_another_ticket(
         dingtalk.fail_next(Fault.lost_answer("connections/open"), Fault("connections/open", answer="{}"))
         async with started(dingtalk):
             assert (dingtalk.counts.connections, dingtalk.counts.ticket_reuses) == (1, 0)
+
+
+async def test_what_was_pushed_is_kept_although_its_connection_ends_meanwhile() -> None:
+    inbox = Inbox()
+    async with platform() as dingtalk, started(dingtalk, inbox):
+        inbox.busy = 6  # it takes a while to be kept
+        saying = asyncio.create_task(dingtalk.say(STAFF, "在吗"))
+        await until(lambda: inbox.busy < 6)
+        dingtalk.gateway.cut()
+        assert not (await saying).acknowledged
+        await inbox.until(1)
+
+
+async def test_a_message_that_was_long_on_its_way_is_still_answered() -> None:
+    inbox = Inbox()
+    async with platform() as dingtalk, started(dingtalk, inbox):
+        assert (await dingtalk.say(STAFF, "在吗", createAt=1_700_000_000_000)).acknowledged
+        assert len(inbox.messages) == 1
+
+
+async def test_the_second_connection_carries_on_while_the_first_is_replaced() -> None:
+    inbox = Inbox()
+    async with platform(cut_s=2.0) as dingtalk, started(dingtalk, inbox, second_s=0.0):
+        await dingtalk.connected(2)
+        await dingtalk.gateway.rotate(count=1)
+        said = await asyncio.gather(*(dingtalk.say(STAFF, f"问题{number}") for number in range(20)))
+        assert all(one.acknowledged for one in said)
+        assert dingtalk.counts.lost == 0

@@ -19,6 +19,7 @@ from ai_worker.channels.dingtalk.address import Address
 from ai_worker.channels.dingtalk.answers import QPS_PAUSE_S, Answer
 from ai_worker.channels.dingtalk.client import DingtalkClient
 from ai_worker.channels.dingtalk.fields import Fields
+from ai_worker.channels.dingtalk.open_cards import OpenCards
 from ai_worker.channels.dingtalk.words import card_text
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
@@ -62,6 +63,9 @@ class CardPace:
 
     abandoned_s: float = 180.0
     """A card that grew no further for so long is ended as it is; a reply that comes later still replaces it."""
+
+    orphaned_s: float = 900.0
+    """A card that was opened so long ago, by whichever process, and is not ended by now is nobody's."""
 
     look_s: float = 15.0
     """How often such cards are looked for."""
@@ -107,6 +111,7 @@ class Cards:
         self._has_buttons = has_buttons
         self._client, self._store, self._clock = client, store, clock
         self._pace = pace
+        self._open_cards = OpenCards(channel=channel, store=store, clock=clock)
         self._growing: dict[str, _Growing] = {}
         self._writers: dict[str, tuple[asyncio.Lock, int]] = {}
 
@@ -149,6 +154,7 @@ class Cards:
         if kept is None:
             kept = Kept(draft.turn_id, _without_session(draft.address), "opening")
             await self._keep(draft.id, kept)
+            await self._open_cards.add(draft.id)
             if (await self._store.spend(self._channel, [[Need(CARDS)]]))[0] > 0:
                 raise SendFailed("dingtalk", "too many cards now", retry_after=None)
             flow = buttons.PROCESSING if draft.holding else buttons.TYPING
@@ -187,6 +193,8 @@ class Cards:
             there = there or await self._create(message.id, kept, shown)
             await self._keep(message.id, msgspec.structs.replace(kept, state="done" if there else "refused"))
             self._growing.pop(message.id, None)
+            if before is not None:
+                await self._open_cards.remove(message.id)
             return there
 
     async def recall(self, card: str) -> Kept | None:
@@ -205,6 +213,11 @@ class Cards:
             for card, growing in list(self._growing.items()):
                 if self._clock.monotonic() - growing.at > self._pace.abandoned_s:
                     await self._abandon(card, growing)
+            try:
+                for card in await self._open_cards.older_than(self._pace.orphaned_s):
+                    await self._adopt(card)
+            except Busy:  # looked at again in a while
+                log.info("dingtalk.cards_not_looked_at", channel=self._channel)
 
     async def _abandon(self, card: str, growing: _Growing) -> None:
         shown = {"content": card_text(growing.draft.text), "flowStatus": buttons.FINISHED}
@@ -216,6 +229,22 @@ class Cards:
                     log.info("dingtalk.card_abandoned", channel=self._channel, turn=growing.draft.turn_id)
         except SendFailed as failure:  # looked at again in a while
             log.warning("dingtalk.card_not_ended", channel=self._channel, error=str(failure))
+
+    async def _adopt(self, card: str) -> None:
+        """End a card whose process is gone, with the words that it shows.
+
+        Raises:
+            Busy: The store is busy.
+        """
+        kept = await self.recall(card)
+        try:
+            if kept is not None and kept.state in ("opening", "open") and card not in self._growing:
+                async with self._only_writer(card):
+                    await self._end(card, {"flowStatus": buttons.FINISHED}, streamed=False)
+        except SendFailed as failure:
+            log.warning("dingtalk.card_not_ended", channel=self._channel, error=str(failure))
+        else:
+            await self._open_cards.remove(card)
 
     async def _create(self, card: str, kept: Kept, shown: dict[str, str]) -> bool:
         """Make a card and put it into its chat; return False if the platform does not want it."""

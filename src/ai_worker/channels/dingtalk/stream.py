@@ -35,6 +35,9 @@ Handle = Callable[[Frame], Awaitable[str]]
 IN_WORK = 200
 """Pushes that are being made durable at once; more are left in the socket."""
 
+FINISH_S = 5.0
+"""So long a stop waits for them."""
+
 NOT_OPENED: Mapping[int, str] = {
     400: "the application is not published, or its robot is not in Stream mode "
     "(open-dev.dingtalk.com: 机器人 › 消息接收模式 › Stream模式, then 版本管理与发布)",
@@ -127,7 +130,10 @@ class Gateway:
     async def finish(self) -> None:
         """Wait until what has been pushed is durable: a connection that ends must not take it along."""
         if self._working:
-            await asyncio.wait(set(self._working), timeout=5.0)
+            _, late = await asyncio.wait(set(self._working), timeout=FINISH_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
 
 def _refusal(answer: Answer) -> ConnectFailed:
