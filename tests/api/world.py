@@ -39,8 +39,8 @@ from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Sent
 from ai_worker.pipeline.store import OutboundMessage
-from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
