@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.message import InboundMessage, Reply, Utterance
+from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
 from ai_worker.foundation.errors import Busy, Conflict
 
@@ -52,6 +53,11 @@ class IdReused(Conflict):
     code = "message.id_reused"
     hint = "Use a new message_id (or Idempotency-Key) for a new message."
 
+    def __init__(self, message: str, *, turn_id: str) -> None:
+        super().__init__(message)
+        self.turn_id = turn_id
+        """The turn of the message that has the id."""
+
 
 class LeaseLost(Conflict):
     """Another runner owns the conversation by now; nothing of this turn was kept."""
@@ -93,6 +99,9 @@ class Claim:
     history: tuple[Utterance, ...]
     """The conversation's latest utterances, oldest first; the caller's own if it brought some."""
 
+    progress: Progress | None = None
+    """What `keep` was given for this message last; `None` if it never was."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
@@ -119,6 +128,24 @@ class OutboundMessage:
 
     asked_at: datetime | None = field(default=None, compare=False)
     """When the message that it answers was accepted; `None` where no message was."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProactiveMessage:
+    """Something that is said unasked."""
+
+    id: str
+    """Derived from whatever its sender calls it: the same id is one message."""
+
+    channel: str
+    to: str
+    """The contact, group or room, in the platform's own words."""
+
+    address: Mapping[str, str]
+    reply: Reply
+    at: datetime
+    urgent: bool = False
+    """It goes out before all others to the same target that are not."""
 
 
 class PipelineStore(Protocol):
@@ -178,6 +205,16 @@ class PipelineStore(Protocol):
         """
         ...
 
+    async def keep(self, claim: Claim, progress: Progress) -> None:
+        """Replace what is kept of how far the turn has come; every later claim of its message brings it.
+
+        It is forgotten with the message.
+
+        Raises:
+            LeaseLost: As for `finish`.
+        """
+        ...
+
     async def announce(self, claim: Claim, notice: OutboundMessage) -> list[OutboundMessage]:
         """Store a holding notice while the turn goes on, and mark its message as held.
 
@@ -204,6 +241,25 @@ class PipelineStore(Protocol):
 
         A row whose sender died while sending comes back with `unsure` set. Those of the channels
         `without` are left to other nodes.
+        """
+        ...
+
+    async def push(self, message: ProactiveMessage) -> bool:
+        """Store a proactive message, to be claimed at once; return False if its id is known already.
+
+        Those to one target are one conversation of their own, which nobody sees: they go out one
+        after the other, urgent ones first, and never between a question and its answer.
+        """
+        ...
+
+    async def merge(self, outbound: OutboundMessage, *, most_bytes: int) -> OutboundMessage:
+        """Let proactive messages that wait for the same target go out with one that is about to be sent.
+
+        As many as fit into `most_bytes` of UTF-8, in their order, a blank line between two. From then
+        on they are one message: it has all their words, durably, and how it ends is how they end.
+
+        Returns:
+            The message with all their words; unchanged if nothing fits, or it is not its sender's any more.
         """
         ...
 

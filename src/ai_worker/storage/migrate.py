@@ -22,8 +22,8 @@ CHUNK_S = 600.0
 """How long one statement of the move may take; a table's count reads the table."""
 
 TABLES = (
-    *("conversation", "inbound", "turn", "outbound", "notice", "gap"),
-    *("document", "passage", "knowledge_revision", "api_key", "console_link"),
+    *("conversation", "inbound", "turn", "progress", "outbound", "notice", "gap"),
+    *("document", "passage", "knowledge_revision", "api_key", "console_link", "first_answer"),
     *("channel_memory", "channel_limit", "feedback"),
 )
 """What is copied, in an order that keeps every reference whole. `pulse` says nothing, and `channel_lease`

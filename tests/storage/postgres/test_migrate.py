@@ -16,11 +16,13 @@ import pytest
 from ai_worker.app import running
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Reply
+from ai_worker.conversation.progress import Act, Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.store import Document
 from ai_worker.learning.feedback import Rating
+from ai_worker.pipeline.answers import FirstAnswer
 from ai_worker.pipeline.sending import Limit, Need
 from ai_worker.settings import load
 from ai_worker.storage.opening import Stores, open_stores
@@ -28,7 +30,11 @@ from tests.postgres import shared_server
 from tests.storage.postgres.scene import ANSWER, message, reply
 
 CLOCK = SystemClock()
+DONE_SO_FAR = Progress(acts=(Act(1, "act-1", "erp.cancel_order", {"order_id": "ORD12345"}, told="{}", ok=True),))
 SQLITE = "sqlite:///ai-worker.db"
+
+
+FIRST = FirstAnswer(b"p" * 32, b"d" * 32, 202, "application/json", b"\x00{}", CLOCK.now())
 
 
 async def _furnish(stores: Stores) -> None:
@@ -46,9 +52,11 @@ async def _furnish(stores: Stores) -> None:
     await stores.conversations.take_over(1, "李雷", now())
     await stores.conversations.say(1, "李雷", Reply("我来帮您。"), now())
     (held, *_) = await stores.pipeline.claim(owner="run-1", limit=2, now=now())
+    await stores.pipeline.keep(held, DONE_SO_FAR)
     await stores.pipeline.hold(held, None, until=now())
     entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
     await stores.knowledge.put_document(Document("faq.csv", "faq", "常见问题", "ready", 1, now()), [entry])
+    await stores.answers.keep(FIRST)
     await stores.channels.remember("desk", "cursor", "有\0没有")
     await stores.channels.block("desk", "robot", seconds=600)
     await stores.channels.own("bot:desk", owner="run-1", lease=timedelta(minutes=5))
@@ -90,6 +98,7 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         assert _without_nul(await _threads(new)) == _without_nul(await _threads(old))
         assert await new.knowledge.changes(0, 99) == await old.knowledge.changes(0, 99)
         assert _without_nul(await new.knowledge.gaps(9)) == _without_nul(await old.knowledge.gaps(9))
+        assert await new.answers.find(FIRST.place, now=FIRST.at) == FIRST
         assert (await new.pipeline.accept(message(3))).duplicate
         fresh = await new.pipeline.accept(message(30, who="neu"))
         assert fresh.conversation_id == 8
@@ -99,6 +108,7 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         said = [claim.history for claim in claims if claim.conversation_id != 8]
         assert _without_nul(said) == _without_nul([claim.history for claim in before])
         assert all(said)
+        assert [claim.progress for claim in claims if claim.progress] == [DONE_SO_FAR]
         assert await new.pipeline.claim_outbound(owner="run-2", limit=99, now=now)
         assert await new.channels.recall("desk", "cursor") == "有没有"
         assert (await new.channels.spend("desk", [[Need(Limit("robot", 18, 61.0))]]))[0] > 500, "the platform knows"

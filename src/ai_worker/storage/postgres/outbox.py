@@ -86,12 +86,25 @@ WITH settled AS (
     SELECT next.n, lane.id FROM unnest($7::bigint[]) AS lane (id) CROSS JOIN LATERAL (
         SELECT n FROM outbound WHERE conversation_id = lane.id AND settled_at IS NULL
             AND n NOT IN (SELECT n FROM settled)
-        ORDER BY head DESC, n LIMIT 1
+        ORDER BY head DESC, urgent DESC, n LIMIT 1
     ) AS next
 ), moved AS (
     UPDATE outbound SET head = true FROM first WHERE outbound.n = first.n AND NOT head
 )
 SELECT id FROM first
+"""
+
+# Of a lane that is locked. What is being sent stays the head.
+URGENT_FIRST = """
+WITH first AS MATERIALIZED (
+    SELECT n FROM outbound WHERE conversation_id = $1 AND settled_at IS NULL AND urgent
+    ORDER BY n LIMIT 1
+), back AS (
+    UPDATE outbound SET head = false FROM first
+    WHERE conversation_id = $1 AND settled_at IS NULL AND head AND NOT urgent AND state = 'waiting'
+    RETURNING first.n
+)
+UPDATE outbound SET head = true FROM back WHERE outbound.n = back.n
 """
 
 POSTPONE = f"""
@@ -133,6 +146,17 @@ async def claim(database: PostgresDatabase, owner: str, limit: int, without: Col
     taken = await database.fetch(TAKE, database.moment, limit, owner, database.node, list(without))
     taken.sort(key=_was_due)
     return [_message(row, send_before) for row in taken]
+
+
+async def insert_new(database: PostgresDatabase, connection: Any, row: dict[str, Any]) -> bool:
+    """Store a row that waits, in a conversation that is locked; return False if its id is known."""
+    given = [[{**row, "first": True}[name]] for name in COLUMNS]
+    return bool(await connection.fetch(INSERT, database.moment, database.node, *given))
+
+
+async def urgent_first(connection: Any, conversation_id: int) -> None:
+    """Let an urgent message stand before one that only waits; the conversation is locked."""
+    await connection.execute(URGENT_FIRST, conversation_id)
 
 
 def _was_due(row: Any) -> tuple[int, int]:

@@ -7,12 +7,13 @@ from typing import Any
 
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import InboundMessage
+from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
-from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage
+from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.postgres import channels, gaps, inbound, lane, outbox, retention
+from ai_worker.storage.postgres import channels, gaps, inbound, lane, outbox, push, retention
 from ai_worker.storage.postgres.batch import Batch
 from ai_worker.storage.postgres.connect import DEADLINE_S
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -96,6 +97,10 @@ class PostgresPipelineStore:
         self._database.bell.ring(Heard("turn", claim.conversation_id, claim.turn_id))
         return _chosen(notices, mine, send_before)
 
+    async def keep(self, claim: Claim, progress: Progress) -> None:
+        """Replace what is kept of how far the turn has come."""
+        await lane.keep(self._database, claim, codec.encode(progress))
+
     async def announce(self, claim: Claim, notice: OutboundMessage) -> list[OutboundMessage]:
         """Store a holding notice while the turn goes on, and mark its message as held."""
         send_before = self._send_before()
@@ -120,6 +125,17 @@ class PostgresPipelineStore:
     ) -> list[OutboundMessage]:
         """Take due outbound messages for sending, oldest first, one per conversation at most."""
         return await outbox.claim(self._database, owner, limit, without)
+
+    async def push(self, message: ProactiveMessage) -> bool:
+        """Store a proactive message, to be claimed at once; return False if its id is known already."""
+        conversation_id, fresh = await push.push(self._database, message)
+        if fresh:
+            self._database.bell.ring(Heard("outbound", conversation_id))
+        return fresh
+
+    async def merge(self, outbound: OutboundMessage, *, most_bytes: int) -> OutboundMessage:
+        """Let proactive messages that wait for the same target go out with one that is about to be sent."""
+        return await push.merge(self._database, outbound, most_bytes)
 
     async def renew_outbound(self, messages: Sequence[OutboundMessage], *, now: datetime) -> list[OutboundMessage]:
         """Extend the leases of sends in progress; return those that still are their sender's."""
@@ -146,7 +162,13 @@ class PostgresPipelineStore:
         database = self._database
         left = database.until(until)
         given = (outbound.id, outbound.attempt, left, rows.plain(error), unsure, counts)
-        await database.fetch(outbox.POSTPONE, database.moment, *given)
+        if outbound.kind == "proactive":
+            async with database.transaction() as connection:
+                await connection.execute(outbox.LANES, [outbound.conversation_id])
+                await connection.execute(outbox.POSTPONE, database.moment, *given)
+                await outbox.urgent_first(connection, outbound.conversation_id)
+        else:
+            await database.fetch(outbox.POSTPONE, database.moment, *given)
         if not left:  # for another node, whose connection it takes
             database.bell.ring(Heard("outbound", outbound.conversation_id))
 
