@@ -191,6 +191,24 @@ async def test_a_streaming_interface_that_stays_broken_does_not_keep_the_answer_
         assert (dingtalk.shown_in(STAFF)[0].text, dingtalk.card("r-1").finished) == (TEXT, True)
 
 
+async def test_a_permission_that_is_taken_away_meanwhile_does_not_keep_the_answer_back() -> None:
+    inbox = Inbox()
+    denied = '{"code":"Forbidden.AccessDenied.AccessTokenPermissionDenied"}'
+    async with (
+        simulated() as dingtalk,
+        started(dingtalk, inbox, card_template_id=TEMPLATE, card_pace=QUICK) as channel,
+    ):
+        to = await address(dingtalk, inbox)
+        await channel.show(draft(to, TEXT[:4]))
+        dingtalk.fail_next(*[Fault("/v1.0/card/", 403, denied)] * 9)
+        for attempt in (1, 2, 3):
+            with pytest.raises(SendFailed) as failed:
+                await channel.deliver(outbound(to, TEXT, attempt=attempt))
+            assert "权限" in str(failed.value)
+        await channel.deliver(outbound(to, TEXT, attempt=4))
+        assert [shown.text for shown in dingtalk.shown_in(STAFF)][-1] == TEXT
+
+
 async def test_a_card_that_nobody_goes_on_with_is_ended() -> None:
     inbox, pace = Inbox(), CardPace(abandoned_s=0.2, look_s=0.05)
     async with (

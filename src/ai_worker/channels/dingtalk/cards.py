@@ -37,7 +37,8 @@ REMEMBERED = timedelta(days=7)
 """How long a card's buttons work."""
 
 PATIENT_ATTEMPTS = 3
-"""So often the streaming interface is tried with a whole answer; then the card is updated without it."""
+"""So often a whole answer is streamed to its card. Then the card is updated without that, and if it is
+refused for good the answer goes out as Markdown: better beside its card than not at all."""
 
 NO_SUCH_CARD = frozenset({400, 404})
 
@@ -193,7 +194,7 @@ class Cards:
             there = there or await self._create(message.id, kept, shown)
             await self._keep(message.id, msgspec.structs.replace(kept, state="done" if there else "refused"))
             self._growing.pop(message.id, None)
-            if before is not None:
+            if before is not None and there:  # else `watch` ends what may still spin
                 await self._open_cards.remove(message.id)
             return there
 
@@ -238,7 +239,7 @@ class Cards:
         """
         kept = await self.recall(card)
         try:
-            if kept is not None and kept.state in ("opening", "open") and card not in self._growing:
+            if kept is not None and kept.state != "done" and card not in self._growing:
                 async with self._only_writer(card):
                     await self._end(card, {"flowStatus": buttons.FINISHED}, streamed=False)
         except SendFailed as failure:
@@ -290,9 +291,10 @@ class Cards:
             },
             changes=False,
         )
-        if answer.ok or answer.status in NO_SUCH_CARD:
-            return answer.ok
-        raise self._not_now(answer)
+        passes = answer.too_fast or answer.status >= 500 or (streamed and answer.status not in NO_SUCH_CARD)
+        if not answer.ok and passes:
+            raise self._not_now(answer)
+        return answer.ok
 
     async def _stream(self, card: str, text: str, *, final: bool) -> Answer:
         return await self._client.call(
