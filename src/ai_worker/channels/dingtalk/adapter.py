@@ -23,7 +23,8 @@ from ai_worker.channels.contract import (
     Sent,
 )
 from ai_worker.channels.dingtalk.address import GROUP_PREFIX, Address
-from ai_worker.channels.dingtalk.cards import CARDS, CardPace, Cards
+from ai_worker.channels.dingtalk.card_calls import CARDS, CardCalls
+from ai_worker.channels.dingtalk.cards import CardPace, Cards
 from ai_worker.channels.dingtalk.chat import Chat
 from ai_worker.channels.dingtalk.client import DingtalkClient
 from ai_worker.channels.dingtalk.directory import Directory
@@ -111,12 +112,12 @@ class Dingtalk(Channel):
     def _with_cards(self, pace: CardPace) -> Cards | None:
         if not self._settings.card_template_id:
             return None
+        template, robot = self._settings.card_template_id, self._settings.robot_code
+        calls = CardCalls(template=template, robot_code=robot, client=self._client)
         return Cards(
             channel=self.name,
-            template=self._settings.card_template_id,
-            robot_code=self._settings.robot_code,
+            calls=calls,
             has_buttons=self._settings.mode == "stream",
-            client=self._client,
             store=self._store,
             clock=self._clock,
             pace=pace,

@@ -16,22 +16,17 @@ import structlog
 
 from ai_worker.channels.dingtalk import buttons
 from ai_worker.channels.dingtalk.address import Address
-from ai_worker.channels.dingtalk.answers import QPS_PAUSE_S, Answer
-from ai_worker.channels.dingtalk.client import DingtalkClient
-from ai_worker.channels.dingtalk.fields import Fields
+from ai_worker.channels.dingtalk.answers import QPS_PAUSE_S
+from ai_worker.channels.dingtalk.card_calls import CARDS, CardCalls
 from ai_worker.channels.dingtalk.open_cards import OpenCards
 from ai_worker.channels.dingtalk.words import card_text
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
-from ai_worker.foundation.ids import new_id
 from ai_worker.pipeline.channel_store import ChannelStore
-from ai_worker.pipeline.sending import Draft, Limit, Need, SendFailed
+from ai_worker.pipeline.sending import Draft, Need, SendFailed
 from ai_worker.pipeline.store import OutboundMessage
 
 log = structlog.get_logger(__name__)
-
-CARDS = Limit("cards", most=10, seconds=1.0)
-"""Half of the 20 calls a second that the organisation has for each interface."""
 
 REMEMBERED = timedelta(days=7)
 """How long a card's buttons work."""
@@ -39,8 +34,6 @@ REMEMBERED = timedelta(days=7)
 PATIENT_ATTEMPTS = 3
 """So often a whole answer is streamed to its card. Then the card is updated without that, and if it is
 refused for good the answer goes out as Markdown: better beside its card than not at all."""
-
-NO_SUCH_CARD = frozenset({400, 404})
 
 State = Literal["opening", "open", "done", "refused"]
 
@@ -88,10 +81,8 @@ class Cards:
         self,
         *,
         channel: str,
-        template: str,
-        robot_code: str,
+        calls: CardCalls,
         has_buttons: bool,
-        client: DingtalkClient,
         store: ChannelStore,
         clock: Clock,
         pace: CardPace,
@@ -100,18 +91,14 @@ class Cards:
 
         Args:
             channel: The configured channel's name.
-            template: The card template's id.
-            robot_code: Our robot.
+            calls: Makes the calls.
             has_buttons: Whether a pressed button reaches us.
-            client: Makes the calls.
             store: Remembers what buttons mean.
             clock: Tells the time.
             pace: When cards are updated and given up.
         """
-        self._channel, self._template, self._robot_code = channel, template, robot_code
-        self._has_buttons = has_buttons
-        self._client, self._store, self._clock = client, store, clock
-        self._pace = pace
+        self._channel, self._calls, self._has_buttons = channel, calls, has_buttons
+        self._store, self._clock, self._pace = store, clock, pace
         self._open_cards = OpenCards(channel=channel, store=store, clock=clock)
         self._growing: dict[str, _Growing] = {}
         self._writers: dict[str, tuple[asyncio.Lock, int]] = {}
@@ -141,7 +128,7 @@ class Cards:
         await asyncio.sleep(self._pace.update_s - (self._clock.monotonic() - growing.at))
         if (await self._store.spend(self._channel, [[Need(CARDS)]]))[0] > 0:
             return
-        answer = await self._stream(draft.id, draft.text, final=False)
+        answer = await self._calls.stream(draft.id, card_text(draft.text), final=False)
         growing.draft, growing.at = draft, self._clock.monotonic()
         if answer.too_fast:
             await self._store.block(self._channel, CARDS.key, seconds=QPS_PAUSE_S)
@@ -159,7 +146,9 @@ class Cards:
             if (await self._store.spend(self._channel, [[Need(CARDS)]]))[0] > 0:
                 raise SendFailed("dingtalk", "too many cards now", retry_after=None)
             flow = buttons.PROCESSING if draft.holding else buttons.TYPING
-            if not await self._create(draft.id, kept, buttons.variables(draft.text, flow_status=flow)):
+            if not await self._calls.create(
+                draft.id, Address.read(kept.address), buttons.variables(draft.text, flow_status=flow)
+            ):
                 await self._keep(draft.id, msgspec.structs.replace(kept, state="refused"))
                 raise SendFailed("dingtalk", "the card cannot be made", retry_after=None)
             await self._keep(draft.id, msgspec.structs.replace(kept, state="open"))
@@ -188,10 +177,10 @@ class Cards:
                 choices=message.reply.choices if self._has_buttons else (),
                 rateable=message.reply.rateable and self._has_buttons,
             )
-            there = before is not None and await self._end(
+            there = before is not None and await self._calls.end(
                 message.id, shown, streamed=message.attempt <= PATIENT_ATTEMPTS
             )
-            there = there or await self._create(message.id, kept, shown)
+            there = there or await self._calls.create(message.id, Address.read(kept.address), shown)
             await self._keep(message.id, msgspec.structs.replace(kept, state="done" if there else "refused"))
             self._growing.pop(message.id, None)
             if before is not None and there:  # else `watch` ends what may still spin
@@ -225,7 +214,7 @@ class Cards:
         try:
             async with self._only_writer(card):
                 if card in self._growing:
-                    await self._end(card, shown, streamed=True)
+                    await self._calls.end(card, shown, streamed=True)
                     del self._growing[card]
                     log.info("dingtalk.card_abandoned", channel=self._channel, turn=growing.draft.turn_id)
         except SendFailed as failure:  # looked at again in a while
@@ -241,84 +230,11 @@ class Cards:
         try:
             if kept is not None and kept.state != "done" and card not in self._growing:
                 async with self._only_writer(card):
-                    await self._end(card, {"flowStatus": buttons.FINISHED}, streamed=False)
+                    await self._calls.end(card, {"flowStatus": buttons.FINISHED}, streamed=False)
         except SendFailed as failure:
             log.warning("dingtalk.card_not_ended", channel=self._channel, error=str(failure))
         else:
             await self._open_cards.remove(card)
-
-    async def _create(self, card: str, kept: Kept, shown: dict[str, str]) -> bool:
-        """Make a card and put it into its chat; return False if the platform does not want it."""
-        address = Address.read(kept.address)
-        body: Fields = {
-            "cardTemplateId": self._template,
-            "outTrackId": card,
-            "cardData": {"cardParamMap": shown},
-            "callbackType": "STREAM",
-            "imGroupOpenSpaceModel": {"supportForward": True},
-            "imRobotOpenSpaceModel": {"supportForward": True},
-            "userIdType": 1,
-        }
-        if address.group:
-            model: Fields = {"robotCode": self._robot_code}
-            if address.staff:
-                model["atUserIds"] = {address.staff: address.nick or address.staff}
-            body |= {"openSpaceId": f"dtv1.card//IM_GROUP.{address.conversation}", "imGroupOpenDeliverModel": model}
-        else:
-            model = {"spaceType": "IM_ROBOT", "robotCode": self._robot_code}
-            body |= {"openSpaceId": f"dtv1.card//IM_ROBOT.{address.staff}", "imRobotOpenDeliverModel": model}
-        answer = await self._client.call("POST", "/v1.0/card/instances/createAndDeliver", body)
-        if answer.too_fast or answer.status >= 500:
-            raise self._not_now(answer)
-        if answer.ok and _was_put_there(answer):
-            return True
-        log.warning("dingtalk.card_refused", channel=self._channel, status=answer.status, code=answer.code)
-        return False
-
-    async def _end(self, card: str, shown: dict[str, str], *, streamed: bool) -> bool:
-        """Show the whole answer on a card that is there; return False if it is not."""
-        if streamed:
-            answer = await self._stream(card, shown["content"], final=True)
-            if not answer.ok and answer.status not in NO_SUCH_CARD:
-                raise self._not_now(answer)
-        answer = await self._client.call(
-            "PUT",
-            "/v1.0/card/instances",
-            {
-                "outTrackId": card,
-                "cardData": {"cardParamMap": shown},
-                "cardUpdateOptions": {"updateCardDataByKey": True},
-            },
-            changes=False,
-        )
-        passes = answer.too_fast or answer.status >= 500 or (streamed and answer.status not in NO_SUCH_CARD)
-        if not answer.ok and passes:
-            raise self._not_now(answer)
-        return answer.ok
-
-    async def _stream(self, card: str, text: str, *, final: bool) -> Answer:
-        return await self._client.call(
-            "PUT",
-            "/v1.0/card/streaming",
-            {
-                "outTrackId": card,
-                "guid": new_id("guid"),
-                "key": "content",
-                "content": text if final else card_text(text),
-                "isFull": True,
-                "isFinalize": final,
-                "isError": False,
-            },
-            changes=False,
-        )
-
-    @staticmethod
-    def _not_now(answer: Answer) -> SendFailed:
-        """Return a refusal that passes: a card that is not ended spins for ever, so that is tried again soon."""
-        failure = answer.failure(blocks=CARDS.key)
-        wait = max(QPS_PAUSE_S, min(failure.retry_after or QPS_PAUSE_S, 10.0))
-        detail = str(failure).removeprefix("dingtalk: ")
-        return SendFailed("dingtalk", f"card: {detail}", retry_after=wait, blocks=failure.blocks)
 
     async def _keep(self, card: str, kept: Kept) -> None:
         until = self._clock.now() + REMEMBERED
@@ -343,11 +259,3 @@ class Cards:
 def _without_session(address: Mapping[str, str]) -> dict[str, str]:
     """Return an address as it may be remembered: a session is a secret, and over before a button is pressed."""
     return {name: value for name, value in address.items() if not name.startswith("webhook")}
-
-
-def _was_put_there(answer: Answer) -> bool:
-    """Return whether the card is in its chat: an answer of 200 may say for each place that it is not."""
-    result = answer.found.get("result")
-    results = result.get("deliverResults") if isinstance(result, dict) else None
-    places = results if isinstance(results, list) else []
-    return all(not isinstance(place, dict) or place.get("success") is not False for place in places)
