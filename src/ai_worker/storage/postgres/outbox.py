@@ -59,7 +59,7 @@ there before the clock was set back."""
 TAKE = f"""
 WITH strayed AS MATERIALIZED (
     SELECT n AS strayed_n FROM outbound WHERE head AND due_at > {MOMENT} + {AHEAD_S} * 1000000
-        AND (state = 'sending' OR (attempts = 0 AND error = '') OR due_at > {MOMENT} + {POSTPONED_S} * 1000000)
+        AND (state = 'sending' OR attempts = 0 OR due_at > {MOMENT} + {POSTPONED_S} * 1000000)
     ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), back AS (
     UPDATE outbound SET due_at = {MOMENT} + (state = 'sending')::integer * {LEASE_S} * 1000000
@@ -122,9 +122,10 @@ WITH first AS MATERIALIZED (
 UPDATE outbound SET head = true FROM back WHERE outbound.n = back.n
 """
 
+# What was not even tried is looked at again after a minute at the latest: due later than that it would have strayed.
 POSTPONE = f"""
-UPDATE outbound SET state = 'waiting', due_at = {MOMENT} + least($4::bigint, {POSTPONED_S} * 1000000), error = $5,
-    unsure = $6, owner = NULL, node = NULL,
+UPDATE outbound SET state = 'waiting', error = $5, unsure = $6, owner = NULL, node = NULL,
+    due_at = {MOMENT} + least($4::bigint, CASE WHEN $7 THEN {POSTPONED_S} ELSE {AHEAD_S} END * 1000000::bigint),
     attempts = attempts - CASE WHEN attempts = $3 AND state = 'sending' AND NOT $7 THEN 1 ELSE 0 END
 WHERE id = $2 AND settled_at IS NULL AND attempts <= $3
 """
