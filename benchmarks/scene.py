@@ -45,6 +45,7 @@ class Scene:
         async def one(number: int) -> None:
             async with slots:
                 said = await self.platform.say(f"{prefix}{number}", f"请登记，编号 {number}")
+                assert said.acknowledged, f"not accepted in {said.attempts} attempts"
                 await self.platform.reply_to(said.user, after=said, timeout=120)
 
         await asyncio.gather(*(one(number) for number in range(count)))
@@ -72,13 +73,3 @@ async def scene(
                     await site.start(role)
                     pids.append(site.pid(role))
                 yield Scene(site, platform, model, tuple(psutil.Process(pid) for pid in pids))
-
-
-def line(label: str, figure: float, unit: str, *, digits: int = 2) -> None:
-    """Print one figure."""
-    print(f"{label:<62}{figure:>10,.{digits}f} {unit}", flush=True)
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which `share` of them lie."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]

@@ -12,7 +12,8 @@ import time
 
 import uvloop
 
-from benchmarks.scene import Scene, line, scene
+from benchmarks.figures import line
+from benchmarks.scene import Scene, scene
 
 PER_S = 200
 MEMBERS = 5_000
@@ -36,10 +37,13 @@ async def _measure(minutes: float) -> None:
             number += 1
             await asyncio.sleep(max(0.0, number / PER_S - (time.perf_counter() - began)))
         await asyncio.gather(*speaking)
-        line(f"{number:,} messages in {minutes:g} min", (running.cpu_s() - cpu) / number * 1000, "ms CPU")
-        line("resident memory at the end", samples[-1][1], "MiB", digits=0)
-        line("slope after the first third", _slope(samples[len(samples) // 3 :]) * 3600, "MiB an hour")
-        line("  which is, a message", _slope(samples[len(samples) // 3 :]) / PER_S * 1024, "KiB")
+        line(
+            f"{number:,} messages in {minutes:g} min", (running.cpu_s() - cpu) / number * 1000, "ms CPU", name="soak_ms"
+        )
+        line("resident memory at the end", samples[-1][1], "MiB", digits=0, name="soak_mib")
+        slope = _slope(samples[len(samples) // 3 :])
+        line("slope after the first third", slope * 3600, "MiB an hour", name="soak_mib_hour")
+        line("  which is, a message", slope / PER_S * 1024, "KiB", name="soak_kib")
 
 
 async def _say(running: Scene, number: int) -> None:
