@@ -12,8 +12,7 @@ import time
 from collections.abc import AsyncIterator
 
 from ai_worker.drills.overload import OverloadDrill
-from benchmarks.figures import line, percentile
-from benchmarks.scene import Scene, scene
+from benchmarks.scene import Scene, line, percentile, scene
 from benchmarks.sizes import Sizes
 
 MODEL_S = 2.0

@@ -26,9 +26,8 @@ from tests.postgres import durable_server
 
 from ai_worker.drills.site import Role
 from benchmarks.crowd import crowd, hot, storm
-from benchmarks.figures import line, percentile
 from benchmarks.filling import fill
-from benchmarks.scene import Scene, scene
+from benchmarks.scene import Scene, line, percentile, scene
 from benchmarks.sizes import QUICK, Sizes
 
 

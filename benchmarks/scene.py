@@ -1,6 +1,8 @@
-"""What the benchmarks of the whole service share: the real process, its surroundings, and what it costs."""
+"""What the benchmarks of the whole service share: the real process, its surroundings, and how figures are told."""
 
 import asyncio
+import json
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +21,9 @@ from ai_worker.llm.scripted import ScriptedModel
 
 DESK = WecomApplication()
 MEBI = 1 << 20
+
+RECORD = "BENCHMARK_RECORD"
+"""Names the file that `benchmarks.table` collects figures from; without it they are only printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +78,16 @@ async def scene(
                     await site.start(role)
                     pids.append(site.pid(role))
                 yield Scene(site, platform, model, tuple(psutil.Process(pid) for pid in pids))
+
+
+def line(label: str, figure: float, unit: str, *, digits: int = 2, name: str = "") -> None:
+    """Print one figure, and record it for the table under its name; without a name, under its label."""
+    print(f"{label:<62}{figure:>10,.{digits}f} {unit}", flush=True)
+    if record := os.environ.get(RECORD):
+        with open(record, "a", encoding="utf-8") as file:
+            file.write(json.dumps([name or label.strip(), figure]) + "\n")
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which `share` of them lie."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]

@@ -1,19 +1,18 @@
 """Whether memory grows: steady load for some minutes, and the slope of resident memory over them.
 
-    python -m benchmarks.soak [MINUTES]
+    python -m benchmarks.soak [MINUTES] [--quick]
 
 The first third is left out of the slope: caches and pools fill up to their bounds in it. What is
 stored grows with the messages and is on disk; the slope should be near nothing.
 """
 
+import argparse
 import asyncio
-import sys
 import time
 
 import uvloop
 
-from benchmarks.figures import line
-from benchmarks.scene import Scene, scene
+from benchmarks.scene import Scene, line, scene
 
 PER_S = 200
 MEMBERS = 5_000
@@ -59,6 +58,14 @@ def _slope(samples: list[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in samples) / spread
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("minutes", nargs="?", type=float, default=5.0)
+    parser.add_argument("--quick", action="store_true", help="a quarter of a minute: shows that it works")
+    given = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_measure(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0))
+        runner.run(_measure(0.25 if given.quick else given.minutes))
+
+
+if __name__ == "__main__":
+    main()
