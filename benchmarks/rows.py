@@ -126,7 +126,7 @@ NODES = Part(
             {"zh": "{:.2f} 倍；{:.2f} 倍", "en": "{:.2f} ×; {:.2f} ×"},
         ),
     ),
-    quick=("room",),
+    quick=("cost",),
 )
 
 KAFKA = Part(
