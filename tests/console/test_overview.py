@@ -169,13 +169,14 @@ async def test_a_refresh_brings_every_section_and_no_frame(reader: httpx.AsyncCl
 
 
 async def test_a_console_alone_shows_the_turns_of_the_other_processes_and_no_limit(tmp_path: Path) -> None:
-    async with world(tmp_path, filled=False, alone=True) as site, await site.signed_in() as reader:
-        now = site.clock.now()
+    async with world(tmp_path, filled=False, alone=True) as site:
+        now, reader = site.clock.now(), await site.signed_in()
         for number, name in enumerate(("林晓燕", "陈建国")):
             await say(site.stores, Spoken(number, "service-desk", name, "请问几点上班"), now=now)
         await site.stores.pipeline.claim(owner="runner-of-another-process", limit=1, now=now)
 
         concurrency = page_of(await reader.get("/")).css_first("#figure-concurrency")
+        await reader.aclose()
 
     assert words(concurrency.css_first(".value") if concurrency else None) == "1"
     assert "排队 1" in words(concurrency)
