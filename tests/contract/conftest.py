@@ -35,6 +35,9 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             dead_letters=SqliteDeadLetterStore(database, clock),
             answers=SqliteFirstAnswerStore(database),
             sweep=pipeline.sweep,
+            count=lambda table: database.read(
+                lambda connection: int(next(connection.execute(f"SELECT count(*) FROM {table}"))[0])
+            ),
         )
         dangling = await database.read(lambda connection: list(connection.execute("PRAGMA foreign_key_check")))
         assert dangling == []
@@ -66,6 +69,10 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     clock = FixedClock()
     database = await PostgresDatabase.open(shared_server().url(), clock=clock, node="node-1", held=clock)
     pipeline = PostgresPipelineStore(database)
+
+    async def count(table: str) -> int:
+        return int((await database.first(f"SELECT count(*) FROM {table}"))[0])
+
     try:
         yield Stores(
             clock=clock,
@@ -77,6 +84,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             dead_letters=PostgresDeadLetterStore(database),
             answers=PostgresFirstAnswerStore(database),
             sweep=pipeline.sweep,
+            count=count,
         )
         assert await database.fetch(DANGLING) == []
     finally:

@@ -35,6 +35,8 @@ class Stores:
     dead_letters: DeadLetterStore
     answers: FirstAnswerStore
     sweep: Callable[[datetime], Awaitable[int]]
+    count: Callable[[str], Awaitable[int]]
+    """How many rows a table has: for what no port shows."""
 
     def message(self, text: str, *, id: str, who: str = "wang-fang", **fields: Any) -> InboundMessage:
         """Return a message of a contact that arrives now."""

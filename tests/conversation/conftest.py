@@ -10,10 +10,11 @@ from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.message import Contact, InboundMessage, Part, Utterance
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import PendingQuestion, TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock, FixedClock
 from ai_worker.knowledge.passage import Passage, Scored
-from ai_worker.skills.tool import Risk, Slot, Tool, ToolFailed, ToolRefused, ToolResult, Verb
+from ai_worker.skills.tool import Risk, Slot, Tool, Toolbox, ToolFailed, ToolRefused, ToolResult, Verb
 
 ANSWER_AT, CLARIFY_AT = 0.8, 0.4
 TURN = "t-1"
@@ -94,7 +95,7 @@ class Office:
     """Everything a turn needs, and the conversation so far."""
 
     shelf: Shelf = field(default_factory=lambda: Shelf({}))
-    erp: Erp | None = None
+    erp: Toolbox | None = None
     model: ChatModel | None = None
     grounding: Literal["strict", "open"] = "strict"
     history: list[Utterance] = field(default_factory=list)
@@ -120,9 +121,11 @@ class Office:
         )
         return TurnInput(TURN, message, tuple(self.history), "xiaozhi", pending=self.pending, **more)
 
-    async def say(self, text: str, *, on_delta: OnDelta | None = None, **more: Any) -> TurnResult:
+    async def say(
+        self, text: str, *, on_delta: OnDelta | None = None, notebook: Notebook | None = None, **more: Any
+    ) -> TurnResult:
         """Say something, and remember both sides as the pipeline does."""
-        result = await self.engine.run(self.given(text, **more), on_delta=on_delta)
+        result = await self.engine.run(self.given(text, **more), on_delta=on_delta, notebook=notebook)
         self.history.append(Utterance("user", text))
         if result.reply is not None:
             self.history.append(Utterance("assistant", result.reply.text))

@@ -249,6 +249,15 @@ async def test_broken_calls_end_in_words_and_call_nothing(call: Call) -> None:
     assert server.calls == 2
 
 
+async def test_a_model_that_only_ever_writes_broken_tool_json_ends_in_a_persons_hands() -> None:
+    async with answered_by([Say(misbehave="bad_tool_json")], []) as (office, server):
+        office.erp = Erp()
+        result = await office.say("帮忙看看老周那单的进度")
+
+    assert (result.decision, result.reason) == ("handoff", Reason.FAILED)
+    assert (office.erp.called, server.calls) == ([], 2)
+
+
 async def test_endless_tool_calls_end_after_eight() -> None:
     async with answered_by([Say(misbehave="endless_tools")], []) as (office, _):
         office.erp = Erp()

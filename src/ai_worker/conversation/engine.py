@@ -12,6 +12,7 @@ from ai_worker.conversation.message import Reply
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.phrases import Phrases, language_of, phrases
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.call import call
 from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide
@@ -24,6 +25,9 @@ from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.retrieve import Retriever
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
+
+CONSULT = Verdict("consult")
+"""The course of a turn that has acted already: only the model that began it can end it."""
 
 
 class TurnEngine:
@@ -58,17 +62,22 @@ class TurnEngine:
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
 
-    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
+    async def run(
+        self, given: TurnInput, *, on_delta: OnDelta | None = None, notebook: Notebook | None = None
+    ) -> TurnResult:
         """Return what the worker decides and says.
 
         A model that fails does not make this raise: see `Reasoner`. `on_delta` hears the beginning
-        of the final answer where it can be streamed safely: see `LiveText`.
+        of the final answer where it can be streamed safely: see `LiveText`. What tools do to business
+        systems is kept in `notebook`; without one, only tools that read are used.
 
         Raises:
             NoSuchWorker: `given.worker` is not on the staff.
         """
         trace = Trace(self._clock)
-        result = await self._turn(given, trace, on_delta)
+        result = await self._turn(given, trace, on_delta, notebook)
+        if given.progress is not None and not result.tools:
+            result = replace(result, tools=given.progress.all_uses)
         return replace(result, steps=trace.steps)
 
     def holding(self, given: TurnInput) -> Reply:
@@ -76,7 +85,9 @@ class TurnEngine:
         worker = self._staff.named(given.worker)
         return Reply(_words(given, worker).say("holding"))
 
-    async def _turn(self, given: TurnInput, trace: Trace, on_delta: OnDelta | None) -> TurnResult:
+    async def _turn(
+        self, given: TurnInput, trace: Trace, on_delta: OnDelta | None, notebook: Notebook | None
+    ) -> TurnResult:
         if given.human:
             return TurnResult("silent", None)
         worker = self._staff.named(given.worker)
@@ -88,43 +99,66 @@ class TurnEngine:
         words = phrases(heard.language)
         if given.blocked:
             return compose.passed_on(words)
-        if heard.kind == "question":
-            return await self._question(given, heard.text, worker, words, trace, on_delta)
+        if heard.kind == "question" or given.progress is not None:
+            return await self._question(given, heard.text, worker, words, trace, on_delta, notebook)
         if heard.chosen is not None:
             with trace.step("retrieve") as note:
                 label = heard.chosen.label
                 found = by_id(self._retriever, heard.chosen.id, label, bases=worker.knowledge)
                 note.detail = "chosen" if found else "gone"
             if found is None:  # it was removed since; what it asked is still a question
-                return await self._question(given, label, worker, words, trace, on_delta)
+                return await self._question(given, label, worker, words, trace, on_delta, notebook)
             return compose.approved(words, found, question=label, confidence=compose.CHOSEN)
         return _fixed(heard, given, worker, words)
 
     async def _question(
-        self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, on_delta: OnDelta | None
+        self,
+        given: TurnInput,
+        text: str,
+        worker: Worker,
+        words: Phrases,
+        trace: Trace,
+        on_delta: OnDelta | None,
+        notebook: Notebook | None,
     ) -> TurnResult:
         with trace.step("retrieve") as note:
             findings = look_up(self._retriever, text, given.history, bases=worker.knowledge, bars=self._bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
+        if notebook is None:
+            tools = [tool for tool in tools if not tool.acts]
         with trace.step("decide") as note:
             planned = _planned(tools, text, findings, given)
-            verdict = decide(
-                findings,
-                planned,
-                text=text,
-                bars=self._bars,
-                pending=given.pending,
-                model_may=self._reasoner is not None
-                and self._reasoner.may(worker, tools, findings=findings, history=given.history),
+            verdict = (
+                CONSULT
+                if given.progress is not None
+                else decide(
+                    findings,
+                    planned,
+                    text=text,
+                    bars=self._bars,
+                    pending=given.pending,
+                    model_may=self._reasoner is not None
+                    and self._reasoner.may(worker, tools, findings=findings, history=given.history),
+                )
             )
             note.detail = verdict.course
         if verdict.course == "call" and planned is not None:
             result = await self._call(planned, given, words, trace)
         elif verdict.course == "consult" and self._reasoner is not None:
             result = await self._reasoner.answer(
-                given, text, worker=worker, words=words, tools=tools, findings=findings, trace=trace, on_delta=on_delta
+                given,
+                text,
+                worker=worker,
+                words=words,
+                tools=tools,
+                findings=findings,
+                trace=trace,
+                on_delta=on_delta,
+                notebook=notebook,
             )
+        elif given.progress is not None:  # the model that began it is no longer configured
+            result = compose.unsure(words) if given.progress.unsure else compose.half_told(words)
         else:
             with trace.step("compose"):
                 result = _composed(verdict, planned, findings, given, words, text, self._bars)
@@ -133,7 +167,7 @@ class TurnEngine:
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:
         assert self._toolbox is not None
         key = f"{given.turn_id}:1"
-        called = await call(self._toolbox, planned.tool.name, planned.values, key=key, trace=trace)
+        called = await call(self._toolbox, planned.tool, planned.values, key=key, trace=trace)
         with trace.step("compose"):
             if called.failure is None:
                 return compose.by_tool(words, planned, called)

@@ -12,6 +12,7 @@ import structlog
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.model import OnDelta
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
@@ -20,6 +21,7 @@ from ai_worker.foundation.retry import backoff
 from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp, Note, Restart
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.facts import TurnCompleted, TurnGivenUp
+from ai_worker.pipeline.notebook import StoredNotebook
 from ai_worker.pipeline.outbox import outbound
 from ai_worker.pipeline.store import Claim, LeaseLost, OutboundMessage, PipelineStore
 
@@ -56,7 +58,9 @@ HOLDING_AFTER_S = 8.0
 class Turns(Protocol):
     """What answers a message: `conversation.engine.TurnEngine`."""
 
-    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
+    async def run(
+        self, given: TurnInput, *, on_delta: OnDelta | None = None, notebook: Notebook | None = None
+    ) -> TurnResult:
         """Return what the worker decides and says."""
         ...
 
@@ -223,6 +227,7 @@ class Runner:
             attempt=claim.attempt,
             held=claim.held,
             last_chance=claim.held and self._waited_s(claim) >= HELD_AT_MOST_S,
+            progress=claim.progress,
         )
 
     async def _answer(self, claim: Claim) -> None:
@@ -233,7 +238,7 @@ class Runner:
         if self._pushes(claim) and not (claim.held or given.human):
             notice.arm()
         try:
-            result = await self._turns.run(given, on_delta=live)
+            result = await self._turns.run(given, on_delta=live, notebook=StoredNotebook(self._store, claim))
         finally:
             notice.disarm()
         if live is not None:

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.message import InboundMessage, Reply, Utterance
+from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
 from ai_worker.foundation.errors import Busy, Conflict
 
@@ -98,6 +99,9 @@ class Claim:
     history: tuple[Utterance, ...]
     """The conversation's latest utterances, oldest first; the caller's own if it brought some."""
 
+    progress: Progress | None = None
+    """What `keep` was given for this message last; `None` if it never was."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
@@ -177,6 +181,16 @@ class PipelineStore(Protocol):
 
         Returns:
             The notice if this owner must send it now, as for `finish`.
+
+        Raises:
+            LeaseLost: As for `finish`.
+        """
+        ...
+
+    async def keep(self, claim: Claim, progress: Progress) -> None:
+        """Replace what is kept of how far the turn has come; every later claim of its message brings it.
+
+        It is forgotten with the message.
 
         Raises:
             LeaseLost: As for `finish`.

@@ -22,7 +22,7 @@ CHUNK_S = 600.0
 """How long one statement of the move may take; a table's count reads the table."""
 
 TABLES = (
-    *("conversation", "inbound", "turn", "outbound", "notice", "gap"),
+    *("conversation", "inbound", "turn", "progress", "outbound", "notice", "gap"),
     *("document", "passage", "knowledge_revision", "api_key", "console_link", "first_answer"),
 )
 """What is copied, in an order that keeps every reference whole. `pulse` says nothing."""

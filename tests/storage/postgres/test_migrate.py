@@ -16,6 +16,7 @@ import pytest
 from ai_worker.app import running
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Reply
+from ai_worker.conversation.progress import Act, Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage
@@ -27,6 +28,7 @@ from tests.postgres import shared_server
 from tests.storage.postgres.scene import ANSWER, message, reply
 
 CLOCK = SystemClock()
+DONE_SO_FAR = Progress(acts=(Act(1, "act-1", "erp.cancel_order", {"order_id": "ORD12345"}, told="{}", ok=True),))
 SQLITE = "sqlite:///ai-worker.db"
 
 
@@ -48,6 +50,7 @@ async def _furnish(stores: Stores) -> None:
     await stores.conversations.take_over(1, "李雷", now())
     await stores.conversations.say(1, "李雷", Reply("我来帮您。"), now())
     (held, *_) = await stores.pipeline.claim(owner="run-1", limit=2, now=now())
+    await stores.pipeline.keep(held, DONE_SO_FAR)
     await stores.pipeline.hold(held, None, until=now())
     entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
     await stores.knowledge.put_document(Document("faq.csv", "faq", "常见问题", "ready", 1, now()), [entry])
@@ -99,6 +102,7 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         said = [claim.history for claim in claims if claim.conversation_id != 8]
         assert _without_nul(said) == _without_nul([claim.history for claim in before])
         assert all(said)
+        assert [claim.progress for claim in claims if claim.progress] == [DONE_SO_FAR]
         assert await new.pipeline.claim_outbound(owner="run-2", limit=99, now=now)
 
 

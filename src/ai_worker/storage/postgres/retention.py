@@ -64,6 +64,7 @@ RETURNING at
 
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ANY ($1::text[])"
 FORGET_TURNS = "DELETE FROM turn WHERE seq = ANY ($1::bigint[])"
+# What is kept of a turn's progress goes with its message: the reference to it cascades.
 FORGET_MESSAGES = "DELETE FROM inbound WHERE seq = ANY ($1::bigint[]) RETURNING conversation_id"
 FORGET_NOTICES = "DELETE FROM notice WHERE conversation_id = ANY ($1::bigint[]) AND at < $2"
 FORGET_CONVERSATIONS = "DELETE FROM conversation WHERE id = ANY ($1::bigint[])"

@@ -56,6 +56,7 @@ DELETE FROM first_answer WHERE place IN (SELECT place FROM first_answer WHERE at
 """
 
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ?"
+FORGET_PROGRESS = "DELETE FROM progress WHERE seq = ?"
 FORGET_TURN = "DELETE FROM turn WHERE seq = ?"
 FORGET_MESSAGE = "DELETE FROM inbound WHERE seq = ? RETURNING conversation_id"
 FORGET_WORDS = "DELETE FROM outbound WHERE n = ?"
@@ -84,6 +85,7 @@ def _forget_turns(connection: apsw.Connection, turns: Iterable[Any], before: int
     conversations: set[int] = set()
     for seq, turn_id in turns:
         connection.execute(FORGET_REPLIES, (turn_id,))
+        connection.execute(FORGET_PROGRESS, (seq,))
         connection.execute(FORGET_TURN, (seq,))
         conversations.update(number for (number,) in connection.execute(FORGET_MESSAGE, (seq,)))
     for number in sorted(conversations):

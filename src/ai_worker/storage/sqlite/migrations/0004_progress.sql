@@ -1,0 +1,7 @@
+-- How far turns have come with tools that act. Expand only: the version before does not look at it.
+
+CREATE TABLE progress (
+    seq INTEGER PRIMARY KEY REFERENCES inbound (seq),
+    epoch INTEGER NOT NULL,             -- of the claim that wrote it last
+    body TEXT NOT NULL                  -- JSON: what was said with tools, and what they were called with
+) STRICT;
