@@ -95,7 +95,7 @@ class Run:
 def this_run(*, quick: bool) -> Run:
     """Look at the machine and the working tree."""
     return Run(
-        commit=_git("rev-parse", "--short=10", "HEAD"),
+        commit=_git("rev-parse", "--short=10", "HEAD") or "unknown",
         dirty=bool(_git("status", "--porcelain")),
         began=datetime.now(UTC),
         machine=_processor(),
