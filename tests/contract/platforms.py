@@ -1,6 +1,7 @@
-"""A stand-in for the platform of each kind of channel. A new kind adds its own here.
+"""Stand-ins for the platforms, by kind of channel. A new kind adds its own here.
 
-Kinds whose contacts fetch their replies themselves (`pull`) have no platform and need no stand-in.
+A kind whose messages come in more than one way has one for each, named `kind:way`. Kinds whose
+contacts fetch their replies themselves (`pull`) have no platform and need no stand-in.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from tests.channels.wecom import peer
 
 
 class Platform(Protocol):
-    """What the contract needs of a platform, however it signs and encrypts."""
+    """What the contract needs of every platform."""
 
     address: Mapping[str, str]
     """Whom the channel is to send to."""
@@ -22,6 +23,18 @@ class Platform(Protocol):
     def settings(self) -> ChannelSettings:
         """Settings that point the channel at this platform."""
         ...
+
+    async def ready(self) -> None:
+        """Return once the started channel can send: at once, or when its long connection stands."""
+        ...
+
+    def shown(self) -> list[str]:
+        """The texts that the contact was shown, in order."""
+        ...
+
+
+class CallsBack(Platform, Protocol):
+    """A platform whose messages come as signed HTTP callbacks."""
 
     def said(self, text: str, *, message_id: str) -> CallbackRequest:
         """A rightly signed message of about `FixedClock`'s first moment, signed anew at each call."""
@@ -31,8 +44,16 @@ class Platform(Protocol):
         """Messages whose signature is wrong, missing or another application's."""
         ...
 
-    def shown(self) -> list[str]:
-        """The texts that the contact was shown, in order."""
+
+class Connects(Platform, Protocol):
+    """A platform whose messages come over a long connection."""
+
+    async def say(self, text: str, *, message_id: str) -> None:
+        """Send a message of the contact down the connection; does not wait for the channel."""
+        ...
+
+    async def rubbish(self) -> None:
+        """Send frames down the connection that mean nothing, or are broken."""
         ...
 
 
@@ -62,6 +83,9 @@ class Wecom:
     def settings(self) -> ChannelSettings:
         return peer.settings(api_base=self._platform.api_base)
 
+    async def ready(self) -> None:
+        return
+
     def said(self, text: str, *, message_id: str) -> CallbackRequest:
         return peer.sealed(peer.text_xml(text, MsgId=message_id))
 
@@ -79,4 +103,9 @@ class Wecom:
         return [message.text for message in self._platform.shown_to(peer.USER)]
 
 
-PLATFORMS: Mapping[str, Callable[[], AbstractAsyncContextManager[Platform]]] = {"wecom-app": Wecom}
+CALL_BACK: Mapping[str, Callable[[], AbstractAsyncContextManager[CallsBack]]] = {"wecom-app": Wecom}
+CONNECT: Mapping[str, Callable[[], AbstractAsyncContextManager[Connects]]] = {}
+SEND_ONLY: Mapping[str, Callable[[], AbstractAsyncContextManager[Platform]]] = {}
+"""Kinds to which nobody can say anything."""
+
+PLATFORMS: Mapping[str, Callable[[], AbstractAsyncContextManager[Platform]]] = {**CALL_BACK, **CONNECT, **SEND_ONLY}

@@ -15,7 +15,9 @@ from ai_worker.channels.wecom.adapter import WecomApp
 from ai_worker.channels.wecom.settings import WecomAppSettings
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import FixedClock
+from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.store import Accepted, StoreBusy
+from tests.channels.memory import Memory
 
 CORP = "ww109031c05318848b"
 AGENT = "1000002"
@@ -56,9 +58,15 @@ class Inbox:
         return Accepted("turn-1", 1, duplicate=False)
 
 
+async def rated(_: Rating) -> bool:
+    """Take an opinion as the feedback store does."""
+    return True
+
+
 async def started(inbox: Inbox, clock: FixedClock | None = None, **changes: Any) -> WecomApp:
-    channel = WecomApp("service-desk", settings(**changes), clock=clock or FixedClock())
-    await channel.start(inbox)
+    clock = clock or FixedClock()
+    channel = WecomApp("service-desk", settings(**changes), clock=clock, store=Memory(clock))
+    await channel.start(inbox, rated, connects=True)
     return channel
 
 

@@ -10,14 +10,16 @@ import pytest
 from aiohttp import web
 
 from ai_worker.channels.contract import SendFailed
-from ai_worker.channels.wecom.access_token import AccessToken
+from ai_worker.channels.access_token import AccessToken
 from ai_worker.channels.wecom.adapter import WecomApp
 from ai_worker.channels.wecom.answers import UNKNOWN, VERDICTS
 from ai_worker.conversation.message import Reply
 from ai_worker.demo.wecom import Fault, SimulatedWecom
 from ai_worker.foundation.clock import FixedClock
+from ai_worker.foundation.secret import Secret
 from ai_worker.pipeline.store import OutboundMessage
-from tests.channels.wecom.peer import AGENT, CORP, KEY, SECRET, TOKEN, USER, Inbox, settings
+from tests.channels.memory import Memory
+from tests.channels.wecom.peer import AGENT, CORP, KEY, SECRET, TOKEN, USER, Inbox, rated, settings
 
 CLOCK = FixedClock()
 
@@ -45,8 +47,9 @@ def reply(text: str, *, user: str = USER, unsure: bool = False, clock: FixedCloc
 
 @asynccontextmanager
 async def channel_at(api_base: str, clock: FixedClock | None = None, **changes: Any) -> AsyncIterator[WecomApp]:
-    channel = WecomApp("service-desk", settings(api_base=api_base, **changes), clock=clock or FixedClock())
-    await channel.start(Inbox())
+    clock = clock or FixedClock()
+    channel = WecomApp("service-desk", settings(api_base=api_base, **changes), clock=clock, store=Memory(clock))
+    await channel.start(Inbox(), rated, connects=True)
     try:
         yield channel
     finally:
@@ -156,7 +159,7 @@ async def test_a_late_complaint_about_an_old_token_keeps_the_new_one() -> None:
     async def fetch() -> tuple[str, float]:
         return next(fetched), 7_200.0
 
-    token = AccessToken(fetch, clock=FixedClock())
+    token = AccessToken(fetch, channel="service-desk", secret=Secret(SECRET), store=Memory(), clock=FixedClock())
     old = await token.get()
     token.drop(old)
     assert await token.get() == "新"
@@ -312,7 +315,7 @@ async def test_nothing_to_say_or_nobody_to_say_it_to_is_final(message: OutboundM
 
 
 async def test_before_the_start_nothing_is_sent() -> None:
-    channel = WecomApp("service-desk", settings(), clock=FixedClock())
+    channel = WecomApp("service-desk", settings(), clock=FixedClock(), store=Memory())
     assert (await failure(channel, reply("在的"))).retry_after is not None
     await channel.stop()
 
