@@ -1,8 +1,8 @@
 """The frames of the long connection: one protobuf message, `pbbp2.Frame`, read and written by hand.
 
-    1 SeqID uint64 · 2 LogID uint64 · 3 service int32 · 4 method int32     required, written even when 0
-    5 headers repeated {1 key string · 2 value string}
-    6 payload_encoding string · 7 payload_type string · 8 payload bytes · 9 LogIDNew string
+1 SeqID uint64 · 2 LogID uint64 · 3 service int32 · 4 method int32     required, written even when 0
+5 headers repeated {1 key string · 2 value string}
+6 payload_encoding string · 7 payload_type string · 8 payload bytes · 9 LogIDNew string
 """
 
 from dataclasses import dataclass, field, replace

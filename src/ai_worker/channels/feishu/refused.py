@@ -4,7 +4,9 @@ from typing import Literal
 
 from ai_worker.foundation.errors import BadInput
 
-Reason = Literal["size", "headers", "stale", "signature", "envelope", "json", "token", "app_id", "tenant_key", "message"]
+Reason = Literal[
+    "size", "headers", "stale", "signature", "envelope", "json", "token", "app_id", "tenant_key", "message"
+]
 
 
 class Refused(BadInput):

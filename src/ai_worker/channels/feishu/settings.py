@@ -88,8 +88,10 @@ class FeishuSettings(ChannelSettings):
     @model_validator(mode="after")
     def _is_protected(self) -> Self:
         if self.mode == "webhook" and not self.encrypt_key and not self.verification_token:
-            raise ValueError("mode = \"webhook\" needs an encrypt_key (or at least a verification_token): without them "
-                             "anybody could send us events")
+            raise ValueError(
+                'mode = "webhook" needs an encrypt_key (or at least a verification_token): without them '
+                "anybody could send us events"
+            )
         return self
 
 
