@@ -56,8 +56,8 @@ def encode(frame: Frame) -> bytes:
     raw = bytearray()
     for number, value in ((1, frame.seq_id), (2, frame.log_id), (3, frame.service), (4, frame.method)):
         raw += _varint(number << 3 | _VARINT) + _varint(value & _MASK)
-    for key, value in frame.headers:
-        raw += _field(5, _field(1, key.encode()) + _field(2, value.encode()))
+    for key, word in frame.headers:
+        raw += _field(5, _field(1, key.encode()) + _field(2, word.encode()))
     for number, content in (
         (6, frame.payload_encoding.encode()),
         (7, frame.payload_type.encode()),

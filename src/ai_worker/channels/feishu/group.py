@@ -1,5 +1,7 @@
 """A custom robot of one Feishu group: outbound only, signed, at most 100 messages a minute and 5 a second."""
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -34,6 +36,12 @@ BODY_BYTES, TEXT_BYTES = 20_000, 15_000
 ROBOT = "robot"
 LIMITS = (Limit(f"{ROBOT}-second", 4, 1.0), Limit(ROBOT, 95, 61.0))
 
+PAUSE_AFTER, PAUSE_S = 4, 1.2
+"""The pieces of one message keep to the second's limit as well."""
+
+KEPT = 1_000
+"""Messages of which only a part went out; this process knows how much."""
+
 ANSWER_BYTES = 65_536
 _LOST_S, _OPERATOR, _CROWDED_S = 5.0, 120.0, 60.0
 
@@ -67,6 +75,7 @@ class FeishuGroup(Channel):
         self._session: aiohttp.ClientSession | None = None
         self._last_outbound_at: datetime | None = None
         self._last_error = ""
+        self._progress: OrderedDict[str, int] = OrderedDict()
 
     async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Make the connection pool; nothing can be received here."""
@@ -100,19 +109,25 @@ class FeishuGroup(Channel):
         bodies = self._bodies(message)
         if not bodies:
             raise SendFailed(self.kind, "there is nothing to say", retry_after=None)
-        sent = 0
+        sent = self._progress.get(message.id, 0)  # of an earlier try: what is out is not said again
         try:
-            for body in bodies:
+            for body in bodies[sent:]:
+                if sent and sent % PAUSE_AFTER == 0:
+                    await asyncio.sleep(PAUSE_S)
                 await self._post(body)
                 sent += 1
         except SendFailed as failure:
             self._last_error = str(failure)
             if not sent:
                 raise
+            self._progress[message.id] = sent
+            while len(self._progress) > KEPT:
+                self._progress.popitem(last=False)
             detail = f"{sent} of {len(bodies)} messages went out, then {failure}"
             raise SendFailed(
                 self.kind, detail, retry_after=failure.retry_after, unsure=True, blocks=failure.blocks
             ) from failure
+        self._progress.pop(message.id, None)
         self._last_outbound_at, self._last_error = self._clock.now(), ""
         return Sent()
 

@@ -1,5 +1,6 @@
 """Delivery: which of the platform's kinds of message says a reply, and what to do when it takes none of them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -24,6 +25,9 @@ BURST = (40, 1.25)
 """The platform allows 50 in any second, by its clock: what leaves us evenly can arrive in bunches."""
 
 MINUTE_S = 61.0
+PAUSE_AFTER, PAUSE_S = PER_CHAT[0], 1.2
+"""The pieces of one reply keep to the chat's limit as well."""
+
 SHORTEST = 200
 """Bytes: a piece that is too long and no longer than this is refused for another reason."""
 
@@ -61,6 +65,8 @@ class Speaking:
         sent, number = "", 0
         try:
             for number, text in enumerate(texts):
+                if number and number % PAUSE_AFTER == 0:
+                    await asyncio.sleep(PAUSE_S)
                 face = Face.of(
                     message.turn_id,
                     text,
