@@ -26,12 +26,12 @@ def vectors(shared_dir: Path) -> Vectors:
 @pytest.mark.shared
 def test_events_are_signed_and_opened_as_the_vectors_say(vectors: Vectors) -> None:
     for vector in vectors("feishu-event-"):
-        given, expected = vector["inputs"], vector["outputs"]
-        key, body = Secret(given["encrypt_key"]), given["raw_body"].encode()
-        told = {"timestamp": given["timestamp"], "nonce": given["nonce"], "body": body}
-        assert event_signature(key, **told) == expected["x_lark_signature"]
-        assert is_signed(key, expected["x_lark_signature"], **told)
-        assert decrypt(key, expected["encrypt"]) == given["plaintext"].encode()
+        told, expected = vector["inputs"], vector["outputs"]
+        key, body = Secret(told["encrypt_key"]), told["raw_body"].encode()
+        parts = {"timestamp": told["timestamp"], "nonce": told["nonce"], "body": body}
+        assert event_signature(key, **parts) == expected["x_lark_signature"]
+        assert is_signed(key, expected["x_lark_signature"], **parts)
+        assert decrypt(key, expected["encrypt"]) == told["plaintext"].encode()
 
 
 def test_the_published_sample_is_opened() -> None:
@@ -41,11 +41,11 @@ def test_the_published_sample_is_opened() -> None:
 @pytest.mark.shared
 def test_robots_sign_as_the_vectors_say(vectors: Vectors) -> None:
     for vector in vectors("feishu-custom-bot-"):
-        given = vector["inputs"]
-        assert robot_sign(Secret(given["secret"]), int(given["timestamp_s"])) == vector["outputs"]["sign"]
+        told = vector["inputs"]
+        assert robot_sign(Secret(told["secret"]), int(told["timestamp_s"])) == vector["outputs"]["sign"]
 
 
-@pytest.mark.parametrize("text", ["", "!", "AAAA", "P37w", "P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghl=" * 2, "é" * 44])
+@pytest.mark.parametrize("text", ["", "!", "AAAA", "P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghl=" * 2, "é" * 44])
 def test_what_is_no_ciphertext_is_refused(text: str) -> None:
     with pytest.raises(Refused):
         decrypt(Secret("test key"), text)
@@ -68,24 +68,24 @@ def test_pings_and_pongs_are_the_platforms(vectors: Vectors) -> None:
 def test_a_split_event_is_joined_as_bytes(vectors: Vectors) -> None:
     (vector,) = vectors("feishu-frame-split-event")
     frames = [decode(bytes.fromhex(frame["wire_hex"])) for frame in vector["inputs"]["frames"]]
-    for frame, given in zip(frames, vector["inputs"]["frames"], strict=True):
-        assert (frame.seq_id, frame.log_id, frame.service) == (given["SeqID"], given["LogID"], given["service"])
-        assert [list(header) for header in frame.headers] == given["headers"]
+    for frame, told in zip(frames, vector["inputs"]["frames"], strict=True):
+        assert (frame.seq_id, frame.log_id, frame.service) == (told["SeqID"], told["LogID"], told["service"])
+        assert [list(header) for header in frame.headers] == told["headers"]
     assert b"".join(frame.payload for frame in frames).hex() == vector["outputs"]["payload_hex"]
 
 
 @pytest.mark.shared
 def test_an_acknowledgement_is_the_frame_itself_with_another_payload(vectors: Vectors) -> None:
     (vector,) = vectors("feishu-frame-ack")
-    given = vector["inputs"]
+    told = vector["inputs"]
     came = Frame(
-        seq_id=given["SeqID"],
-        log_id=given["LogID"],
-        service=given["service"],
-        method=given["method"],
-        headers=tuple((key, value) for key, value in given["headers"] if key != "biz_rt"),
+        seq_id=told["SeqID"],
+        log_id=told["LogID"],
+        service=told["service"],
+        method=told["method"],
+        headers=tuple((key, value) for key, value in told["headers"] if key != "biz_rt"),
     )
-    assert encode(came.answer(given["payload_text"].encode(), took_ms=12)).hex() == vector["outputs"]["wire_hex"]
+    assert encode(came.answer(told["payload_text"].encode(), took_ms=12)).hex() == vector["outputs"]["wire_hex"]
 
 
 @given(
