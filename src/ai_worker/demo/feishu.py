@@ -319,7 +319,7 @@ class SimulatedFeishu:
         return self.api.shown_to(ROBOT)
 
     def fail_next(self, *faults: Fault) -> None:
-        """Let the next calls of the API fail, one fault each, in this order."""
+        """Let the next calls of the API that a fault is meant for fail, one fault each, in this order."""
         self._faults.extend(faults)
 
     def sealed(self, raw: bytes) -> tuple[bytes, dict[str, str]]:
@@ -383,7 +383,9 @@ class SimulatedFeishu:
         if path == "/ws":
             return await self.gateway.serve(request)
         self.counts.calls += 1
-        fault = self._faults.popleft() if self._faults and self._faults[0].path in path else Fault(takes=True)
+        fault = next((fault for fault in self._faults if fault.path in path), Fault(takes=True))
+        if fault in self._faults:
+            self._faults.remove(fault)
         answer: Answer = {"code": fault.code, "msg": "simulated"}
         if fault.takes:
             answer = await self._answer(request, path)

@@ -83,7 +83,7 @@ async def started(
 ) -> AsyncIterator[Feishu]:
     """A started channel at a running platform, connected if that is its mode."""
     clock, inbox = clock or SystemClock(), inbox or Inbox()
-    told = settings(**({"base_url": at.base_url} if at else {"base_url": "http://127.0.0.1:9"}), **changes)
+    told = settings(**{"base_url": at.base_url if at else "http://127.0.0.1:9", **changes})
     channel = Feishu("service-desk", told, clock=clock, store=store or Memory(clock), grace_s=grace_s)
     await channel.start(inbox.receive, inbox.rate, connects=connects)
     try:
