@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ai_worker.channels.contract import CallbackRequest
 from ai_worker.conversation.message import InboundMessage, Part
 from ai_worker.demo.feishu import BOT
 from ai_worker.foundation.clock import FixedClock
