@@ -19,7 +19,9 @@ class ToldTurns:
         self.gate = asyncio.Event()
         """Opened by the test: until then, a question that begins with `等` is being thought about."""
 
-    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
+    async def run(
+        self, given: TurnInput, *, on_delta: OnDelta | None = None, on_draft: OnDelta | None = None
+    ) -> TurnResult:
         self.seen.append(given)
         text = given.message.text
         if text.startswith("等"):

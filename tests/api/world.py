@@ -13,7 +13,15 @@ from ai_worker.api.app import Api, create_api
 from ai_worker.api.limits import Limits
 from ai_worker.api.server import DoorServer, make_server
 from ai_worker.api.settings import ApiSettings
-from ai_worker.channels.contract import REFUSED, CallbackRequest, CallbackResponse, Channel, ChannelHealth, Receive
+from ai_worker.channels.contract import (
+    REFUSED,
+    CallbackRequest,
+    CallbackResponse,
+    Channel,
+    ChannelHealth,
+    Rate,
+    Receive,
+)
 from ai_worker.channels.web.adapter import WebChannel, WebSettings
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.foundation.clock import SystemClock
@@ -25,12 +33,16 @@ from ai_worker.notify.webhook import CallbackSender
 from ai_worker.ops.health import Check, Readiness
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.drafts import Drafts
+from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Sent
 from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
+from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
@@ -40,7 +52,7 @@ PEPPER = bytes(range(32))
 STAFF = Staff([Worker("xiaozhi", "小智"), Worker("xiaohui", "小慧")])
 
 
-class Platform:
+class Platform(Channel):
     """A channel whose callback repeats what it was asked, to show what the door hands over."""
 
     kind: ClassVar[str] = "test"
@@ -50,7 +62,7 @@ class Platform:
         self.name = "service-desk"
         self.asked: list[CallbackRequest] = []
 
-    async def start(self, receive: Receive) -> None:
+    async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         return
 
     async def stop(self) -> None:
@@ -149,7 +161,8 @@ async def open_world(
     sender = CallbackSender(
         hosts=told.callback_hosts, secret_of=keyring.callback_secret, turn=conversations.turn, clock=clock
     )
-    delivery = Delivery(store, deliverers={"api": sender}, events=events, clock=clock, owner="test")
+    governor = Governor(SqliteChannelStore(database, clock))
+    delivery = Delivery(store, deliverers={"api": sender}, governor=governor, events=events, clock=clock, owner="test")
     turns = ToldTurns()
     runner = Runner(
         store,
@@ -158,6 +171,7 @@ async def open_world(
         pushes=lambda claim: "callback_url" in claim.message.address,
         delivery=delivery,
         board=board,
+        drafts=Drafts({}),
         events=events,
         clock=clock,
         owner="test",
@@ -196,7 +210,7 @@ async def open_world(
     )
     server = make_server(api, host=host, port=0, limits=limits, drain_s=5)
     await sender.start()
-    await web.start(inbox.accept)
+    await web.start(inbox.accept, SqliteFeedbackStore(database).record, connects=True)
     running = [asyncio.create_task(each) for each in (runner.run(), delivery.run(), server.serve())]
     await server.accepting()
     world = World(

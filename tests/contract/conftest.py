@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from ai_worker.foundation.clock import FixedClock
+from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
+from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -32,6 +34,8 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
+            channels=SqliteChannelStore(database, clock),
+            feedback=SqliteFeedbackStore(database),
             sweep=pipeline.sweep,
         )
         dangling = await database.read(lambda connection: list(connection.execute("PRAGMA foreign_key_check")))
@@ -52,9 +56,11 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 
 @asynccontextmanager
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
+    from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
+    from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -72,6 +78,8 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
+            channels=PostgresChannelStore(database),
+            feedback=PostgresFeedbackStore(database),
             sweep=pipeline.sweep,
         )
         assert await database.fetch(DANGLING) == []

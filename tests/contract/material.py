@@ -13,7 +13,9 @@ from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.ids import derived_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
+from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
 
@@ -32,6 +34,8 @@ class Stores:
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
+    channels: ChannelStore
+    feedback: FeedbackStore
     sweep: Callable[[datetime], Awaitable[int]]
 
     def message(self, text: str, *, id: str, who: str = "wang-fang", **fields: Any) -> InboundMessage:

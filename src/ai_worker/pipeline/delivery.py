@@ -12,8 +12,9 @@ from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
 from ai_worker.pipeline.facts import ReplySettled
+from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.outbox import Apology, as_sent
-from ai_worker.pipeline.sending import Deliverer, SendFailed, Sent
+from ai_worker.pipeline.sending import Deliverer, Need, SendFailed, Sent
 from ai_worker.pipeline.store import FinalState, OutboundMessage, PipelineStore
 
 log = structlog.get_logger(__name__)
@@ -21,6 +22,14 @@ log = structlog.get_logger(__name__)
 
 class _LeaseRanOut(Exception):
     """The row may be another owner's by now: whoever that is sends it."""
+
+
+class _NoRoom(Exception):
+    """The platform takes no more of these for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 POLL_S = 0.5
@@ -34,6 +43,9 @@ MAX_ATTEMPTS = 8
 PER_CHANNEL = 200
 """Sends in progress at once on one channel; more wait here, with their leases renewed."""
 
+PATIENCE_S = 2.0
+"""How long a message waits here, all in all, for room under a platform's limit; else it goes back to the store."""
+
 RENEW_S = 4.0
 """Leases of rows that wait for their send, or are being sent, are extended this often."""
 
@@ -45,6 +57,10 @@ class Delivery:
     (they are this owner's already), and the loop claims what is due after a failure, a restart, or
     because a person wrote it. The store gives out one row of a conversation at a time, so order
     needs no lock here.
+
+    Before each send the governor is asked for room under the platform's limits. A message that has to
+    wait for long, or whose channel is connected on another node, goes back to the store: it has not
+    failed, so that is no attempt, and nothing of it is kept here.
     """
 
     def __init__(
@@ -52,6 +68,7 @@ class Delivery:
         store: PipelineStore,
         *,
         deliverers: Mapping[str, Deliverer],
+        governor: Governor,
         events: EventBus,
         clock: Clock,
         owner: str,
@@ -62,6 +79,7 @@ class Delivery:
         Args:
             store: Keeps what is to go out.
             deliverers: Who carries it, by channel.
+            governor: Says when there is room under the platforms' limits.
             events: Told how each delivery ended.
             clock: Tells the time.
             owner: Name of this process.
@@ -69,6 +87,7 @@ class Delivery:
         """
         self._store = store
         self._deliverers = deliverers
+        self._governor = governor
         self._events = events
         self._clock = clock
         self._owner = owner
@@ -119,8 +138,10 @@ class Delivery:
         await asyncio.gather(*sends, return_exceptions=True)
 
     async def _claim(self, limit: int) -> list[OutboundMessage]:
+        elsewhere = [name for name, deliverer in self._deliverers.items() if not deliverer.sends_here()]
+        now = self._clock.now()
         try:
-            return await self._store.claim_outbound(owner=self._owner, limit=limit, now=self._clock.now())
+            return await self._store.claim_outbound(owner=self._owner, limit=limit, now=now, without=elsewhere)
         except Busy:
             log.warning("delivery.store_busy")
             return []
@@ -161,17 +182,20 @@ class Delivery:
 
     async def _send(self, message: OutboundMessage) -> None:
         """Send one message and record how that ended, or when it is to be tried again."""
-        if self._clock.now() >= message.expires_at:
+        if message.kind != "proactive" and self._clock.now() >= message.expires_at:
             await self._settle(message, "expired", error="not deliverable in time")
             return
         deliverer = self._deliverers.get(message.channel)
         if deliverer is None:
             await self._settle(message, "failed", error="the channel is no longer configured")
             return
+        if not deliverer.sends_here():
+            await self._postpone(message, 0.0)
+            return
         try:
-            async with self._slots[message.channel]:
-                now = self._clock.now()
-                sent = await self._deliver(deliverer, as_sent(message, now=now, apology=self._apology))
+            sent = await self._send_in_turn(deliverer, message)
+        except _NoRoom as full:
+            await self._postpone(message, full.seconds)
         except SendFailed as failure:
             await self._failed(message, failure)
         except _LeaseRanOut:  # a process that was paused, or cut off from its store: the row comes back as unsure
@@ -183,6 +207,36 @@ class Delivery:
         else:
             state: FinalState = "delivered" if sent.confirmed else "sent"
             await self._settle(message, state, platform_id=sent.platform_id)
+
+    async def _send_in_turn(self, deliverer: Deliverer, message: OutboundMessage) -> Sent:
+        """Send a message once there is a slot, and room under the platform's limits.
+
+        Raises:
+            _NoRoom: That takes too long to wait for it here.
+            SendFailed: The platform did not take it.
+            _LeaseRanOut: It is not ours to send any more.
+        """
+        patience = PATIENCE_S
+        while True:
+            async with self._slots[message.channel]:
+                made = as_sent(message, now=self._clock.now(), apology=self._apology)
+                wait = await self._ask(message, deliverer.needs(made))
+                if wait <= 0:
+                    return await self._deliver(deliverer, made)
+            if (patience := patience - wait) < 0:
+                raise _NoRoom(wait)
+            await asyncio.sleep(wait)
+
+    async def _ask(self, message: OutboundMessage, needs: Sequence[Need]) -> float:
+        """Return for how many seconds there is no room; 0.0 if the message was counted and must go out."""
+        while True:
+            try:
+                return await self._governor.admit(message.channel, needs)
+            except Busy as busy:  # it is ours, and unsent: giving it up now would make it look as if it might be sent
+                left = self._left(message.id)
+                if left is not None and left <= busy.retry_after:
+                    raise _LeaseRanOut from None
+                await asyncio.sleep(busy.retry_after)
 
     async def _deliver(self, deliverer: Deliverer, message: OutboundMessage) -> Sent:
         """Send a message for as long as its row is this owner's.
@@ -218,13 +272,35 @@ class Delivery:
 
     async def _failed(self, message: OutboundMessage, failure: SendFailed) -> None:
         unsure = message.unsure or failure.unsure
-        if failure.retry_after is None or message.attempt >= MAX_ATTEMPTS:
+        if failure.retry_after is None or (message.attempt >= MAX_ATTEMPTS and not failure.blocks):
             await self._settle(message, "unknown" if unsure else "failed", error=str(failure))
             return
         delay = max(failure.retry_after, backoff(message.attempt, base=1.0, cap=60.0))
-        until = self._clock.now() + timedelta(seconds=delay)
         log.warning("delivery.postponed", channel=message.channel, outbound=message.id, seconds=round(delay, 1))
-        await self._store.postpone(self._leased[message.id], until=until, error=str(failure), unsure=unsure)
+        if failure.blocks:
+            await self._block(message.channel, failure.blocks, failure.retry_after)
+        await self._postpone(message, delay, error=str(failure), unsure=unsure, counts=not failure.blocks)
+
+    async def _block(self, channel: str, key: str, seconds: float) -> None:
+        try:
+            await self._governor.block(channel, key, seconds=seconds)
+        except Busy:  # the others hear it from the platform; this message waits in any case
+            log.warning("delivery.store_busy", channel=channel, limit=key)
+
+    async def _postpone(
+        self, message: OutboundMessage, seconds: float, *, error: str = "", unsure: bool = False, counts: bool = False
+    ) -> None:
+        """Give a row back that is to be claimed after so many seconds."""
+        until = self._clock.now() + timedelta(seconds=seconds)
+        while True:
+            try:
+                mine = self._leased[message.id]
+                await self._store.postpone(
+                    mine, until=until, error=error, unsure=message.unsure or unsure, counts=counts
+                )
+                break
+            except Busy as busy:  # left alone it would look, after its lease, as if it might have been sent
+                await asyncio.sleep(busy.retry_after)
 
     async def _settle(
         self, message: OutboundMessage, state: FinalState, *, error: str = "", platform_id: str = ""

@@ -1,6 +1,6 @@
 """The port through which the pipeline keeps its promises. Every method is durable when it returns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -197,10 +197,13 @@ class PipelineStore(Protocol):
         """Give the message up: a visible dead letter; the lane goes on with the next."""
         ...
 
-    async def claim_outbound(self, *, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+    async def claim_outbound(
+        self, *, owner: str, limit: int, now: datetime, without: Collection[str] = ()
+    ) -> list[OutboundMessage]:
         """Take due outbound messages for sending, oldest first, one per conversation at most.
 
-        A row whose sender died while sending comes back with `unsure` set.
+        A row whose sender died while sending comes back with `unsure` set. Those of the channels
+        `without` are left to other nodes.
         """
         ...
 
@@ -226,8 +229,14 @@ class PipelineStore(Protocol):
         """
         ...
 
-    async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
-        """Record a failed send that is to be tried again at `until`; nothing, as for `settle`."""
+    async def postpone(
+        self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool, counts: bool = True
+    ) -> None:
+        """Record a failed send that is to be tried again at `until`; nothing, as for `settle`.
+
+        Where it does not count (it was not sent, or the platform only said "later"), the attempt is
+        taken back.
+        """
         ...
 
     async def next_due(self, *, now: datetime) -> datetime | None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ai_worker.channels.contract import SendFailed
 from ai_worker.channels.access_token import AccessToken
+from ai_worker.channels.contract import SendFailed
 from ai_worker.channels.wecom.adapter import WecomApp
 from ai_worker.channels.wecom.answers import UNKNOWN, VERDICTS
 from ai_worker.conversation.message import Reply

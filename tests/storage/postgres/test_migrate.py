@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.store import Document
+from ai_worker.learning.feedback import Rating
+from ai_worker.pipeline.sending import Limit, Need
 from ai_worker.settings import load
 from ai_worker.storage.opening import Stores, open_stores
 from tests.postgres import shared_server
@@ -47,6 +49,10 @@ async def _furnish(stores: Stores) -> None:
     await stores.pipeline.hold(held, None, until=now())
     entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
     await stores.knowledge.put_document(Document("faq.csv", "faq", "常见问题", "ready", 1, now()), [entry])
+    await stores.channels.remember("desk", "cursor", "有\0没有")
+    await stores.channels.block("desk", "robot", seconds=600)
+    await stores.channels.own("bot:desk", owner="run-1", lease=timedelta(minutes=5))
+    await stores.feedback.record(Rating(held.turn_id, "down", now(), "desk", "lin", "没\0回答"))
 
 
 def _call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -94,6 +100,14 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         assert _without_nul(said) == _without_nul([claim.history for claim in before])
         assert all(said)
         assert await new.pipeline.claim_outbound(owner="run-2", limit=99, now=now)
+        assert await new.channels.recall("desk", "cursor") == "有没有"
+        assert (await new.channels.spend("desk", [[Need(Limit("robot", 18, 61.0))]]))[0] > 500, "the platform knows"
+        assert await new.channels.own("bot:desk", owner="run-2", lease=timedelta(minutes=5)), "nobody runs"
+        rated = [turn for turn in [claim.turn_id for claim in before] if await new.feedback.of_turn(turn)]
+        assert _without_nul([await new.feedback.of_turn(turn) for turn in rated]) == _without_nul(
+            [await old.feedback.of_turn(turn) for turn in rated]
+        )
+        assert rated
 
 
 def _without_nul(read: list[Any]) -> str:

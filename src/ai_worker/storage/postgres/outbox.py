@@ -5,7 +5,7 @@ rows behind one that has to wait cost nothing, and cannot overtake it. Who adds 
 holds the lock on its conversation, so that there is always exactly one head where there must be one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ai_worker.foundation.clock import from_micros, to_micros
@@ -50,7 +50,7 @@ RETURNING id
 
 TAKE = f"""
 WITH due AS MATERIALIZED (
-    SELECT n, due_at AS was_due FROM outbound WHERE head AND due_at <= {MOMENT}
+    SELECT n, due_at AS was_due FROM outbound WHERE head AND due_at <= {MOMENT} AND channel <> ALL ($5::text[])
     ORDER BY due_at, n LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE outbound SET unsure = unsure OR state = 'sending', state = 'sending', attempts = attempts + 1, owner = $3,
@@ -95,7 +95,8 @@ SELECT id FROM first
 """
 
 POSTPONE = f"""
-UPDATE outbound SET state = 'waiting', due_at = {MOMENT} + $4, error = $5, unsure = $6, owner = NULL, node = NULL
+UPDATE outbound SET state = 'waiting', due_at = {MOMENT} + $4, error = $5, unsure = $6, owner = NULL, node = NULL,
+    attempts = attempts - CASE WHEN attempts = $3 AND state = 'sending' AND NOT $7 THEN 1 ELSE 0 END
 WHERE id = $2 AND settled_at IS NULL AND attempts <= $3
 """
 
@@ -126,10 +127,10 @@ async def insert(database: PostgresDatabase, connection: Any, made: Sequence[dic
     return mine
 
 
-async def claim(database: PostgresDatabase, owner: str, limit: int) -> list[OutboundMessage]:
+async def claim(database: PostgresDatabase, owner: str, limit: int, without: Collection[str]) -> list[OutboundMessage]:
     """Take due heads for sending, those that have been due longest first."""
     send_before = database.clock.monotonic() + SEND_S
-    taken = await database.fetch(TAKE, database.moment, limit, owner, database.node)
+    taken = await database.fetch(TAKE, database.moment, limit, owner, database.node, list(without))
     taken.sort(key=_was_due)
     return [_message(row, send_before) for row in taken]
 

@@ -1,6 +1,6 @@
 """The pipeline's store on PostgreSQL."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.postgres import gaps, inbound, lane, outbox, retention
+from ai_worker.storage.postgres import channels, gaps, inbound, lane, outbox, retention
 from ai_worker.storage.postgres.batch import Batch
 from ai_worker.storage.postgres.connect import DEADLINE_S
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -115,9 +115,11 @@ class PostgresPipelineStore:
         if await lane.bury(self._database, claim, rows.plain(error)):
             self._database.bell.ring(Heard("turn", claim.conversation_id, claim.turn_id))
 
-    async def claim_outbound(self, *, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+    async def claim_outbound(
+        self, *, owner: str, limit: int, now: datetime, without: Collection[str] = ()
+    ) -> list[OutboundMessage]:
         """Take due outbound messages for sending, oldest first, one per conversation at most."""
-        return await outbox.claim(self._database, owner, limit)
+        return await outbox.claim(self._database, owner, limit, without)
 
     async def renew_outbound(self, messages: Sequence[OutboundMessage], *, now: datetime) -> list[OutboundMessage]:
         """Extend the leases of sends in progress; return those that still are their sender's."""
@@ -137,11 +139,16 @@ class PostgresPipelineStore:
         ended = rows.Ended(state, now, rows.plain(error), rows.plain(platform_id))
         return await self._settles.put((outbound, ended))
 
-    async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
+    async def postpone(
+        self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool, counts: bool = True
+    ) -> None:
         """Record a failed send that is to be tried again at `until`; nothing if its lease is lost."""
         database = self._database
-        given = (outbound.id, outbound.attempt, database.until(until), rows.plain(error), unsure)
+        left = database.until(until)
+        given = (outbound.id, outbound.attempt, left, rows.plain(error), unsure, counts)
         await database.fetch(outbox.POSTPONE, database.moment, *given)
+        if not left:  # for another node, whose connection it takes
+            database.bell.ring(Heard("outbound", outbound.conversation_id))
 
     async def next_due(self, *, now: datetime) -> datetime | None:
         """Return when the next inbound or outbound work becomes due; `None` when there is none."""
@@ -166,7 +173,7 @@ class PostgresPipelineStore:
             return await lane.recover(self._database, connection, owner)
 
     async def sweep(self, now: datetime) -> int:
-        """Drop the bodies of messages that were done a week ago, and what is past `RETENTION`, a little at a time.
+        """Drop the bodies of messages that were done a week ago, what is past `RETENTION`, and what is over.
 
         Without its body a message is still recognised when it comes again, and shows what was said.
 
@@ -175,7 +182,8 @@ class PostgresPipelineStore:
         """
         async with self._database.transaction() as connection:
             bodies = await connection.fetch(SWEEP_BODIES, to_micros(now - BODIES_KEPT), SWEEP)
-            return len(bodies) + await retention.sweep(connection, now)
+            gone = len(bodies) + await retention.sweep(connection, now)
+            return gone + await channels.sweep(self._database, connection)
 
     async def close(self) -> None:
         """Finish what is waiting to be written; what comes later is refused."""

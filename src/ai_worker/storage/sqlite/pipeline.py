@@ -1,7 +1,7 @@
 """The pipeline's store on SQLite."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.sqlite import gaps, inbound, lane, outbox, retention
+from ai_worker.storage.sqlite import channels, gaps, inbound, lane, outbox, retention
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BODIES_KEPT = timedelta(days=7)
@@ -121,10 +121,13 @@ class SqlitePipelineStore:
         """Give the message up: a visible dead letter; the lane goes on with the next."""
         await self._database.write(partial(lane.bury, claim=claim, error=error, now=now))
 
-    async def claim_outbound(self, *, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+    async def claim_outbound(
+        self, *, owner: str, limit: int, now: datetime, without: Collection[str] = ()
+    ) -> list[OutboundMessage]:
         """Take due outbound messages for sending, oldest first, one per conversation at most."""
         send_before = self._send_before()
-        taken = await self._database.write(partial(outbox.claim, owner=owner, limit=limit, now=now))
+        work = partial(outbox.claim, owner=owner, limit=limit, now=now, without=without)
+        taken = await self._database.write(work)
         return [replace(message, send_before=send_before) for message in taken]
 
     async def renew_outbound(self, messages: Sequence[OutboundMessage], *, now: datetime) -> list[OutboundMessage]:
@@ -146,9 +149,12 @@ class SqlitePipelineStore:
         ended = rows.Ended(state, now, error, platform_id)
         return await self._database.write(partial(outbox.settle, message=outbound, ended=ended))
 
-    async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
+    async def postpone(
+        self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool, counts: bool = True
+    ) -> None:
         """Record a failed send that is to be tried again at `until`."""
-        await self._database.write(partial(outbox.postpone, message=outbound, until=until, error=error, unsure=unsure))
+        work = partial(outbox.postpone, message=outbound, until=until, error=error, unsure=unsure, counts=counts)
+        await self._database.write(work)
 
     async def next_due(self, *, now: datetime) -> datetime | None:
         """Return when the next inbound or outbound work becomes due; `None` when there is none."""
@@ -177,7 +183,7 @@ class SqlitePipelineStore:
         return await self._database.write(work)
 
     async def sweep(self, now: datetime) -> int:
-        """Drop the bodies of messages that were done a week ago, and what is past `RETENTION`, a little at a time.
+        """Drop the bodies of messages that were done a week ago, what is past `RETENTION`, and what is over.
 
         Without its body a message is still recognised when it comes again, and shows what was said.
 
@@ -188,7 +194,7 @@ class SqlitePipelineStore:
 
         def work(connection: apsw.Connection) -> int:
             connection.execute(SWEEP_BODIES, (before, SWEEP))
-            return connection.changes() + retention.sweep(connection, now)
+            return connection.changes() + retention.sweep(connection, now) + channels.sweep(connection, now)
 
         return await self._database.write(work)
 
