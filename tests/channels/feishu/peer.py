@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ai_worker.channels.connection import PACE, Pace
 from ai_worker.channels.contract import CallbackRequest
 from ai_worker.channels.feishu.adapter import Feishu
 from ai_worker.channels.feishu.settings import FeishuSettings
@@ -18,6 +19,7 @@ from ai_worker.demo.feishu import SimulatedFeishu
 from ai_worker.demo.feishu_envelope import encrypted
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.learning.feedback import Rating
+from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.sending import Draft
 from ai_worker.pipeline.store import Accepted, OutboundMessage, StoreBusy
 from tests.channels.memory import Memory
@@ -75,16 +77,17 @@ async def started(
     at: SimulatedFeishu | None,
     inbox: Inbox | None = None,
     *,
-    store: Memory | None = None,
+    store: ChannelStore | None = None,
     clock: Clock | None = None,
     grace_s: float = 30.0,
+    pace: Pace = PACE,
     connects: bool = True,
     **changes: Any,
 ) -> AsyncIterator[Feishu]:
     """A started channel at a running platform, connected if that is its mode."""
     clock, inbox = clock or SystemClock(), inbox or Inbox()
     told = settings(**{"base_url": at.base_url if at else "http://127.0.0.1:9", **changes})
-    channel = Feishu("service-desk", told, clock=clock, store=store or Memory(clock), grace_s=grace_s)
+    channel = Feishu("service-desk", told, clock=clock, store=store or Memory(clock), grace_s=grace_s, pace=pace)
     await channel.start(inbox.receive, inbox.rate, connects=connects)
     try:
         if at is not None and connects and told.mode == "websocket":

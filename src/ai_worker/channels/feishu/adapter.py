@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 import structlog
 
-from ai_worker.channels.connection import ConnectFailed, LongConnection
+from ai_worker.channels.connection import PACE, ConnectFailed, LongConnection, Pace
 from ai_worker.channels.contract import (
     REFUSED,
     CallbackRequest,
@@ -58,7 +58,14 @@ class Feishu(Channel):
     grows: ClassVar[bool] = True
 
     def __init__(
-        self, name: str, settings: FeishuSettings, *, clock: Clock, store: ChannelStore, grace_s: float = GRACE_S
+        self,
+        name: str,
+        settings: FeishuSettings,
+        *,
+        clock: Clock,
+        store: ChannelStore,
+        grace_s: float = GRACE_S,
+        pace: Pace = PACE,
     ) -> None:
         """Prepare; nothing goes over the network before `start`.
 
@@ -68,6 +75,7 @@ class Feishu(Channel):
             clock: Tells the time.
             store: What outlives this process.
             grace_s: How late a pong of the long connection may be.
+            pace: How long everything else about the long connection takes.
         """
         self.name = name
         self._settings = settings
@@ -89,7 +97,7 @@ class Feishu(Channel):
         self._cards = GrowingCards(self._api, channel=name, clock=clock, store=store)
         self._speaking = Speaking(self._api, self._cards, self._faces, per_minute=settings.messages_per_minute)
         self._connection = LongConnection(
-            name, self._dial, silent_s=PING_S + grace_s, single=False, clock=clock, store=store
+            name, self._dial, silent_s=PING_S + grace_s, single=False, clock=clock, store=store, pace=pace
         )
         self._listening: Listening | None = None
         self._actions: Actions | None = None
