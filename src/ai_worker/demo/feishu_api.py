@@ -47,7 +47,7 @@ class FeishuApi:
         self._chats: defaultdict[str, Window] = defaultdict(
             lambda: Window("one chat", PER_CHAT, clock=clock, counts=counts)
         )
-        self._app = Window("the application", ((50, 1.0), (per_minute, 60.0)), clock=clock, counts=counts)
+        self._app = Window("the application", ((per_minute // 20, 1.0), (per_minute, 60.0)), clock=clock, counts=counts)
         self._robot = Window("the robot", PER_ROBOT, clock=clock, counts=counts)
         self._uuids: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._shown: defaultdict[str, list[Shown]] = defaultdict(list)

@@ -44,7 +44,7 @@ PATIENCE_S = 1.5
 ABANDONED_S = 540.0
 """A card that nobody has touched for so long is closed before the platform gives it up (10 min)."""
 
-UPDATES = (Limit("cards-second", 40, 1.25), Limit("cards-minute", 950, 61.0))
+UPDATES = (Limit("cards-second", 8, 0.2), Limit("cards-minute", 950, 61.0))
 """50 a second and 1,000 a minute for one application; kept apart from messages, as the platform does."""
 
 
