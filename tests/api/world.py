@@ -24,7 +24,7 @@ from ai_worker.channels.contract import (
 )
 from ai_worker.channels.web.adapter import WebChannel, WebSettings
 from ai_worker.conversation.persona import Staff, Worker
-from ai_worker.foundation.clock import SystemClock
+from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
@@ -34,12 +34,11 @@ from ai_worker.ops.health import Check, Readiness
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.drafts import Drafts
-from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Sent
 from ai_worker.pipeline.store import OutboundMessage
-from ai_worker.storage.sqlite.channels import SqliteChannelStore
+from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
@@ -127,6 +126,7 @@ class World:
     conversations: SqliteConversationStore
     platform: Platform
     shelf: Shelf
+    feedback: SqliteFeedbackStore
     key: str = ""
 
     @property
@@ -152,8 +152,9 @@ async def open_world(
     patience_s: float = 100.0,
     metrics_allow: tuple[str, ...] = (),
     host: str = "127.0.0.1",
+    clock: Clock | None = None,
 ) -> AsyncIterator[World]:
-    clock, events, board = SystemClock(), EventBus(), Board()
+    clock, events, board = clock or SystemClock(), EventBus(), Board()
     database = SqliteDatabase.open(folder / "ai-worker.db", clock=clock)
     store, conversations = SqlitePipelineStore(database, clock), SqliteConversationStore(database, clock)
     keyring = Keyring(SqliteKeyStore(database, clock), pepper=PEPPER, clock=clock)
@@ -161,8 +162,7 @@ async def open_world(
     sender = CallbackSender(
         hosts=told.callback_hosts, secret_of=keyring.callback_secret, turn=conversations.turn, clock=clock
     )
-    governor = Governor(SqliteChannelStore(database, clock))
-    delivery = Delivery(store, deliverers={"api": sender}, governor=governor, events=events, clock=clock, owner="test")
+    delivery = Delivery(store, deliverers={"api": sender}, events=events, clock=clock, owner="test")
     turns = ToldTurns()
     runner = Runner(
         store,
@@ -191,12 +191,15 @@ async def open_world(
     async def readiness() -> Readiness:
         return Readiness.of([Check("store", True), Check("model", False, "没有回应", required=False)])
 
+    feedback = SqliteFeedbackStore(database)
     api = create_api(
         inbox=inbox,
         board=board,
         conversations=conversations,
         library=shelf,
         knowledge_store=SqliteKnowledgeStore(database, clock),
+        answers=SqliteFirstAnswerStore(database),
+        feedback=feedback,
         keyring=keyring,
         staff=STAFF,
         channels=channels,
@@ -210,7 +213,7 @@ async def open_world(
     )
     server = make_server(api, host=host, port=0, limits=limits, drain_s=5)
     await sender.start()
-    await web.start(inbox.accept, SqliteFeedbackStore(database).record, connects=True)
+    await web.start(inbox.accept, feedback.record, connects=True)
     running = [asyncio.create_task(each) for each in (runner.run(), delivery.run(), server.serve())]
     await server.accepting()
     world = World(
@@ -224,6 +227,7 @@ async def open_world(
         conversations=conversations,
         platform=platform,
         shelf=shelf,
+        feedback=feedback,
     )
     world.key = await world.another_key("erp", "chat", "knowledge", "feedback")
     try:

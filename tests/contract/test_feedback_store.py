@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from ai_worker.conversation.message import Reply
+from ai_worker.conversation.turn import TurnResult
 from ai_worker.learning.feedback import Mark, Rating
 from ai_worker.pipeline.store import RETENTION
 from tests.contract.material import Stores
@@ -63,3 +65,20 @@ async def test_ratings_are_forgotten_with_their_turn(stores: Stores) -> None:
 
     assert await stores.feedback.of_turn(turn) == []
     assert not await stores.feedback.record(rating(stores, turn))
+
+
+async def test_the_latest_answer_that_may_be_rated_is_found(stores: Stores) -> None:
+    assert await stores.feedback.latest_answer("service-desk", "wang-fang") is None
+    (turn,) = await stores.accept("怎么退货？")
+    assert await stores.feedback.latest_answer("service-desk", "wang-fang") is None, "it is not answered yet"
+    (claim,) = await stores.pipeline.claim(owner="run-1", limit=9, now=stores.clock.now())
+    answer = TurnResult("answer", Reply("七天内可以退货。", rateable=True))
+    await stores.pipeline.finish(claim, answer, [], now=stores.clock.now(), response_ms=1.0)
+    await stores.accept("谢谢")
+    (claim,) = await stores.pipeline.claim(owner="run-1", limit=9, now=stores.clock.now())
+    thanks = TurnResult("answer", Reply("不客气。"))
+    await stores.pipeline.finish(claim, thanks, [], now=stores.clock.now(), response_ms=1.0)
+
+    assert await stores.feedback.latest_answer("service-desk", "wang-fang") == turn
+    assert await stores.feedback.latest_answer("service-desk", "lin-xiaoyan") is None
+    assert await stores.feedback.latest_answer("site", "wang-fang") is None

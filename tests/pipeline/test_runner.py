@@ -10,6 +10,7 @@ import pytest
 
 from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.model import OnDelta
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.events import EventBus
@@ -49,7 +50,12 @@ class Scripted:
         self.given: list[TurnInput] = []
 
     async def run(
-        self, given: TurnInput, *, on_delta: OnDelta | None = None, on_draft: OnDelta | None = None
+        self,
+        given: TurnInput,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDelta | None = None,
+        notebook: Notebook | None = None,
     ) -> TurnResult:
         self.given.append(given)
         if on_delta is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ai_worker.storage.sqlite import (
+    answers,
     channels,
     deadletters,
     history,
@@ -24,7 +25,7 @@ FRAGMENTS = {retention.LEFT, retention.UNDECIDED, retention.EMPTY}
 
 HOT = [
     pytest.param(statement, id=f"{module.__name__.rsplit('.', 1)[-1]}.{name}")
-    for module in (inbound, lane, outbox, history, pipeline, retention, channels)
+    for module in (inbound, lane, outbox, history, pipeline, retention, answers, channels)
     for name, statement in vars(module).items()
     if name.isupper() and isinstance(statement, str) and statement not in AT_START_ALONE | FRAGMENTS
 ]

@@ -5,7 +5,7 @@ rows behind one that has to wait cost nothing, and cannot overtake it. Who adds 
 holds the lock on its conversation, so that there is always exactly one head where there must be one.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ai_worker.foundation.clock import from_micros, to_micros
@@ -48,9 +48,24 @@ WHERE id = ANY ($2::text[]) AND state = 'sending' AND attempts = 1
 RETURNING id
 """
 
+AHEAD_S = 60
+"""More than the length of a lease. What is being sent, or has never been tried, and is due later than that was
+written before the database's clock was set back."""
+
+POSTPONED_S = 900
+"""A failed send is not put off for longer, whatever the platform asks for: what is due later than that was put
+there before the clock was set back."""
+
 TAKE = f"""
-WITH due AS MATERIALIZED (
-    SELECT n, due_at AS was_due FROM outbound WHERE head AND due_at <= {MOMENT} AND channel <> ALL ($5::text[])
+WITH strayed AS MATERIALIZED (
+    SELECT n AS strayed_n FROM outbound WHERE head AND due_at > {MOMENT} + {AHEAD_S} * 1000000
+        AND (state = 'sending' OR attempts = 0 OR due_at > {MOMENT} + {POSTPONED_S} * 1000000)
+    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), back AS (
+    UPDATE outbound SET due_at = {MOMENT} + (state = 'sending')::integer * {LEASE_S} * 1000000
+    FROM strayed WHERE outbound.n = strayed_n
+), due AS MATERIALIZED (
+    SELECT n, due_at AS was_due FROM outbound WHERE head AND due_at <= {MOMENT}
     ORDER BY due_at, n LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE outbound SET unsure = unsure OR state = 'sending', state = 'sending', attempts = attempts + 1, owner = $3,
@@ -95,8 +110,8 @@ SELECT id FROM first
 """
 
 POSTPONE = f"""
-UPDATE outbound SET state = 'waiting', due_at = {MOMENT} + $4, error = $5, unsure = $6, owner = NULL, node = NULL,
-    attempts = attempts - CASE WHEN attempts = $3 AND state = 'sending' AND NOT $7 THEN 1 ELSE 0 END
+UPDATE outbound SET state = 'waiting', due_at = {MOMENT} + least($4::bigint, {POSTPONED_S} * 1000000), error = $5,
+    unsure = $6, owner = NULL, node = NULL
 WHERE id = $2 AND settled_at IS NULL AND attempts <= $3
 """
 
@@ -127,10 +142,10 @@ async def insert(database: PostgresDatabase, connection: Any, made: Sequence[dic
     return mine
 
 
-async def claim(database: PostgresDatabase, owner: str, limit: int, without: Collection[str]) -> list[OutboundMessage]:
+async def claim(database: PostgresDatabase, owner: str, limit: int) -> list[OutboundMessage]:
     """Take due heads for sending, those that have been due longest first."""
     send_before = database.clock.monotonic() + SEND_S
-    taken = await database.fetch(TAKE, database.moment, limit, owner, database.node, list(without))
+    taken = await database.fetch(TAKE, database.moment, limit, owner, database.node)
     taken.sort(key=_was_due)
     return [_message(row, send_before) for row in taken]
 
