@@ -255,3 +255,12 @@ async def test_a_fifty_first_connection_is_refused_by_the_platform() -> None:
             with pytest.raises(ConnectFailed, match="50 connections"):
                 await channel._dial()
         at.gateway.connections.clear()
+
+
+async def test_a_connection_outlives_the_timeout_of_calls() -> None:
+    inbox = Inbox()
+    async with platform() as at, started(at, inbox, timeout_s=0.3) as channel:
+        before = channel.health().connected_at
+        await asyncio.sleep(0.8)
+        assert (await at.say(USER, "在吗")).acknowledged
+        assert channel.health().connected_at == before

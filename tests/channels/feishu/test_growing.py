@@ -184,3 +184,26 @@ async def test_without_room_below_the_limits_the_answer_just_does_not_grow() -> 
         store.busy = False
         await channel.deliver(outbound(ANSWER))
         assert [shown.text for shown in at.shown_to(USER)] == [ANSWER]
+
+
+async def test_an_application_that_may_make_no_cards_is_not_asked_for_each_answer() -> None:
+    async with platform() as at, started(at) as channel:
+        at.fail_next(Fault(code=99991672, path="/cards"))
+        for number in range(3):
+            with pytest.raises(SendFailed):
+                await channel.show(draft(ANSWER[:5], id=f"r-{number}"))
+            await channel.deliver(outbound(ANSWER, id=f"r-{number}"))
+        assert [shown.kind for shown in at.shown_to(USER)] == ["text"] * 3
+        assert not at.api.cards.entities
+
+
+async def test_a_draft_that_nobody_ends_does_not_spin_for_ever() -> None:
+    clock = FixedClock()
+    async with platform(clock=clock) as at, started(at, clock=clock) as channel:
+        await channel.show(draft(ANSWER[:5]))
+        clock.advance(timedelta(minutes=9, seconds=1))
+        await channel._cards.close_abandoned()
+        (shown,) = at.shown_to(USER)
+        assert (shown.text, shown.streaming) == (ANSWER[:5], False)
+        await channel.deliver(outbound(ANSWER))  # late, but at its place
+        assert [shown.text for shown in at.shown_to(USER)] == [ANSWER]

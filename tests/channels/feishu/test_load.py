@@ -18,6 +18,7 @@ from ai_worker.channels.contract import CallbackRequest
 from ai_worker.channels.feishu.adapter import Feishu
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.model import OnDelta
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.demo.feishu import SimulatedFeishu
 from ai_worker.demo.feishu_envelope import signed_headers
@@ -45,7 +46,12 @@ class Echo:
     """Answers with the question; every tenth answer grows."""
 
     async def run(
-        self, given: TurnInput, *, on_delta: OnDelta | None = None, on_draft: OnDelta | None = None
+        self,
+        given: TurnInput,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDelta | None = None,
+        notebook: Notebook | None = None,
     ) -> TurnResult:
         text = f"答：{given.message.text}"
         if on_draft is not None and given.message.text.endswith("0"):

@@ -29,7 +29,7 @@ from ai_worker.pipeline.sending import SendFailed
 
 log = structlog.get_logger(__name__)
 
-ANSWER_WITHIN_S = 1.0
+ANSWER_WITHIN_S = 0.8
 REDRAW_TRIES, REDRAW_PAUSE_S = 3, 1.5
 """While a press is being processed the platform refuses updates of the card."""
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 import msgspec
 import structlog
 
-from ai_worker.channels.feishu.answers import OUT_OF_SEQUENCE, STREAM_CLOSED, Answered
+from ai_worker.channels.feishu.answers import LACKS_SCOPE, OUT_OF_SEQUENCE, STREAM_CLOSED, Answered
 from ai_worker.channels.feishu.api import FeishuApi, send_uuid
 from ai_worker.channels.feishu.cards import ANSWER, Face, finished, growing, words
 from ai_worker.channels.feishu.places import Place
@@ -43,6 +43,9 @@ PATIENCE_S = 1.5
 
 ABANDONED_S = 540.0
 """A card that nobody has touched for so long is closed before the platform gives it up (10 min)."""
+
+NOT_ALLOWED_S = 600.0
+"""After the platform has said that the application may make no cards, it is left alone for so long."""
 
 UPDATES = (Limit("cards-second", 8, 0.2), Limit("cards-minute", 950, 61.0))
 """50 a second and 1,000 a minute for one application; kept apart from messages, as the platform does."""
@@ -84,6 +87,7 @@ class GrowingCards:
         self._clock = clock
         self._store = store
         self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._allowed_from = 0.0
 
     async def show(self, draft: Draft, needs: Sequence[Need]) -> None:
         """Show a draft: in a new card, or in place of what its card shows.
@@ -95,6 +99,8 @@ class GrowingCards:
         Raises:
             SendFailed: It was not shown.
         """
+        if self._clock.monotonic() < self._allowed_from:
+            raise SendFailed("feishu", "the application may make no cards", retry_after=None)
         text = cut_bytes(harmless(draft.text), RICH_BYTES)
         place = Place.of(draft.address)
         mention = place.user if place.group else ""
@@ -111,6 +117,9 @@ class GrowingCards:
                     await self._spend([Need(limit) for limit in UPDATES])
                     await self._update(draft.id, opened, words(text, mention))
             except SendFailed as failure:
+                if isinstance(failure, Answered) and failure.answer == LACKS_SCOPE:
+                    log.warning("feishu.cards_not_allowed", channel=self._channel, error=str(failure))
+                    self._allowed_from = self._clock.monotonic() + NOT_ALLOWED_S
                 if failure.retry_after is None:
                     await self._give_up(draft.id, opened)
                 raise

@@ -97,22 +97,21 @@ class Listening:
         now = self._clock.now()
         message_id = await self._first_id(found, now)
         place = Place(user=found.sender, chat=found.chat_id, message=found.message_id, group=found.group)
-        await self._receive(
-            InboundMessage(
-                channel=self._channel,
-                message_id=message_id,
-                conversation_key=place.conversation,
-                contact=Contact(found.sender),
-                text=worded(found.text, found.mentions, own_id=self._identity.open_id),
-                received_at=now,
-                parts=found.parts,
-                sent_at=found.sent_at,
-                address=place.address(),
-                group=found.group,
-            )
+        message = InboundMessage(
+            channel=self._channel,
+            message_id=message_id,
+            conversation_key=place.conversation,
+            contact=Contact(found.sender),
+            text=worded(found.text, found.mentions, own_id=self._identity.open_id),
+            received_at=now,
+            parts=found.parts,
+            sent_at=found.sent_at,
+            address=place.address(),
+            group=found.group,
         )
+        # Side by side, so that the platform waits for one flush to the disk and not for two.
+        await asyncio.gather(self._receive(message), self._note(found, message_id, now))
         self.last_inbound_at = now
-        await self._note(found, message_id, now)
 
     async def _first_id(self, found: Heard, now: datetime) -> str:
         """Return the id under which a message came first: after a reconnect it may come again under another.

@@ -137,7 +137,6 @@ def _heard_old(event: Event, own_id: str) -> Heard:
     """Schema 1.0 says only whether we were mentioned, and gives the words without it."""
     old = decoded(event.body, _Old)
     plain = old.msg_type == "text"
-    mentioned = bool(old.is_mention) and bool(own_id)
     return _checked(
         Heard(
             message_id=old.open_message_id or "",
@@ -147,7 +146,7 @@ def _heard_old(event: Event, own_id: str) -> Heard:
             from_person=True,
             text=clean(old.text_without_at_bot or old.text or "") if plain else "",
             parts=() if plain else (Part("card", text=clean(old.msg_type or "")),),
-            mentions=(Mention("", own_id, ""),) if mentioned else (),
+            mentions=(Mention("", own_id, ""),) if old.is_mention else (),
             sent_at=None,
             fingerprint="",
         )

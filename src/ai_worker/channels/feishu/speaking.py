@@ -46,7 +46,10 @@ class Speaking:
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return the limits that a message counts to, with all of its pieces."""
         count = len(self._pieces(message)) or 1
-        needs = self.needs_of_one(message.address)
+        try:
+            needs = self.needs_of_one(message.address)
+        except SendFailed:  # nobody to send to: the delivery says so
+            return ()
         return [Need(need.limit, min(count, need.limit.most)) for need in needs]
 
     def needs_of_one(self, address: Mapping[str, str]) -> Sequence[Need]:
