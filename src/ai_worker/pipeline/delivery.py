@@ -25,7 +25,7 @@ class _LeaseRanOut(Exception):
 
 
 class _NoRoom(Exception):
-    """The platform takes no more of these for so many seconds."""
+    """It cannot be sent for so many seconds: the platform takes no more, or the store is busy."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -73,6 +73,7 @@ class Delivery:
         clock: Clock,
         owner: str,
         apology: Apology = str,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Put the delivery between a store and its channels.
 
@@ -84,6 +85,7 @@ class Delivery:
             clock: Tells the time.
             owner: Name of this process.
             apology: What a late answer begins with; by default it goes out as it is.
+            patience_s: How long a message waits here for room under a platform's limit.
         """
         self._store = store
         self._deliverers = deliverers
@@ -92,12 +94,18 @@ class Delivery:
         self._clock = clock
         self._owner = owner
         self._apology = apology
+        self._patience_s = patience_s
         self._wake = asyncio.Event()
         self._stopping = False
         self._sends: dict[str, asyncio.Task[None]] = {}
         self._leased: dict[str, OutboundMessage] = {}
         self._guards: dict[str, asyncio.Timeout] = {}
         self._slots = {name: asyncio.Semaphore(PER_CHANNEL) for name in deliverers}
+
+    @property
+    def active(self) -> int:
+        """How many rows are in work: being sent, or waiting shortly for their turn."""
+        return len(self._sends)
 
     def wake(self) -> None:
         """Look into the store now: something may be due."""
@@ -216,16 +224,25 @@ class Delivery:
             SendFailed: The platform did not take it.
             _LeaseRanOut: It is not ours to send any more.
         """
-        patience = PATIENCE_S
+        patience = self._patience_s
         while True:
             async with self._slots[message.channel]:
                 made = as_sent(message, now=self._clock.now(), apology=self._apology)
                 wait = await self._ask(message, deliverer.needs(made))
                 if wait <= 0:
-                    return await self._deliver(deliverer, made)
+                    return await self._deliver(deliverer, await self._merged(deliverer, made))
             if (patience := patience - wait) < 0:
                 raise _NoRoom(wait)
             await asyncio.sleep(wait)
+
+    async def _merged(self, deliverer: Deliverer, message: OutboundMessage) -> OutboundMessage:
+        """Return a proactive message with those that wait behind it, where the platform's limits are so low."""
+        if message.kind != "proactive" or not deliverer.merges or message.unsure:
+            return message
+        try:
+            return await self._store.merge(message, most_bytes=deliverer.merges)
+        except Busy as busy:  # it may have all their words by now: what is stored must be read again
+            raise _NoRoom(busy.retry_after) from None
 
     async def _ask(self, message: OutboundMessage, needs: Sequence[Need]) -> float:
         """Return for how many seconds there is no room; 0.0 if the message was counted and must go out."""

@@ -130,6 +130,24 @@ class OutboundMessage:
     """When the message that it answers was accepted; `None` where no message was."""
 
 
+@dataclass(frozen=True, slots=True)
+class ProactiveMessage:
+    """Something that is said unasked."""
+
+    id: str
+    """Derived from whatever its sender calls it: the same id is one message."""
+
+    channel: str
+    to: str
+    """The contact, group or room, in the platform's own words."""
+
+    address: Mapping[str, str]
+    reply: Reply
+    at: datetime
+    urgent: bool = False
+    """It goes out before all others to the same target that are not."""
+
+
 class PipelineStore(Protocol):
     """Keeps inbound messages, turns and outbound messages."""
 
@@ -223,6 +241,25 @@ class PipelineStore(Protocol):
 
         A row whose sender died while sending comes back with `unsure` set. Those of the channels
         `without` are left to other nodes.
+        """
+        ...
+
+    async def push(self, message: ProactiveMessage) -> bool:
+        """Store a proactive message, to be claimed at once; return False if its id is known already.
+
+        Those to one target are one conversation of their own, which nobody sees: they go out one
+        after the other, urgent ones first, and never between a question and its answer.
+        """
+        ...
+
+    async def merge(self, outbound: OutboundMessage, *, most_bytes: int) -> OutboundMessage:
+        """Let proactive messages that wait for the same target go out with one that is about to be sent.
+
+        As many as fit into `most_bytes` of UTF-8, in their order, a blank line between two. From then
+        on they are one message: it has all their words, durably, and how it ends is how they end.
+
+        Returns:
+            The message with all their words; unchanged if nothing fits, or it is not its sender's any more.
         """
         ...
 

@@ -11,9 +11,9 @@ from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
-from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage
+from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.postgres import channels, gaps, inbound, lane, outbox, retention
+from ai_worker.storage.postgres import channels, gaps, inbound, lane, outbox, push, retention
 from ai_worker.storage.postgres.batch import Batch
 from ai_worker.storage.postgres.connect import DEADLINE_S
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -126,6 +126,17 @@ class PostgresPipelineStore:
         """Take due outbound messages for sending, oldest first, one per conversation at most."""
         return await outbox.claim(self._database, owner, limit, without)
 
+    async def push(self, message: ProactiveMessage) -> bool:
+        """Store a proactive message, to be claimed at once; return False if its id is known already."""
+        conversation_id, fresh = await push.push(self._database, message)
+        if fresh:
+            self._database.bell.ring(Heard("outbound", conversation_id))
+        return fresh
+
+    async def merge(self, outbound: OutboundMessage, *, most_bytes: int) -> OutboundMessage:
+        """Let proactive messages that wait for the same target go out with one that is about to be sent."""
+        return await push.merge(self._database, outbound, most_bytes)
+
     async def renew_outbound(self, messages: Sequence[OutboundMessage], *, now: datetime) -> list[OutboundMessage]:
         """Extend the leases of sends in progress; return those that still are their sender's."""
         send_before = self._send_before()
@@ -151,7 +162,13 @@ class PostgresPipelineStore:
         database = self._database
         left = database.until(until)
         given = (outbound.id, outbound.attempt, left, rows.plain(error), unsure, counts)
-        await database.fetch(outbox.POSTPONE, database.moment, *given)
+        if outbound.kind == "proactive":
+            async with database.transaction() as connection:
+                await connection.execute(outbox.LANES, [outbound.conversation_id])
+                await connection.execute(outbox.POSTPONE, database.moment, *given)
+                await outbox.urgent_first(connection, outbound.conversation_id)
+        else:
+            await database.fetch(outbox.POSTPONE, database.moment, *given)
         if not left:  # for another node, whose connection it takes
             database.bell.ring(Heard("outbound", outbound.conversation_id))
 

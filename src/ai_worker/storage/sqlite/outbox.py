@@ -64,6 +64,15 @@ WHERE id = ? AND settled_at IS NULL AND attempts <= ?
 # What moves up is due when it was to be due: a postponed row at its time, one that is being sent when its lease ends.
 FIRST = "SELECT n, head FROM outbound WHERE conversation_id = ? AND settled_at IS NULL ORDER BY n LIMIT 1"
 
+URGENT_FIRST = """
+SELECT n, head FROM outbound WHERE conversation_id = ? AND settled_at IS NULL AND urgent = 1 ORDER BY n LIMIT 1
+"""
+STEP_BACK = """
+UPDATE outbound SET head = 0 WHERE conversation_id = ? AND settled_at IS NULL AND head = 1 AND urgent = 0
+    AND state = 'waiting'
+"""
+STEP_FORWARD = "UPDATE outbound SET head = 1 WHERE n = ?"
+
 # A resubmitted row stands before the head that was there; two heads would be sent side by side.
 MOVE_UP = """
 UPDATE outbound SET head = 1 WHERE n = ? AND NOT EXISTS (
@@ -145,7 +154,10 @@ def settle(connection: apsw.Connection, message: OutboundMessage, ended: rows.En
     """
     given = (ended.state, to_micros(ended.at), ended.error, ended.platform_id, message.id, message.attempt)
     connection.execute(SETTLE, given)
-    first = connection.execute(FIRST, (message.conversation_id,)).fetchone()
+    first = None
+    if message.kind == "proactive":
+        first = connection.execute(URGENT_FIRST, (message.conversation_id,)).fetchone()
+    first = first or connection.execute(FIRST, (message.conversation_id,)).fetchone()
     if first is not None and not first[1]:
         connection.execute(MOVE_UP, (first[0], message.conversation_id))
     return first is not None
@@ -158,6 +170,17 @@ def postpone(
     if not counts:
         connection.execute(TAKE_BACK, (message.id, message.attempt))
     connection.execute(POSTPONE, (to_micros(until), error, int(unsure), message.id, message.attempt))
+    if message.kind == "proactive":
+        urgent_first(connection, message.conversation_id)
+
+
+def urgent_first(connection: apsw.Connection, conversation_id: int) -> None:
+    """Let an urgent message stand before one that only waits; one that is being sent stays the head."""
+    first = connection.execute(URGENT_FIRST, (conversation_id,)).fetchone()
+    if first is not None and not first[1]:
+        connection.execute(STEP_BACK, (conversation_id,))
+        if connection.changes():
+            connection.execute(STEP_FORWARD, (first[0],))
 
 
 def renew(connection: apsw.Connection, messages: Sequence[OutboundMessage], now: datetime) -> set[str]:

@@ -13,9 +13,9 @@ from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
-from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage
+from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.sqlite import channels, gaps, inbound, lane, outbox, retention
+from ai_worker.storage.sqlite import channels, gaps, inbound, lane, outbox, push, retention
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BODIES_KEPT = timedelta(days=7)
@@ -134,6 +134,17 @@ class SqlitePipelineStore:
         work = partial(outbox.claim, owner=owner, limit=limit, now=now, without=without)
         taken = await self._database.write(work)
         return [replace(message, send_before=send_before) for message in taken]
+
+    async def push(self, message: ProactiveMessage) -> bool:
+        """Store a proactive message, to be claimed at once; return False if its id is known already."""
+        work = partial(push.push, message=message, lane=rows.push_lane(message), row=rows.pushed(message))
+        return await self._database.write(work)
+
+    async def merge(self, outbound: OutboundMessage, *, most_bytes: int) -> OutboundMessage:
+        """Let proactive messages that wait for the same target go out with one that is about to be sent."""
+        now = self._clock.now()
+        work = partial(push.merge, message=outbound, most_bytes=most_bytes, now=now)
+        return await self._database.write(work) or outbound
 
     async def renew_outbound(self, messages: Sequence[OutboundMessage], *, now: datetime) -> list[OutboundMessage]:
         """Extend the leases of sends in progress; return those that still are their sender's."""

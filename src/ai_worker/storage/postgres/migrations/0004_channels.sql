@@ -42,3 +42,8 @@ CREATE TABLE feedback (
     correct_answer text NOT NULL,
     UNIQUE (turn_id, channel, contact)
 );
+
+-- Proactive messages: urgent ones stand before the others of their conversation, and several go out as one.
+ALTER TABLE outbound ADD COLUMN urgent boolean NOT NULL DEFAULT false;
+ALTER TABLE outbound ADD COLUMN merged_into text;  -- the id of the row that has its words by now; its state is then `merged`
+CREATE INDEX outbound_urgent ON outbound (conversation_id, n) WHERE settled_at IS NULL AND urgent;
