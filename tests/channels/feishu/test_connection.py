@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from ai_worker.channels.connection import ConnectFailed
+from ai_worker.channels.connection import ConnectFailed, Pace
 from ai_worker.channels.feishu.frames import CONTROL, DATA, Frame, encode
 from ai_worker.channels.feishu.link import checked_address
 from ai_worker.demo.feishu import SimulatedFeishu
@@ -95,7 +95,8 @@ async def test_messages_of_one_chat_are_received_in_order() -> None:
 
 async def test_a_cut_connection_comes_back_and_nothing_is_lost() -> None:
     inbox = Inbox()
-    async with platform(repush_s=0.5) as at, started(at, inbox):
+    pace = Pace(backoff_base_s=0.1, fell_cap_s=0.3)
+    async with platform(repush_s=0.5) as at, started(at, inbox, pace=pace):
         for number in range(4):
             saying = asyncio.create_task(at.say(USER, f"问题 {number}"))
             at.gateway.cut()

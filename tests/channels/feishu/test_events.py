@@ -146,6 +146,14 @@ async def test_without_an_encrypt_key_the_token_is_what_counts() -> None:
     assert (msgspec.json.decode(asked.body), len(inbox.messages)) == ({"challenge": "word"}, 1)
 
 
+async def test_a_signed_challenge_needs_no_token_where_none_is_configured() -> None:
+    challenge = {"challenge": "word", "token": "whatever", "type": "url_verification"}
+    signed_one, unsigned = await answers(
+        request(challenge), request(challenge, x_lark_signature=""), verification_token=""
+    )
+    assert (msgspec.json.decode(signed_one.body), unsigned) == ({"challenge": "word"}, REFUSED)
+
+
 async def test_with_neither_key_nor_token_no_callback_gets_in() -> None:
     nothing: dict[str, Any] = {"encrypt_key": "", "verification_token": "", "mode": "websocket", "connects": False}
     assert await answers(plain(message_event()), request(message_event()), **nothing) == [REFUSED] * 2

@@ -16,7 +16,9 @@ from aiohttp import web
 from ai_worker.channels.connection import Pace
 from ai_worker.channels.contract import CallbackRequest
 from ai_worker.channels.feishu.adapter import Feishu
-from ai_worker.conversation.message import Reply
+from ai_worker.channels.feishu.group import FeishuGroup
+from ai_worker.channels.feishu.settings import FeishuGroupSettings
+from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.conversation.model import OnDelta
 from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import TurnInput, TurnResult
@@ -30,7 +32,9 @@ from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox
+from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.runner import Runner
+from ai_worker.pipeline.store import Accepted
 from ai_worker.storage.opening import open_stores
 from tests.channels.feishu.peer import KEY, message_event, platform, settings
 
@@ -193,3 +197,36 @@ async def test_over_callbacks_with_forged_ones_among_them(tmp_path: Path) -> Non
             await everything_answered(at)
         assert (given_up, at.counts.missed_deadlines, at.counts.refused_pushes) == (0, 0, 0)
         assert answers == [403] * (MESSAGES // 20)
+
+
+async def test_three_hundred_alerts_at_once_reach_the_group_within_the_robots_limits(tmp_path: Path) -> None:
+    alerts = [f"告警 {number:03}：磁盘使用率超过九成" for number in range(300)]
+    async with platform() as at, open_stores("sqlite:///store.db", data_dir=tmp_path, clock=CLOCK) as stores:
+        told = FeishuGroupSettings.model_validate({"kind": "feishu-group", "webhook_url": at.webhook_url})
+        robot = FeishuGroup("alerts", told, clock=CLOCK)
+        delivery = Delivery(
+            stores.pipeline,
+            deliverers={"alerts": robot},
+            governor=Governor(stores.channels),
+            events=EventBus(),
+            clock=CLOCK,
+            owner="run-1",
+        )
+        await robot.start(_never, _rated, connects=False)
+        running = asyncio.create_task(delivery.run())
+        pusher = Pusher(stores.pipeline, deliverers={"alerts": robot}, clock=CLOCK, wake=delivery.wake)
+        await asyncio.gather(*(pusher.push("alerts", "", alert) for alert in alerts))
+        async with asyncio.timeout(60):
+            while sum(shown.text.count("告警") for shown in at.shown_by_robot()) < len(alerts):
+                await asyncio.sleep(0.1)
+        await delivery.drain(5)
+        await running
+        await robot.stop()
+        lines = Counter(line for shown in at.shown_by_robot() for line in shown.text.splitlines() if line)
+        assert lines.keys() >= set(alerts)
+        assert [lines[alert] for alert in alerts] == [1] * len(alerts)
+        assert list(at.counts.violations) == []
+
+
+async def _never(message: InboundMessage) -> Accepted:
+    raise AssertionError(f"a group robot hears nothing: {message.text}")

@@ -97,7 +97,8 @@ def from_http(request: CallbackRequest, settings: FeishuSettings, clock: Clock) 
         return _unsigned(request.body, settings)
     _check_signature(headers, request.body, settings, clock)
     # The signature has proved the sender; the token inside is compared where it is known.
-    return _opened(decrypt(settings.encrypt_key, _ciphertext(request.body)), settings, settings.verification_token)
+    plain = decrypt(settings.encrypt_key, _ciphertext(request.body))
+    return _opened(plain, settings, settings.verification_token, proved=True)
 
 
 def from_connection(payload: bytes, settings: FeishuSettings) -> Event:
@@ -144,13 +145,14 @@ def _ciphertext(body: bytes) -> str:
     return encrypted
 
 
-def _opened(raw: bytes, settings: FeishuSettings, token: Secret) -> Event | Challenge:
+def _opened(raw: bytes, settings: FeishuSettings, token: Secret, *, proved: bool = False) -> Event | Challenge:
     envelope = _decode(raw, _Envelope)
     if envelope.type == "url_verification":
-        # Whoever does not know the token could otherwise have us sign for an address that is not ours.
-        if not settings.verification_token:
+        # Whoever proves nothing could otherwise make our address theirs.
+        if settings.verification_token:
+            _check_token(envelope.token, settings.verification_token)
+        elif not proved:
             raise Refused("token")
-        _check_token(envelope.token, settings.verification_token)
         if not envelope.challenge or len(envelope.challenge) > CHALLENGE_BYTES:
             raise Refused("message")
         return Challenge(envelope.challenge)
