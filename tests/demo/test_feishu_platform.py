@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from ai_worker.demo.feishu import Fault, SimulatedFeishu
+from ai_worker.demo.feishu import SimulatedFeishu
+from ai_worker.demo.feishu_front import Fault
 from ai_worker.foundation.clock import FixedClock
 from tests.channels.feishu.peer import APP, SECRET, platform
 

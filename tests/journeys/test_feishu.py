@@ -13,7 +13,7 @@ from ai_worker.demo.feishu import BOT, SimulatedFeishu
 from ai_worker.drills.scratch import open_model
 from ai_worker.drills.site import Site
 from ai_worker.llm.scripted import Asked, ScriptedModel
-from tests.channels.feishu.peer import APP, GROUP, SECRET, platform
+from tests.channels.feishu.peer import APP, GROUP, KEY, SECRET, TOKEN, message_event, platform, request
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +60,25 @@ async def test_an_answer_grows_in_its_card_and_in_a_group_only_who_mentions_us_i
         assert len(at.shown_to(GROUP)) == 1
         assert list(at.counts.violations) == []
         assert await site.stop() == 0
+
+
+async def test_callbacks_come_in_through_the_real_door_and_forged_ones_do_not(tmp_path: Path) -> None:
+    async with platform() as at, ScriptedModel(_echo) as model:
+        keys = f'mode = "webhook"\nencrypt_key = "{KEY}"\nverification_token = "{TOKEN}"\n'
+        async with Site(tmp_path, open_model(model.base_url) + _settings(at) + keys) as site:
+            await site.start()
+            at.callback_url = f"{site.url}/channels/front-desk/callback"
+            assert await at.verify_url()
+            for _ in range(2):  # the platform was not sure that the first had arrived
+                assert (await at.say("ou_a", "请登记，编号 7", message_id="om_7")).acknowledged
+            card = await at.reply_to("ou_a", timeout=20)
+            await _until(lambda: not card.streaming)
+            assert (card.text, len(at.shown_to("ou_a"))) == (_echo_of(7), 1)
+            forged = request(message_event("请登记，编号 8"), key="another key")
+            async with site.client.post(
+                "/channels/front-desk/callback", data=forged.body, headers=dict(forged.headers)
+            ) as answer:
+                assert (answer.status, await answer.read()) == (403, b"refused")
 
 
 async def test_a_kill_in_the_middle_of_growing_answers_leaves_each_once_and_whole(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ drills run against it, and so can a user's own tests:
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,8 +21,9 @@ from aiohttp import web
 
 from ai_worker.demo.feishu_api import ROBOT, FeishuApi
 from ai_worker.demo.feishu_envelope import encrypted, signed_headers
+from ai_worker.demo.feishu_front import HOOK, Fault, Front
 from ai_worker.demo.feishu_gateway import REPUSH_S, Gateway
-from ai_worker.demo.feishu_state import Answer, Counts, Json, Shown, fresh, refusal
+from ai_worker.demo.feishu_state import Counts, Json, Shown, fresh
 from ai_worker.foundation.clock import Clock, SystemClock
 
 DEADLINE_S, CHALLENGE_S = 3.0, 1.0
@@ -33,24 +33,6 @@ RETRIES_S = (15.0, 300.0, 3_600.0, 21_600.0)
 BOT = "ou_bot_of_the_application"
 TENANT = "2ed263bf32cf1651"
 Way = Literal["connection", "callback"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One way in which a call of the API goes wrong."""
-
-    code: int = 0
-    status: int = 0
-    headers: Mapping[str, str] | None = None
-    takes: bool = False
-    """The call is carried out all the same."""
-
-    closes: bool = False
-    """The connection is cut instead of an answer."""
-
-    delay_s: float = 0.0
-    path: str = ""
-    """Only calls whose path contains this go wrong; the fault waits for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +108,20 @@ class SimulatedFeishu:
             counts=self.counts,
         )
         self.gateway = Gateway(clock=self._clock, counts=self.counts, ping_s=ping_s, repush_s=repush_s)
-        self._credentials = {"AppID": app_id, "AppSecret": app_secret}
-        self._faults: deque[Fault] = deque()
+        self._front = Front(self.api, self.gateway, counts=self.counts, app_id=app_id, app_secret=app_secret)
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=4_194_304)
-        application.router.add_route("*", f"{self._path}/{{tail:.*}}", self._serve)
+        application.router.add_route("*", f"{self._path}{{tail:/.*}}", self._front.serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}{self._path}"
-        self.webhook_url = f"{self.base_url}/open-apis/bot/v2/hook/2b4c9a71-robot"
+        self.webhook_url = f"{self.base_url}{HOOK}"
+        self._front.base_url = self.base_url
         self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         return self
 
@@ -320,7 +302,7 @@ class SimulatedFeishu:
 
     def fail_next(self, *faults: Fault) -> None:
         """Let the next calls of the API that a fault is meant for fail, one fault each, in this order."""
-        self._faults.extend(faults)
+        self._front.faults.extend(faults)
 
     def sealed(self, raw: bytes) -> tuple[bytes, dict[str, str]]:
         """Return the body and the headers with which the platform pushes an event."""
@@ -377,78 +359,3 @@ class SimulatedFeishu:
 
     def _name(self, who: str) -> str:
         return "小智" if who == BOT else self.api.people.get(who, ("同事", ""))[0]
-
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        path = request.path.removeprefix(self._path)
-        if path == "/ws":
-            return await self.gateway.serve(request)
-        self.counts.calls += 1
-        fault = next((fault for fault in self._faults if fault.path in path), Fault(takes=True))
-        if fault in self._faults:
-            self._faults.remove(fault)
-        answer: Answer = {"code": fault.code, "msg": "simulated"}
-        if fault.takes:
-            answer = await self._answer(request, path)
-        await asyncio.sleep(fault.delay_s)
-        if fault.closes and request.transport is not None:
-            request.transport.abort()
-        if fault.status >= 500:
-            return web.Response(status=fault.status, text="<html>bad gateway</html>", content_type="text/html")
-        status = fault.status or (200 if answer["code"] == 0 or "hook" in path else _status(answer["code"]))
-        return web.json_response(answer, status=status, headers={"X-Tt-Logid": fresh("log"), **(fault.headers or {})})
-
-    async def _answer(self, request: web.Request, path: str) -> Answer:
-        try:
-            body = msgspec.json.decode(await request.read() or b"{}", type=Json)
-        except msgspec.DecodeError:
-            return refusal(9499, "Bad Request")
-        if path == "/callback/ws/endpoint":
-            return self._endpoint(body)
-        if path == "/open-apis/auth/v3/tenant_access_token/internal":
-            return self.api.token(body)
-        if path.startswith("/open-apis/bot/v2/hook/"):
-            right = self.webhook_url.endswith(path)
-            return (
-                self.api.post_to_group(body)
-                if right
-                else refusal(19001, "param invalid: incoming webhook access token invalid")
-            )
-        if not self.api.knows(request.headers.get("Authorization", "")):
-            return refusal(99991663, "Invalid access token for authorization. Please make a test attempt")
-        route = (request.method, *path.removeprefix("/open-apis/").split("/"))
-        return self._route(route, request.query, body)
-
-    def _endpoint(self, body: Json) -> Answer:
-        if self.gateway.down:
-            return refusal(1, "system busy")
-        if body != self._credentials:
-            return refusal(1000040346, "app_id or app_secret is invalid")
-        return self.gateway.endpoint(self.base_url.replace("http://", "ws://", 1))
-
-    def _route(self, route: tuple[str, ...], query: Mapping[str, str], body: Json) -> Answer:
-        match route:
-            case ("GET", "bot", "v3", "info"):
-                return self.api.bot()
-            case ("GET", "contact", "v3", "users", who):
-                return self.api.person(who)
-            case ("GET", "contact", "v3", "departments", which):
-                return self.api.department(which)
-            case ("POST", "im", "v1", "messages"):
-                return self.api.send(query.get("receive_id_type", ""), body)
-            case ("POST", "im", "v1", "messages", message_id, "reply"):
-                return self.api.reply(message_id, body)
-            case ("DELETE", "im", "v1", "messages", message_id):
-                return self.api.withdraw(message_id)
-            case ("POST", "cardkit", "v1", "cards"):
-                return self.api.cards.create(body)
-            case ("PUT", "cardkit", "v1", "cards", card_id):
-                return self.api.cards.operate(card_id, "card", body)
-            case ("PATCH", "cardkit", "v1", "cards", card_id, "settings"):
-                return self.api.cards.operate(card_id, "settings", body)
-            case ("PUT", "cardkit", "v1", "cards", card_id, "elements", element, "content"):
-                return self.api.cards.operate(card_id, element, body)
-        return refusal(99991404, "not found")
-
-
-def _status(code: int) -> int:
-    return 429 if code in (99991400, 230020) else 400

@@ -10,7 +10,8 @@ import pytest
 from ai_worker.channels.contract import SendFailed
 from ai_worker.channels.feishu.group import FeishuGroup
 from ai_worker.channels.feishu.settings import FeishuGroupSettings
-from ai_worker.demo.feishu import Fault, SimulatedFeishu
+from ai_worker.demo.feishu import SimulatedFeishu
+from ai_worker.demo.feishu_front import Fault
 from ai_worker.foundation.clock import Clock, FixedClock, SystemClock
 from tests.channels.feishu.peer import Inbox, outbound, platform
 

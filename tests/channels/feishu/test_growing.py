@@ -7,8 +7,9 @@ import pytest
 
 from ai_worker.channels.contract import SendFailed
 from ai_worker.conversation.message import Choice
-from ai_worker.demo.feishu import Fault, SimulatedFeishu
+from ai_worker.demo.feishu import SimulatedFeishu
 from ai_worker.demo.feishu_cards import Entity
+from ai_worker.demo.feishu_front import Fault
 from ai_worker.foundation.clock import FixedClock
 from tests.channels.feishu.peer import GROUP, USER, draft, outbound, platform, started
 from tests.channels.memory import Memory

@@ -8,7 +8,8 @@ import pytest
 from ai_worker.channels.contract import SendFailed
 from ai_worker.channels.feishu.answers import UNKNOWN, VERDICTS, Answered
 from ai_worker.conversation.message import Choice
-from ai_worker.demo.feishu import BOT, Fault
+from ai_worker.demo.feishu import BOT
+from ai_worker.demo.feishu_front import Fault
 from tests.channels.feishu.peer import GROUP, SECRET, USER, Inbox, outbound, platform, started
 from tests.channels.memory import Memory
 
