@@ -114,7 +114,7 @@ class SimulatedFeishu:
 
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=4_194_304)
-        application.router.add_route("*", f"{self._path}{{tail:/.*}}", self._front.serve)
+        application.router.add_route("*", f"{self._path}/{{tail:.*}}", self._front.serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)

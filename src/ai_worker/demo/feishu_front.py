@@ -49,7 +49,7 @@ class Front:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, or let it go wrong."""
-        path = request.match_info["tail"]
+        path = f"/{request.match_info['tail']}"
         if path == "/ws":
             return await self._gateway.serve(request)
         self._counts.calls += 1
