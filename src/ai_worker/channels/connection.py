@@ -263,23 +263,27 @@ class LongConnection:
 
     async def _watch(self, link: Link, serving: "asyncio.Task[Ending]") -> Literal["lost", "displaced", "rotating"]:
         renewed = self._clock.monotonic()
-        while True:
-            await asyncio.wait({serving}, timeout=self._pace.look_s)
-            if serving.done():
-                return self._ending(serving)
-            if link.rotating.is_set():
-                return "rotating"
-            now = self._clock.monotonic()
-            if now - link.heard_at > self._silent_s:
-                self.last_error = f"nothing was heard for {self._silent_s:.0f} s"
-                return "lost"
-            if self._single and now - renewed >= self._pace.renew_s:
-                if not await self._mine():
-                    if not self.elsewhere and now - renewed < self._pace.lease_s - self._pace.renew_s:
-                        continue  # the store is slow; the lease still runs
-                    self.last_error = "the lease of the connection was lost"
+        rotating = asyncio.create_task(link.rotating.wait())  # heard at once: the platform may be silent from now on
+        try:
+            while True:
+                await asyncio.wait({serving, rotating}, timeout=self._pace.look_s, return_when=asyncio.FIRST_COMPLETED)
+                if serving.done():
+                    return self._ending(serving)
+                if link.rotating.is_set():
+                    return "rotating"
+                now = self._clock.monotonic()
+                if now - link.heard_at > self._silent_s:
+                    self.last_error = f"nothing was heard for {self._silent_s:.0f} s"
                     return "lost"
-                renewed = now
+                if self._single and now - renewed >= self._pace.renew_s:
+                    if not await self._mine():
+                        if not self.elsewhere and now - renewed < self._pace.lease_s - self._pace.renew_s:
+                            continue  # the store is slow; the lease still runs
+                        self.last_error = "the lease of the connection was lost"
+                        return "lost"
+                    renewed = now
+        finally:
+            rotating.cancel()
 
     def _ending(self, serving: "asyncio.Task[Ending]") -> Ending:
         error = serving.exception()

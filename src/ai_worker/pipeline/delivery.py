@@ -13,15 +13,12 @@ from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
 from ai_worker.pipeline.facts import ReplySettled
 from ai_worker.pipeline.governor import Governor
+from ai_worker.pipeline.leases import LeaseRanOut, Leases
 from ai_worker.pipeline.outbox import Apology, as_sent
 from ai_worker.pipeline.sending import Deliverer, Need, SendFailed, Sent
 from ai_worker.pipeline.store import FinalState, OutboundMessage, PipelineStore
 
 log = structlog.get_logger(__name__)
-
-
-class _LeaseRanOut(Exception):
-    """The row may be another owner's by now: whoever that is sends it."""
 
 
 class _NoRoom(Exception):
@@ -39,15 +36,15 @@ BATCH = 200
 MOST_SENDS = 20_000
 """Rows in work at once; nothing more is claimed above it."""
 
+SOONEST_S = 1.0
+"""A row that goes back is not due sooner: by then its task here has ended, whoever claims it."""
+
 MAX_ATTEMPTS = 8
 PER_CHANNEL = 200
 """Sends in progress at once on one channel; more wait here, with their leases renewed."""
 
 PATIENCE_S = 2.0
 """How long a message waits here, all in all, for room under a platform's limit; else it goes back to the store."""
-
-RENEW_S = 4.0
-"""Leases of rows that wait for their send, or are being sent, are extended this often."""
 
 
 class Delivery:
@@ -98,8 +95,7 @@ class Delivery:
         self._wake = asyncio.Event()
         self._stopping = False
         self._sends: dict[str, asyncio.Task[None]] = {}
-        self._leased: dict[str, OutboundMessage] = {}
-        self._guards: dict[str, asyncio.Timeout] = {}
+        self._leases = Leases(store, clock=clock)
         self._slots = {name: asyncio.Semaphore(PER_CHANNEL) for name in deliverers}
 
     @property
@@ -114,15 +110,15 @@ class Delivery:
     def begin(self, messages: Sequence[OutboundMessage]) -> None:
         """Send rows that are this owner's and stored as being sent; one that is in work stays so."""
         for message in messages:
-            self._leased[message.id] = message
+            self._leases.take(message)
             if message.id not in self._sends:
-                task = asyncio.create_task(self._carry(message))
+                task = asyncio.create_task(self._send(message))
                 self._sends[message.id] = task
                 task.add_done_callback(partial(self._ended, message.id))
 
     async def run(self) -> None:
         """Claim and send due rows until `drain` is called."""
-        renewing = asyncio.create_task(self._renew())
+        renewing = asyncio.create_task(self._leases.renew())
         try:
             while not self._stopping:
                 self._wake.clear()
@@ -161,32 +157,9 @@ class Delivery:
         except TimeoutError:
             return
 
-    async def _renew(self) -> None:
-        """Keep the rows that wait for a slot, or are being sent, this owner's; forget those that no longer are."""
-        while True:
-            await asyncio.sleep(RENEW_S)
-            if not self._leased:
-                continue
-            asked = list(self._leased.values())
-            try:
-                renewed = await self._store.renew_outbound(asked, now=self._clock.now())
-            except Busy:
-                log.warning("delivery.store_busy")
-                continue
-            for message in renewed:
-                if message.id in self._leased:
-                    self._leased[message.id] = message
-                    self._guard(message.id)
-
     def _ended(self, outbound_id: str, _task: asyncio.Task[None]) -> None:
         del self._sends[outbound_id]
-        self._leased.pop(outbound_id, None)
-
-    async def _carry(self, message: OutboundMessage) -> None:
-        try:
-            await self._send(message)
-        except Busy:  # not recorded: the row's lease runs out by itself and it comes back as unsure
-            log.warning("delivery.store_busy", outbound=message.id)
+        self._leases.give_up(outbound_id)
 
     async def _send(self, message: OutboundMessage) -> None:
         """Send one message and record how that ended, or when it is to be tried again."""
@@ -198,15 +171,15 @@ class Delivery:
             await self._settle(message, "failed", error="the channel is no longer configured")
             return
         if not deliverer.sends_here():
-            await self._postpone(message, 0.0)
+            await self._postpone(message, 0.0, unsure=message.unsure)
             return
         try:
             sent = await self._send_in_turn(deliverer, message)
         except _NoRoom as full:
-            await self._postpone(message, full.seconds)
+            await self._postpone(message, max(full.seconds, SOONEST_S), unsure=message.unsure)
         except SendFailed as failure:
             await self._failed(message, failure)
-        except _LeaseRanOut:  # a process that was paused, or cut off from its store: the row comes back as unsure
+        except LeaseRanOut:  # a process that was paused, or cut off from its store: the row comes back as unsure
             log.warning("delivery.lease_ran_out", channel=message.channel, outbound=message.id)
         except Exception as defect:  # a task boundary: a defect in one channel must not stop the others
             log.exception("delivery.defect", channel=message.channel, outbound=message.id)
@@ -222,7 +195,7 @@ class Delivery:
         Raises:
             _NoRoom: That takes too long to wait for it here.
             SendFailed: The platform did not take it.
-            _LeaseRanOut: It is not ours to send any more.
+            LeaseRanOut: It is not ours to send any more.
         """
         patience = self._patience_s
         while True:
@@ -230,7 +203,8 @@ class Delivery:
                 made = as_sent(message, now=self._clock.now(), apology=self._apology)
                 wait = await self._ask(message, deliverer.needs(made))
                 if wait <= 0:
-                    return await self._deliver(deliverer, await self._merged(deliverer, made))
+                    whole = await self._merged(deliverer, made)
+                    return await self._leases.within(message.id, partial(deliverer.deliver, whole))
             if (patience := patience - wait) < 0:
                 raise _NoRoom(wait)
             await asyncio.sleep(wait)
@@ -250,42 +224,10 @@ class Delivery:
             try:
                 return await self._governor.admit(message.channel, needs)
             except Busy as busy:  # it is ours, and unsent: giving it up now would make it look as if it might be sent
-                left = self._left(message.id)
+                left = self._leases.left(message.id)
                 if left is not None and left <= busy.retry_after:
-                    raise _LeaseRanOut from None
+                    raise LeaseRanOut from None
                 await asyncio.sleep(busy.retry_after)
-
-    async def _deliver(self, deliverer: Deliverer, message: OutboundMessage) -> Sent:
-        """Send a message for as long as its row is this owner's.
-
-        A process that wakes up after its lease sends nothing: its clocks have moved on, so the look at
-        the lease, or the timer that has run out, comes before anything else of the send.
-        """
-        left = self._left(message.id)
-        if left is not None and left <= 0:
-            raise _LeaseRanOut
-        guard = asyncio.timeout(left)
-        try:
-            async with guard:
-                self._guards[message.id] = guard
-                return await deliverer.deliver(message)
-        except TimeoutError:
-            if guard.expired():
-                raise _LeaseRanOut from None
-            raise
-        finally:
-            self._guards.pop(message.id, None)
-
-    def _left(self, outbound_id: str) -> float | None:
-        """Return for how many seconds a row may still be sent; `None` if nothing limits it."""
-        until = self._leased[outbound_id].send_before
-        return None if until is None else until - self._clock.monotonic()
-
-    def _guard(self, outbound_id: str) -> None:
-        """Move the timer of a send to the end of its new lease."""
-        guard, left = self._guards.get(outbound_id), self._left(outbound_id)
-        if guard is not None and left is not None and not guard.expired():
-            guard.reschedule(asyncio.get_running_loop().time() + left)
 
     async def _failed(self, message: OutboundMessage, failure: SendFailed) -> None:
         unsure = message.unsure or failure.unsure
@@ -305,16 +247,14 @@ class Delivery:
             log.warning("delivery.store_busy", channel=channel, limit=key)
 
     async def _postpone(
-        self, message: OutboundMessage, seconds: float, *, error: str = "", unsure: bool = False, counts: bool = False
+        self, message: OutboundMessage, seconds: float, *, unsure: bool, error: str = "", counts: bool = False
     ) -> None:
         """Give a row back that is to be claimed after so many seconds."""
         until = self._clock.now() + timedelta(seconds=seconds)
         while True:
             try:
-                mine = self._leased[message.id]
-                await self._store.postpone(
-                    mine, until=until, error=error, unsure=message.unsure or unsure, counts=counts
-                )
+                mine = self._leases.row(message.id)
+                await self._store.postpone(mine, until=until, error=error, unsure=unsure, counts=counts)
                 break
             except Busy as busy:  # left alone it would look, after its lease, as if it might have been sent
                 await asyncio.sleep(busy.retry_after)
@@ -325,7 +265,7 @@ class Delivery:
         now = self._clock.now()
         while True:
             try:
-                mine = self._leased[message.id]  # claimed anew, perhaps, while the store was busy
+                mine = self._leases.row(message.id)  # claimed anew, perhaps, while the store was busy
                 more = await self._store.settle(mine, state, now=now, error=error, platform_id=platform_id)
                 break
             except Busy as busy:  # it has gone out: forgetting that would send it twice

@@ -30,9 +30,10 @@ def migrate(connection: apsw.Connection) -> int:
 
 
 def _version(connection: apsw.Connection, latest: int) -> int:
-    version = int(connection.pragma("user_version"))
-    owner = int(connection.pragma("application_id"))
+    # In this order: a process that creates the file at this moment makes tables and owner in one transaction.
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    owner = int(connection.pragma("application_id"))
+    version = int(connection.pragma("user_version"))
     if owner != APPLICATION_ID and tables:
         raise ForeignDatabase("The database file belongs to another program; nothing in it was changed.")
     said = connection.execute("SELECT version FROM schema_oldest").fetchone() if "schema_oldest" in tables else None
