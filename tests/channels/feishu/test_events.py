@@ -93,7 +93,7 @@ async def test_a_timestamp_that_is_no_number_of_seconds_is_refused(timestamp: st
         '{"type":"url_verification"}'.encode("utf-16"),
         b'{"header":{"token":"\xff\xfe"}}',
         b'{"header":{"event_type":null,"app_id":[],"token":{}}}',
-        gzip.compress(b'{"a":1}' * 1_000),
+        gzip.compress(b'{"a":1}' * 1_000, mtime=0),
         b"x" * 1_500_000,
     ],
 )
