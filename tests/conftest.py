@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.channels.store import close_temporary_stores
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 CHROMIUM = shutil.which("chromium")
@@ -17,6 +19,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="not run: the development data (../shared) is not here"))
         if "browser" in item.keywords and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason="not run: there is no chromium on this machine"))
+
+
+def pytest_runtest_teardown() -> None:
+    """Close what the test's channels remembered in."""
+    close_temporary_stores()
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ from ai_worker.ops.metrics import Metrics
 from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.inbox import Inbox, Intake
 from ai_worker.pipeline.relay import Relay
@@ -320,6 +321,7 @@ def _line(
         pushes=pushes,
         delivery=delivery,
         board=board,
+        drafts=Drafts({name: channel for name, channel in channels.items() if channel.grows}),
         events=events,
         clock=clock,
         owner=owner,

@@ -5,7 +5,7 @@ nothing of HTTP, SQL or vendors: what it needs from outside comes through ports.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Reply
@@ -15,6 +15,7 @@ from ai_worker.conversation.phrases import Phrases, language_of, phrases
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.call import call
 from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide
+from ai_worker.conversation.steps.live import OnDraft
 from ai_worker.conversation.steps.look_up import Bars, Findings, by_id, look_up
 from ai_worker.conversation.steps.reason import Reasoner
 from ai_worker.conversation.steps.understand import Understood, understand
@@ -24,6 +25,14 @@ from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.retrieve import Retriever
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
+
+
+@dataclass(frozen=True, slots=True)
+class _Ears:
+    """Who wants to hear the answer while it is being written."""
+
+    on_delta: OnDelta | None
+    on_draft: OnDraft | None
 
 
 class TurnEngine:
@@ -58,17 +67,20 @@ class TurnEngine:
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
 
-    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
+    async def run(
+        self, given: TurnInput, *, on_delta: OnDelta | None = None, on_draft: OnDraft | None = None
+    ) -> TurnResult:
         """Return what the worker decides and says.
 
         A model that fails does not make this raise: see `Reasoner`. `on_delta` hears the beginning
-        of the final answer where it can be streamed safely: see `LiveText`.
+        of the final answer where it can be streamed safely: see `LiveText`. `on_draft` hears all that
+        is written so far, and can take it back: see `LiveDraft`.
 
         Raises:
             NoSuchWorker: `given.worker` is not on the staff.
         """
         trace = Trace(self._clock)
-        result = await self._turn(given, trace, on_delta)
+        result = await self._turn(given, trace, _Ears(on_delta, on_draft))
         return replace(result, steps=trace.steps)
 
     def holding(self, given: TurnInput) -> Reply:
@@ -76,7 +88,7 @@ class TurnEngine:
         worker = self._staff.named(given.worker)
         return Reply(_words(given, worker).say("holding"))
 
-    async def _turn(self, given: TurnInput, trace: Trace, on_delta: OnDelta | None) -> TurnResult:
+    async def _turn(self, given: TurnInput, trace: Trace, ears: _Ears) -> TurnResult:
         if given.human:
             return TurnResult("silent", None)
         worker = self._staff.named(given.worker)
@@ -89,19 +101,19 @@ class TurnEngine:
         if given.blocked:
             return compose.passed_on(words)
         if heard.kind == "question":
-            return await self._question(given, heard.text, worker, words, trace, on_delta)
+            return await self._question(given, heard.text, worker, words, trace, ears)
         if heard.chosen is not None:
             with trace.step("retrieve") as note:
                 label = heard.chosen.label
                 found = by_id(self._retriever, heard.chosen.id, label, bases=worker.knowledge)
                 note.detail = "chosen" if found else "gone"
             if found is None:  # it was removed since; what it asked is still a question
-                return await self._question(given, label, worker, words, trace, on_delta)
+                return await self._question(given, label, worker, words, trace, ears)
             return compose.approved(words, found, question=label, confidence=compose.CHOSEN)
         return _fixed(heard, given, worker, words)
 
     async def _question(
-        self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, on_delta: OnDelta | None
+        self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, ears: _Ears
     ) -> TurnResult:
         with trace.step("retrieve") as note:
             findings = look_up(self._retriever, text, given.history, bases=worker.knowledge, bars=self._bars)
@@ -123,7 +135,15 @@ class TurnEngine:
             result = await self._call(planned, given, words, trace)
         elif verdict.course == "consult" and self._reasoner is not None:
             result = await self._reasoner.answer(
-                given, text, worker=worker, words=words, tools=tools, findings=findings, trace=trace, on_delta=on_delta
+                given,
+                text,
+                worker=worker,
+                words=words,
+                tools=tools,
+                findings=findings,
+                trace=trace,
+                on_delta=ears.on_delta,
+                on_draft=ears.on_draft,
             )
         else:
             with trace.step("compose"):

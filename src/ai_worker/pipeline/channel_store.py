@@ -10,6 +10,17 @@ VALUE_BYTES = 65_536
 """The longest value that is remembered, in UTF-8."""
 
 
+def checked(value: str) -> str:
+    """Return a value that may be remembered.
+
+    Raises:
+        ValueError: It is too long: these are small things.
+    """
+    if len(value.encode("utf-8", "surrogatepass")) > VALUE_BYTES:
+        raise ValueError(f"a channel remembers at most {VALUE_BYTES} bytes under one key")
+    return value
+
+
 class ChannelStore(Protocol):
     """Durable small things of the channels, shared by all nodes. Every method may raise `Busy`."""
 
@@ -42,6 +53,11 @@ class ChannelStore(Protocol):
     async def spend(self, channel: str, needs: Sequence[Sequence[Need]]) -> list[float]:
         """Count messages that are about to be sent, one transaction for all of them, in order.
 
+        Never more than a limit's `most` are counted in any of its `seconds`. A limit of up to 100 is
+        counted exactly; of a larger one, what was spent comes back up to a fiftieth of `seconds` late.
+        A message that has to wait keeps its place before those behind it in `needs`. One that takes
+        more than a limit ever allows waits until nothing of it is spent.
+
         Args:
             channel: The configured channel.
             needs: For each message, what it takes. All or nothing: a message takes of all its limits
@@ -54,5 +70,8 @@ class ChannelStore(Protocol):
         ...
 
     async def block(self, channel: str, key: str, *, seconds: float) -> None:
-        """Let nothing more be spent of the limit `key` for so long: the platform said so."""
+        """Let nothing more be spent of the limit `key` for so long: the platform said so.
+
+        A block that ends later stays as it is.
+        """
         ...

@@ -18,10 +18,15 @@ Apology = Callable[[str], str]
 """Returns the words of a late answer with a short apology before them, in their language."""
 
 
+def reply_id(turn_id: str, kind: OutboundKind = "reply") -> str:
+    """Return the id of what a turn sends: always the same, so that a second send is recognisable."""
+    return derived_id("r", turn_id, kind)
+
+
 def outbound(claim: Claim, reply: Reply, kind: OutboundKind, *, now: datetime) -> OutboundMessage:
     """Return the outbound message of a turn. The same turn and kind always give the same id."""
     return OutboundMessage(
-        id=derived_id("r", claim.turn_id, kind),
+        id=reply_id(claim.turn_id, kind),
         turn_id=claim.turn_id,
         conversation_id=claim.conversation_id,
         channel=claim.message.channel,

@@ -19,6 +19,7 @@ from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
 from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp, Note, Restart
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.drafts import Drafts, GrowingAnswer
 from ai_worker.pipeline.facts import TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.outbox import outbound
 from ai_worker.pipeline.store import Claim, LeaseLost, OutboundMessage, PipelineStore
@@ -56,8 +57,14 @@ HOLDING_AFTER_S = 8.0
 class Turns(Protocol):
     """What answers a message: `conversation.engine.TurnEngine`."""
 
-    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
-        """Return what the worker decides and says."""
+    async def run(
+        self,
+        given: TurnInput,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: Callable[[str], None] | None = None,
+    ) -> TurnResult:
+        """Return what the worker decides and says; see `TurnEngine.run` for who hears it meanwhile."""
         ...
 
     def holding(self, given: TurnInput) -> Reply:
@@ -81,6 +88,7 @@ class Runner:
         pushes: Callable[[Claim], bool],
         delivery: Delivery,
         board: Board,
+        drafts: Drafts,
         events: EventBus,
         clock: Clock,
         owner: str,
@@ -96,6 +104,7 @@ class Runner:
             pushes: Returns whether the reply has to be carried out.
             delivery: Carries it out.
             board: Told of what is being said.
+            drafts: Shows answers while they are being written.
             events: Told of what has happened.
             clock: Tells the time.
             owner: This process's name on the lanes that it owns.
@@ -109,6 +118,7 @@ class Runner:
         self._pushes = pushes
         self._delivery = delivery
         self._board = board
+        self._drafts = drafts
         self._events = events
         self._clock = clock
         self._owner = owner
@@ -229,18 +239,28 @@ class Runner:
         """Run the turn and persist its result; a slow one tells the contact that it is at work."""
         given = self._input(claim)
         live = _Live(self._board, claim) if self._board.heard(claim.turn_id, claim.conversation_id) else None
-        notice = _Notice(HOLDING_AFTER_S, lambda: self._announce(claim, self._turns.holding(given)))
+        draft = self._drafts.of(claim)
+        notice = _Notice(HOLDING_AFTER_S, lambda: self._ask_for_patience(claim, self._turns.holding(given), draft))
         if self._pushes(claim) and not (claim.held or given.human):
             notice.arm()
         try:
-            result = await self._turns.run(given, on_delta=live)
+            result = await self._turns.run(given, on_delta=live, on_draft=draft.grow if draft else None)
         finally:
             notice.disarm()
+        if draft is not None:
+            await draft.end(self._turns.holding(given).text if result.hold else "")
         if live is not None:
             live.end(result)
-        if await notice.given():
+        if await notice.given() or (draft is not None and draft.shown):
             claim = replace(claim, held=True)
         await self._persist(claim, result)
+
+    async def _ask_for_patience(self, claim: Claim, words: Reply, draft: GrowingAnswer | None) -> None:
+        """Say that it takes a while: where the answer will stand if the platform can, else in a message of its own."""
+        if draft is not None:
+            draft.hold(words.text)
+        else:
+            await self._announce(claim, words)
 
     async def _announce(self, claim: Claim, words: Reply) -> None:
         notice = outbound(claim, words, "holding", now=self._clock.now())

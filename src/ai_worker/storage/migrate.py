@@ -24,8 +24,11 @@ CHUNK_S = 600.0
 TABLES = (
     *("conversation", "inbound", "turn", "outbound", "notice", "gap"),
     *("document", "passage", "knowledge_revision", "api_key", "console_link"),
+    *("channel_memory", "channel_limit", "feedback"),
 )
-"""What is copied, in an order that keeps every reference whole. `pulse` says nothing."""
+"""What is copied, in an order that keeps every reference whole. `pulse` says nothing, and `channel_lease`
+says who owns what at this moment: nobody, for nobody runs. What is spent of the platforms' limits stays
+spent: they do not forget it because we moved."""
 
 ALWAYS_ONE_ROW = "knowledge_revision"
 

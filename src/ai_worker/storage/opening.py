@@ -91,9 +91,11 @@ async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterato
 
 @asynccontextmanager
 async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
+    from ai_worker.storage.sqlite.channels import SqliteChannelStore
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
     from ai_worker.storage.sqlite.database import SqliteDatabase
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
+    from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -110,6 +112,8 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
+            channels=SqliteChannelStore(database, clock),
+            feedback=SqliteFeedbackStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
@@ -120,9 +124,11 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
 @asynccontextmanager
 async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
     need_driver()
+    from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
+    from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -138,6 +144,8 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
+            channels=PostgresChannelStore(database),
+            feedback=PostgresFeedbackStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )

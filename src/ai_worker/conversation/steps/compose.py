@@ -56,7 +56,7 @@ def approved(words: Phrases, found: Scored, *, question: str, confidence: float,
     parts = [note, text, sources(words, [passage])]
     return TurnResult(
         "answer",
-        Reply("\n\n".join(part for part in parts if part)),
+        Reply("\n\n".join(part for part in parts if part), rateable=True),
         confidence=confidence,
         answer_id=passage.answer_id,
         citations=(cite(found),),
@@ -92,7 +92,7 @@ def ask_slot(plan: Plan, *, times: int) -> TurnResult:
 def by_tool(words: Phrases, plan: Plan, called: Called) -> TurnResult:
     """Say what the business system said."""
     text = told(plan.verb.template, called.data, values=plan.values, no_value=words.say("no_value"))
-    return TurnResult("answer", Reply(text), confidence=BY_TOOL, tools=(called.use,))
+    return TurnResult("answer", Reply(text, rateable=True), confidence=BY_TOOL, tools=(called.use,))
 
 
 def not_found(words: Phrases, plan: Plan, called: Called, *, times: int) -> TurnResult:

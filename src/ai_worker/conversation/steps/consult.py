@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ai_worker.conversation.model import ChatMessage, ChatModel, Completion, ModelFailed, OnDelta, ToolCall, ToolSchema
+from ai_worker.conversation.model import ChatMessage, ChatModel, Completion, ModelFailed, ToolCall, ToolSchema
 from ai_worker.conversation.steps.call import call
+from ai_worker.conversation.steps.live import Heard
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import ToolUse
 from ai_worker.foundation.errors import AiWorkerError
@@ -60,7 +61,7 @@ class Consultation:
         self._mistakes = 0
 
     async def ask(
-        self, messages: Sequence[ChatMessage], tools: Sequence[ToolSchema], *, on_delta: OnDelta | None
+        self, messages: Sequence[ChatMessage], tools: Sequence[ToolSchema], *, heard: Heard | None
     ) -> Consulted:
         """Return the model's answer.
 
@@ -70,7 +71,7 @@ class Consultation:
         """
         try:
             async with asyncio.timeout(MODEL_S):
-                return await self._talk(list(messages), tools, on_delta)
+                return await self._talk(list(messages), tools, heard)
         except TimeoutError:
             raise ModelFailed(f"The model came to no answer within {MODEL_S:.0f} s") from None
 
@@ -79,15 +80,22 @@ class Consultation:
         """The tools called so far, also when the consultation failed."""
         return tuple(self._uses)
 
-    async def _talk(self, talk: list[ChatMessage], tools: Sequence[ToolSchema], on_delta: OnDelta | None) -> Consulted:
+    @property
+    def results(self) -> tuple[str, ...]:
+        """What the tools have given back so far, as the model saw it."""
+        return tuple(self._results)
+
+    async def _talk(self, talk: list[ChatMessage], tools: Sequence[ToolSchema], heard: Heard | None) -> Consulted:
         ends = self._trace.elapsed_ms() + MODEL_S * 1000
         while True:
             left = max(0.0, ends - self._trace.elapsed_ms()) / 1000
-            answer = await self._complete(talk, tools, deadline_s=left, on_delta=on_delta)
+            answer = await self._complete(talk, tools, deadline_s=left, heard=heard)
             if not answer.tool_calls:
                 return Consulted(
                     answer.text, answer.model, answer.truncated, self._tokens, self.uses, tuple(self._results)
                 )
+            if heard is not None:
+                heard.again()  # what it said before it called a tool is no answer
             talk.append(ChatMessage("assistant", answer.text, answer.tool_calls))
             for wanted in answer.tool_calls:
                 content = await self._result(wanted, tools)
@@ -99,12 +107,12 @@ class Consultation:
         tools: Sequence[ToolSchema],
         *,
         deadline_s: float,
-        on_delta: OnDelta | None,
+        heard: Heard | None,
     ) -> Completion:
         with self._trace.step("model") as note:
             note.detail = "failed"
             answer = await self._model.complete(
-                talk, tools=tools, max_tokens=MAX_TOKENS, deadline_s=deadline_s, on_delta=on_delta
+                talk, tools=tools, max_tokens=MAX_TOKENS, deadline_s=deadline_s, on_delta=heard
             )
             tokens = (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
             self._tokens += tokens

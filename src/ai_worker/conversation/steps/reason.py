@@ -12,11 +12,11 @@ from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.consult import Consultation, Consulted, ModelMisbehaved
 from ai_worker.conversation.steps.decide import choices, is_clear, without_model
 from ai_worker.conversation.steps.guard import declines, polished, rests_on, whole_sentences
-from ai_worker.conversation.steps.live import LiveText
+from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraft
 from ai_worker.conversation.steps.look_up import Bars, Findings
 from ai_worker.conversation.steps.prompt import Material, gather, prompt, schemas
 from ai_worker.conversation.trace import Trace
-from ai_worker.conversation.turn import TurnInput, TurnResult
+from ai_worker.conversation.turn import ToolUse, TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.citation import cite
 from ai_worker.skills.tool import Tool, Toolbox
@@ -63,17 +63,27 @@ class Reasoner:
         findings: Findings,
         trace: Trace,
         on_delta: OnDelta | None,
+        on_draft: OnDraft | None,
     ) -> TurnResult:
         """Answer `text` with the model, or as well as can be without it."""
         material = gather(findings, given.history, self._bars)
         offered = schemas(tools)
-        live = None
+        live = draft = None
         if on_delta is not None and worker.grounding == "open" and not offered:
             live = LiveText(on_delta, material=material.texts, trace=trace)
         consultation = Consultation(self._model, self._toolbox, turn_id=given.turn_id, trace=trace)
+
+        def stands(text: str) -> bool:
+            return worker.grounding == "open" or _supported(text, material, consultation.uses)
+
+        def shown() -> list[str]:
+            return [*material.texts, *consultation.results]
+
+        if on_draft is not None:
+            draft = LiveDraft(on_draft, material=shown, stands=stands, trace=trace)
         messages = prompt(worker, words, now=self._clock.now(), material=material, history=given.history, text=text)
         try:
-            said = await consultation.ask(messages, offered, on_delta=live)
+            said = await consultation.ask(messages, offered, heard=Heard.by(live, draft))
         except ModelFailed:
             result = self._stand_in(given, words, findings, text) or _held(given, words)
             return replace(result, tools=consultation.uses)
@@ -86,6 +96,8 @@ class Reasoner:
         if live is not None and result.decision == "answer" and result.reply is not None:
             live.finish(result.reply.text)
             result = replace(result, first_words_ms=live.first_words_ms)
+        if draft is not None and draft.first_words_ms is not None:
+            result = replace(result, first_words_ms=draft.first_words_ms)
         return replace(result, tools=said.uses, model=said.model, tokens=said.tokens)
 
     def _guarded(
@@ -104,8 +116,8 @@ class Reasoner:
         if declines(said.text):
             return compose.handed_over(words, Reason.UNKNOWN, confidence=findings.best)
         rests = rests_on(said.text, material.texts)
-        supported = bool(rests) or any(use.ok for use in said.uses)
-        if not text or not (supported or worker.grounding == "open"):
+        supported = worker.grounding == "open" or _supported(said.text, material, said.uses)
+        if not text or not supported:
             return self._instead(given, words, findings)
         return self._answered(text, rests, material, said, words)
 
@@ -122,7 +134,7 @@ class Reasoner:
             confidence = self._bars.clarify_at if rests else FROM_ITSELF
         return TurnResult(
             "answer",
-            Reply(f"{text}\n\n{line}" if line else text),
+            Reply(f"{text}\n\n{line}" if line else text, rateable=True),
             confidence=confidence,
             answer_id=cited[0].passage.answer_id if cited else None,
             citations=tuple(cite(scored) for scored in cited),
@@ -148,6 +160,11 @@ class Reasoner:
         best = findings.found[0]
         note = "" if best.score >= self._bars.answer_at else words.say("nearest")
         return compose.approved(words, best, question=text, confidence=best.score, note=note)
+
+
+def _supported(text: str, material: Material, uses: Sequence[ToolUse]) -> bool:
+    """Return whether a model's words rest on a passage or on what a business system said."""
+    return bool(rests_on(text, material.texts)) or any(use.ok for use in uses)
 
 
 def _held(given: TurnInput, words: Phrases) -> TurnResult:

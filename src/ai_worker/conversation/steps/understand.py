@@ -41,10 +41,15 @@ def understand(
     """Read a message against what the worker asked last."""
     text = clean(_words(message))[:LONGEST_QUESTION]
     language = language_of(text, history=history, default=default_language)
-    choice = _chosen(text, pending.choices) if pending and pending.choices else None
+    choice = _pressed(message) or (_chosen(text, pending.choices) if pending and pending.choices else None)
     if choice is not None:
         return Understood("chosen", text, language, choice)
     return Understood(_kind(text, message, pending), text, language)
+
+
+def _pressed(message: InboundMessage) -> Choice | None:
+    """Return the choice whose button was pressed, however long ago it was offered."""
+    return Choice(message.chosen, message.text) if message.chosen else None
 
 
 def _words(message: InboundMessage) -> str:

@@ -12,7 +12,7 @@ from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.postgres import gaps, inbound, lane, outbox, retention
+from ai_worker.storage.postgres import channels, gaps, inbound, lane, outbox, retention
 from ai_worker.storage.postgres.batch import Batch
 from ai_worker.storage.postgres.connect import DEADLINE_S
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -166,7 +166,7 @@ class PostgresPipelineStore:
             return await lane.recover(self._database, connection, owner)
 
     async def sweep(self, now: datetime) -> int:
-        """Drop the bodies of messages that were done a week ago, and what is past `RETENTION`, a little at a time.
+        """Drop the bodies of messages that were done a week ago, what is past `RETENTION`, and what is over.
 
         Without its body a message is still recognised when it comes again, and shows what was said.
 
@@ -175,7 +175,8 @@ class PostgresPipelineStore:
         """
         async with self._database.transaction() as connection:
             bodies = await connection.fetch(SWEEP_BODIES, to_micros(now - BODIES_KEPT), SWEEP)
-            return len(bodies) + await retention.sweep(connection, now)
+            gone = len(bodies) + await retention.sweep(connection, now)
+            return gone + await channels.sweep(self._database, connection)
 
     async def close(self) -> None:
         """Finish what is waiting to be written; what comes later is refused."""

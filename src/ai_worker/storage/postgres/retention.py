@@ -56,6 +56,7 @@ SELECT id FROM conversation WHERE id = ANY ($1::bigint[]) AND standalone AND {EM
 """
 
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ANY ($1::text[])"
+FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ANY ($1::text[])"
 FORGET_TURNS = "DELETE FROM turn WHERE seq = ANY ($1::bigint[])"
 FORGET_MESSAGES = "DELETE FROM inbound WHERE seq = ANY ($1::bigint[]) RETURNING conversation_id"
 FORGET_NOTICES = "DELETE FROM notice WHERE conversation_id = ANY ($1::bigint[]) AND at < $2"
@@ -75,11 +76,12 @@ async def sweep(connection: Any, now: datetime) -> int:
 
 
 async def _forget_turns(connection: Any, turns: list[Any], before: int) -> int:
-    """Forget messages with their turns and replies, the notices beside them, and whole standalone questions."""
+    """Forget messages with all that belongs to them, the notices beside them, and whole standalone questions."""
     if not turns:
         return 0
     seqs = [row[0] for row in turns]
-    await connection.execute(FORGET_REPLIES, [row[1] for row in turns])
+    for statement in (FORGET_REPLIES, FORGET_RATINGS):
+        await connection.execute(statement, [row[1] for row in turns])
     await connection.execute(FORGET_TURNS, seqs)
     touched = list({row[0] for row in await connection.fetch(FORGET_MESSAGES, seqs)})
     await connection.execute(FORGET_NOTICES, touched, before)

@@ -14,7 +14,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.sqlite import gaps, inbound, lane, outbox, retention
+from ai_worker.storage.sqlite import channels, gaps, inbound, lane, outbox, retention
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BODIES_KEPT = timedelta(days=7)
@@ -177,7 +177,7 @@ class SqlitePipelineStore:
         return await self._database.write(work)
 
     async def sweep(self, now: datetime) -> int:
-        """Drop the bodies of messages that were done a week ago, and what is past `RETENTION`, a little at a time.
+        """Drop the bodies of messages that were done a week ago, what is past `RETENTION`, and what is over.
 
         Without its body a message is still recognised when it comes again, and shows what was said.
 
@@ -188,7 +188,7 @@ class SqlitePipelineStore:
 
         def work(connection: apsw.Connection) -> int:
             connection.execute(SWEEP_BODIES, (before, SWEEP))
-            return connection.changes() + retention.sweep(connection, now)
+            return connection.changes() + retention.sweep(connection, now) + channels.sweep(connection, now)
 
         return await self._database.write(work)
 

@@ -51,6 +51,7 @@ ORDER BY last_at LIMIT ?
 """  # noqa: S608
 
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ?"
+FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ?"
 FORGET_TURN = "DELETE FROM turn WHERE seq = ?"
 FORGET_MESSAGE = "DELETE FROM inbound WHERE seq = ? RETURNING conversation_id"
 FORGET_WORDS = "DELETE FROM outbound WHERE n = ?"
@@ -74,10 +75,11 @@ def sweep(connection: apsw.Connection, now: datetime) -> int:
 
 
 def _forget_turns(connection: apsw.Connection, turns: Iterable[Any], before: int) -> None:
-    """Forget messages with their turns and replies, the notices beside them, and whole standalone questions."""
+    """Forget messages with all that belongs to them, the notices beside them, and whole standalone questions."""
     conversations: set[int] = set()
     for seq, turn_id in turns:
         connection.execute(FORGET_REPLIES, (turn_id,))
+        connection.execute(FORGET_RATINGS, (turn_id,))
         connection.execute(FORGET_TURN, (seq,))
         conversations.update(number for (number,) in connection.execute(FORGET_MESSAGE, (seq,)))
     for number in sorted(conversations):

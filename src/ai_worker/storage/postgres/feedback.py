@@ -1,0 +1,54 @@
+"""What contacts think of answers, on PostgreSQL."""
+
+from typing import Any
+
+from ai_worker.foundation.clock import from_micros, to_micros
+from ai_worker.learning.feedback import Rating
+from ai_worker.storage import rows
+from ai_worker.storage.postgres.database import PostgresDatabase
+
+# Platforms may bring an older opinion after a newer one. The lock keeps the turn from being forgotten meanwhile.
+RECORD = """
+WITH known AS MATERIALIZED (SELECT turn_id FROM inbound WHERE turn_id = $1 FOR KEY SHARE), kept AS (
+    INSERT INTO feedback (turn_id, channel, contact, mark, at, reason, correct_answer)
+    SELECT turn_id, $2, $3, $4, $5, $6, $7 FROM known
+    ON CONFLICT (turn_id, channel, contact) DO UPDATE SET mark = excluded.mark, at = excluded.at,
+        reason = excluded.reason, correct_answer = excluded.correct_answer
+    WHERE excluded.at >= feedback.at
+)
+SELECT turn_id FROM known
+"""
+
+OF_TURN = """
+SELECT turn_id, mark, at, channel, contact, reason, correct_answer FROM feedback WHERE turn_id = $1 ORDER BY at, n
+"""
+
+
+class PostgresFeedbackStore:
+    """Keeps the latest rating that each contact gave each answer; see `FeedbackStore`."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    async def record(self, rating: Rating) -> bool:
+        """Make a rating durable; return whether the turn is known."""
+        row = await self._database.first(
+            RECORD,
+            rows.plain(rating.turn_id),
+            rating.channel,
+            rows.plain(rating.contact),
+            rating.mark,
+            to_micros(rating.at),
+            rows.plain(rating.reason),
+            rows.plain(rating.correct_answer),
+        )
+        return row is not None
+
+    async def of_turn(self, turn_id: str) -> list[Rating]:
+        """Return what was said about an answer, oldest first."""
+        return [_rating(row) for row in await self._database.fetch(OF_TURN, rows.plain(turn_id))]
+
+
+def _rating(row: Any) -> Rating:
+    turn_id, mark, at, channel, contact, reason, correct_answer = row
+    return Rating(turn_id, mark, from_micros(at), channel, contact, reason, correct_answer)

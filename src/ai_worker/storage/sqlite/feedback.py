@@ -1,0 +1,52 @@
+"""What contacts think of answers, on SQLite."""
+
+from typing import Any
+
+import apsw
+
+from ai_worker.foundation.clock import from_micros, to_micros
+from ai_worker.learning.feedback import Rating
+from ai_worker.storage.sqlite.database import SqliteDatabase
+
+# Platforms may bring an older opinion after a newer one.
+RECORD = """
+INSERT INTO feedback (turn_id, channel, contact, mark, at, reason, correct_answer)
+SELECT turn_id, ?, ?, ?, ?, ?, ? FROM inbound WHERE turn_id = ?
+ON CONFLICT (turn_id, channel, contact) DO UPDATE SET mark = excluded.mark, at = excluded.at,
+    reason = excluded.reason, correct_answer = excluded.correct_answer
+WHERE excluded.at >= feedback.at
+"""
+
+KNOWN = "SELECT 1 FROM inbound WHERE turn_id = ?"
+
+OF_TURN = """
+SELECT turn_id, mark, at, channel, contact, reason, correct_answer FROM feedback WHERE turn_id = ? ORDER BY at, n
+"""
+
+
+class SqliteFeedbackStore:
+    """Keeps the latest rating that each contact gave each answer; see `FeedbackStore`."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    async def record(self, rating: Rating) -> bool:
+        """Make a rating durable; return whether the turn is known."""
+        said = (rating.channel, rating.contact, rating.mark, to_micros(rating.at), rating.reason, rating.correct_answer)
+
+        def work(connection: apsw.Connection) -> bool:
+            connection.execute(RECORD, (*said, rating.turn_id))
+            return connection.execute(KNOWN, (rating.turn_id,)).fetchone() is not None
+
+        return await self._database.write(work, deadline_s=self._database.accept_deadline_s)
+
+    async def of_turn(self, turn_id: str) -> list[Rating]:
+        """Return what was said about an answer, oldest first."""
+        return await self._database.read(
+            lambda connection: [_rating(row) for row in connection.execute(OF_TURN, (turn_id,))]
+        )
+
+
+def _rating(row: Any) -> Rating:
+    turn_id, mark, at, channel, contact, reason, correct_answer = row
+    return Rating(turn_id, mark, from_micros(at), channel, contact, reason, correct_answer)
