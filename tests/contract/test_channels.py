@@ -14,7 +14,7 @@ from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.store import Accepted, OutboundMessage, StoreBusy
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 from tests.contract.platforms import CALL_BACK, CONNECT, PLATFORMS, SEND_ONLY, Platform
 
 every_kind = pytest.mark.parametrize("kind", sorted(PLATFORMS))
@@ -57,7 +57,7 @@ async def started(
     clock = clock or FixedClock()
     inbox = Inbox()
     async with stand_in() as platform:
-        channel = build("front-desk", platform.settings(), clock=clock, store=Memory(clock))
+        channel = build("front-desk", platform.settings(), clock=clock, store=temporary_store(clock))
         await channel.start(inbox, rated, connects=True)
         try:
             await platform.ready()
@@ -90,13 +90,13 @@ def _pulls(kind: str) -> bool:
     if kind in {name.partition(":")[0] for name in PLATFORMS}:
         return False
     settings = kinds()[kind].settings.model_validate({"kind": kind})
-    return build("front-desk", settings, clock=FixedClock(), store=Memory()).pull
+    return build("front-desk", settings, clock=FixedClock(), store=temporary_store()).pull
 
 
 @every_kind
 async def test_it_knows_its_name_and_kind_and_is_not_ready_before_the_start(kind: str) -> None:
     async with PLATFORMS[kind]() as platform:
-        channel = build("front-desk", platform.settings(), clock=FixedClock(), store=Memory())
+        channel = build("front-desk", platform.settings(), clock=FixedClock(), store=temporary_store())
         assert (channel.name, channel.kind, channel.pull) == ("front-desk", kind.partition(":")[0], False)
         assert channel.health().state != "ready"
         await channel.stop()  # stopping what was never started is harmless
@@ -212,7 +212,7 @@ async def test_rubbish_on_the_connection_harms_nothing_but_itself(kind: str) -> 
 @connected
 async def test_a_process_that_may_not_connect_is_not_down_for_it(kind: str) -> None:
     async with CONNECT[kind]() as platform:
-        channel = build("front-desk", platform.settings(), clock=FixedClock(), store=Memory())
+        channel = build("front-desk", platform.settings(), clock=FixedClock(), store=temporary_store())
         await channel.start(Inbox(), rated, connects=False)
         try:
             assert channel.health().connected_at is None

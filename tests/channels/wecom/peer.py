@@ -17,7 +17,7 @@ from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.store import Accepted, StoreBusy
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 
 CORP = "ww109031c05318848b"
 AGENT = "1000002"
@@ -65,7 +65,7 @@ async def rated(_: Rating) -> bool:
 
 async def started(inbox: Inbox, clock: FixedClock | None = None, **changes: Any) -> WecomApp:
     clock = clock or FixedClock()
-    channel = WecomApp("service-desk", settings(**changes), clock=clock, store=Memory(clock))
+    channel = WecomApp("service-desk", settings(**changes), clock=clock, store=temporary_store(clock))
     await channel.start(inbox, rated, connects=True)
     return channel
 

@@ -18,7 +18,7 @@ from ai_worker.demo.wecom import Fault, SimulatedWecom
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.secret import Secret
 from ai_worker.pipeline.store import OutboundMessage
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 from tests.channels.wecom.peer import AGENT, CORP, KEY, SECRET, TOKEN, USER, Inbox, rated, settings
 
 CLOCK = FixedClock()
@@ -48,7 +48,7 @@ def reply(text: str, *, user: str = USER, unsure: bool = False, clock: FixedCloc
 @asynccontextmanager
 async def channel_at(api_base: str, clock: FixedClock | None = None, **changes: Any) -> AsyncIterator[WecomApp]:
     clock = clock or FixedClock()
-    channel = WecomApp("service-desk", settings(api_base=api_base, **changes), clock=clock, store=Memory(clock))
+    channel = WecomApp("service-desk", settings(api_base=api_base, **changes), clock=clock, store=temporary_store(clock))
     await channel.start(Inbox(), rated, connects=True)
     try:
         yield channel
@@ -159,7 +159,7 @@ async def test_a_late_complaint_about_an_old_token_keeps_the_new_one() -> None:
     async def fetch() -> tuple[str, float]:
         return next(fetched), 7_200.0
 
-    token = AccessToken(fetch, channel="service-desk", secret=Secret(SECRET), store=Memory(), clock=FixedClock())
+    token = AccessToken(fetch, channel="service-desk", secret=Secret(SECRET), store=temporary_store(), clock=FixedClock())
     old = await token.get()
     token.drop(old)
     assert await token.get() == "新"
@@ -315,7 +315,7 @@ async def test_nothing_to_say_or_nobody_to_say_it_to_is_final(message: OutboundM
 
 
 async def test_before_the_start_nothing_is_sent() -> None:
-    channel = WecomApp("service-desk", settings(), clock=FixedClock(), store=Memory())
+    channel = WecomApp("service-desk", settings(), clock=FixedClock(), store=temporary_store())
     assert (await failure(channel, reply("在的"))).retry_after is not None
     await channel.stop()
 
