@@ -11,6 +11,7 @@ from typing import Protocol, Self
 
 from ai_worker.channels.contract import CallbackRequest, ChannelSettings
 from ai_worker.demo.wecom import SimulatedWecom
+from ai_worker.demo.wecom_bot import SimulatedBotGateway
 from tests.channels.wecom import peer
 
 
@@ -103,8 +104,47 @@ class Wecom:
         return [message.text for message in self._platform.shown_to(peer.USER)]
 
 
+class WecomBotGateway:
+    """The simulated long connection of an AI bot. The contact has opened the chat: else nothing may be pushed."""
+
+    address: Mapping[str, str] = {"user": peer.USER}
+
+    def __init__(self) -> None:
+        self._gateway = SimulatedBotGateway(bot_id=peer.BOT, secret=peer.SECRET)
+
+    async def __aenter__(self) -> Self:
+        await self._gateway.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._gateway.__aexit__(kind, error, traceback)
+        assert list(self._gateway.counts.violations) == []
+
+    def settings(self) -> ChannelSettings:
+        return peer.bot_settings(ws_url=self._gateway.ws_url)
+
+    async def ready(self) -> None:
+        await self._gateway.connected()
+        await self._gateway.enter(peer.USER)
+        await self._gateway.bubbles(peer.USER, 1)
+
+    async def say(self, text: str, *, message_id: str) -> None:
+        await self._gateway.say(peer.USER, text, msg_id=message_id)
+
+    async def rubbish(self) -> None:
+        for frame in ("", "{", "[1]", "[" * 100_000, '{"cmd": 7}', '{"cmd": "aibot_msg_callback"}', b"\x00\xff"):
+            await self._gateway.raw(frame)
+        await self._gateway.post(peer.USER, {"msgtype": "text", "text": ["no", "object"]})
+        await self._gateway.post(peer.USER, {"msgtype": "event", "event": {"eventtype": 7}})
+
+    def shown(self) -> list[str]:
+        return [bubble.text for bubble in self._gateway.shown_to(peer.USER) if bubble.msgtype != "text"]
+
+
 CALL_BACK: Mapping[str, Callable[[], AbstractAsyncContextManager[CallsBack]]] = {"wecom-app": Wecom}
-CONNECT: Mapping[str, Callable[[], AbstractAsyncContextManager[Connects]]] = {}
+CONNECT: Mapping[str, Callable[[], AbstractAsyncContextManager[Connects]]] = {"wecom-bot:connection": WecomBotGateway}
 SEND_ONLY: Mapping[str, Callable[[], AbstractAsyncContextManager[Platform]]] = {}
 """Kinds to which nobody can say anything."""
 

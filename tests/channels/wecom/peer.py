@@ -12,7 +12,7 @@ from wechatpy.enterprise.crypto import WeChatCrypto
 
 from ai_worker.channels.contract import CallbackRequest
 from ai_worker.channels.wecom.adapter import WecomApp
-from ai_worker.channels.wecom.settings import WecomAppSettings
+from ai_worker.channels.wecom.settings import WecomAppSettings, WecomBotSettings
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.learning.feedback import Rating
@@ -23,6 +23,7 @@ CORP = "ww109031c05318848b"
 AGENT = "1000002"
 TOKEN = "Q7sXb2LmVt9pRc4W"
 KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"  # its last character carries bits that strict decoders refuse
+BOT = "aibH3x9QmWvTz27LkPd8RcYn"
 SECRET = "wK3v9s-Yq8mZt1LrXc5bNf7hJd2gPa6e"
 NONCE = "6444352977"
 USER = "linxiaoyan"
@@ -41,6 +42,11 @@ def settings(**changes: Any) -> WecomAppSettings:
             **changes,
         }
     )
+
+
+def bot_settings(**changes: Any) -> WecomBotSettings:
+    """A bot with a long connection, unless changed."""
+    return WecomBotSettings.model_validate({"kind": "wecom-bot", "bot_id": BOT, "secret": SECRET, **changes})
 
 
 class Inbox:

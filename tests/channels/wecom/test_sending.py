@@ -48,7 +48,9 @@ def reply(text: str, *, user: str = USER, unsure: bool = False, clock: FixedCloc
 @asynccontextmanager
 async def channel_at(api_base: str, clock: FixedClock | None = None, **changes: Any) -> AsyncIterator[WecomApp]:
     clock = clock or FixedClock()
-    channel = WecomApp("service-desk", settings(api_base=api_base, **changes), clock=clock, store=temporary_store(clock))
+    channel = WecomApp(
+        "service-desk", settings(api_base=api_base, **changes), clock=clock, store=temporary_store(clock)
+    )
     await channel.start(Inbox(), rated, connects=True)
     try:
         yield channel
@@ -159,7 +161,9 @@ async def test_a_late_complaint_about_an_old_token_keeps_the_new_one() -> None:
     async def fetch() -> tuple[str, float]:
         return next(fetched), 7_200.0
 
-    token = AccessToken(fetch, channel="service-desk", secret=Secret(SECRET), store=temporary_store(), clock=FixedClock())
+    token = AccessToken(
+        fetch, channel="service-desk", secret=Secret(SECRET), store=temporary_store(), clock=FixedClock()
+    )
     old = await token.get()
     token.drop(old)
     assert await token.get() == "新"

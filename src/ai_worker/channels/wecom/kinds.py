@@ -1,7 +1,7 @@
 """The kinds of channel that WeCom offers."""
 
 from ai_worker.channels.contract import Channel, ChannelSettings, Kind
-from ai_worker.channels.wecom.settings import WecomAppSettings
+from ai_worker.channels.wecom.settings import WecomAppSettings, WecomBotSettings
 from ai_worker.foundation.clock import Clock
 from ai_worker.pipeline.channel_store import ChannelStore
 
@@ -13,5 +13,15 @@ def _build_app(name: str, settings: ChannelSettings, clock: Clock, store: Channe
     return WecomApp(name, settings, clock=clock, store=store)
 
 
-KINDS: tuple[Kind, ...] = (Kind("wecom-app", WecomAppSettings, _build_app),)
-"""The AI bot, customer service and group robots speak other protocols and are kinds of their own."""
+def _build_bot(name: str, settings: ChannelSettings, clock: Clock, store: ChannelStore) -> Channel:
+    from ai_worker.channels.wecom.bot import WecomBot
+
+    assert isinstance(settings, WecomBotSettings)
+    return WecomBot(name, settings, clock=clock, store=store)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("wecom-app", WecomAppSettings, _build_app),
+    Kind("wecom-bot", WecomBotSettings, _build_bot),
+)
+"""Four protocols of one platform: they share its crypto and its API, and little else."""
