@@ -116,7 +116,8 @@ class WecomBot(Channel):
         try:
             sent = await self._connection.deliver(message)
         except SendFailed as failure:
-            self._seen.failed(failure)
+            if self.sends_here():  # else the connection's own state says it
+                self._seen.failed(failure)
             raise
         self._seen.outbound()
         return sent
