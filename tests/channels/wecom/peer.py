@@ -11,7 +11,7 @@ from wechatpy.crypto import _get_signature
 from wechatpy.enterprise.crypto import WeChatCrypto
 
 from ai_worker.channels.contract import CallbackRequest
-from ai_worker.channels.wecom.adapter import WecomApp
+from ai_worker.channels.wecom.app import WecomApp
 from ai_worker.channels.wecom.settings import WecomAppSettings, WecomBotSettings
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import FixedClock

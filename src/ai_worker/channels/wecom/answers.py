@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-OK = 0
+from ai_worker.foundation.text import shorten
+from ai_worker.pipeline.sending import SendFailed
+
+OK, TOO_OFTEN = 0, 45009
 TOKEN_REJECTED = frozenset({40001, 40014, 41001, 42001})
 """The access token is invalid, expired or missing: fetch another and try once more."""
 
@@ -52,6 +55,8 @@ VERDICTS: Mapping[int, Verdict] = MappingProxyType(
         40056: Verdict(None, "the AgentId is wrong"),
         301002: Verdict(None, "the application has no right to the AgentId"),
         48002: Verdict(None, "the application may not call this interface"),
+        60111: Verdict(None, "there is no such member"),
+        46004: Verdict(None, "there is no such member"),
         60011: Verdict(None, "the application has no right to the member"),
     }
 )
@@ -61,6 +66,49 @@ UNKNOWN = Verdict(30.0, "a code that its reference does not explain")
 """When in doubt a refusal is temporary: giving up too early loses the reply, trying again does not."""
 
 
+_FIXES: Mapping[int, str] = MappingProxyType(
+    {
+        40001: "Copy the Secret again from the application's page; it is sent to the administrator's WeCom.",
+        40013: "Copy 企业ID again from the bottom of 我的企业 › 企业信息.",
+        40056: "Copy AgentId again from the application's page.",
+        301002: "The AgentId and the Secret must be of the same application.",
+        60020: "Enter the address named above under 企业可信IP on the application's page.",
+        48002: "Open this interface for the application in the admin console.",
+        93000: "Copy the robot's Webhook address again, or add the robot to the group again.",
+        93019: "Copy the Bot ID again, and choose 使用长连接 on the bot's page.",
+        853000: "Copy the Bot ID and the Secret of the long connection again from the bot's page.",
+    }
+)
+
+
 def verdict(errcode: int) -> Verdict:
     """Return what to do about an answer other than `OK`."""
     return VERDICTS.get(errcode, UNKNOWN)
+
+
+class Declined(SendFailed):
+    """The platform has answered, with something else than `OK`."""
+
+    def __init__(self, errcode: int, errmsg: str, *, limit: str = "") -> None:
+        """Put an answer in words.
+
+        Args:
+            errcode: What the platform said.
+            errmsg: And in its own words.
+            limit: Key of the limit that `TOO_OFTEN` is about.
+        """
+        known = verdict(errcode)
+        super().__init__(
+            "wecom",
+            f"{errcode}, {known.meaning} ({shorten(errmsg, 200)})",
+            retry_after=known.retry_after,
+            blocks=limit if errcode == TOO_OFTEN else "",
+        )
+        self.errcode = errcode
+
+
+def fix(failure: SendFailed) -> str:
+    """Return what an administrator can do about a failure; empty if waiting is all."""
+    if isinstance(failure, Declined):
+        return _FIXES.get(failure.errcode, "")
+    return "Check that this server reaches the platform, and that the address in the settings is right."

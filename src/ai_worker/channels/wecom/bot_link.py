@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from ai_worker.channels.connection import ConnectFailed, Ending
-from ai_worker.channels.wecom.answers import verdict
+from ai_worker.channels.wecom.answers import OK, TOO_OFTEN, verdict
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.ids import new_id
 from ai_worker.foundation.secret import Secret
@@ -37,7 +37,7 @@ FRAME_BYTES = 4_194_304
 REQUESTS = 20_000
 """Requests whose answers are still told apart; the platform allows far fewer within `ANSWER_S`."""
 
-OK, NOT_SUBSCRIBED, TOO_OFTEN = 0, 846609, 45009
+NOT_SUBSCRIBED = 846609
 REFUSED = frozenset({853000, 93019, 40058})
 """The Secret, the Bot ID or a parameter is wrong: trying at once again is useless."""
 

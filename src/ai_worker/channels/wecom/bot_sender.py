@@ -7,15 +7,15 @@ from typing import Any
 import structlog
 
 from ai_worker.channels.wecom import bot_cards
-from ai_worker.channels.wecom.answers import verdict
+from ai_worker.channels.wecom.answers import OK, Declined
 from ai_worker.channels.wecom.bot_limits import chat_of, limits
-from ai_worker.channels.wecom.bot_link import OK, TOO_OFTEN, BotLink, Frame
+from ai_worker.channels.wecom.bot_link import BotLink, Frame
 from ai_worker.channels.wecom.bot_streams import LASTS_S, Streams
 from ai_worker.channels.wecom.words import markdown_pieces
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
-from ai_worker.foundation.text import cut_bytes, shorten
+from ai_worker.foundation.text import cut_bytes
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.sending import Draft, SendFailed, Sent
 from ai_worker.pipeline.store import OutboundMessage
@@ -30,8 +30,6 @@ REPLY_FOR = timedelta(hours=24)
 
 STALE_REQ_ID, STREAM_OVER = 846605, 846608
 """The `req_id` is another connection's, or too old; the stream is finished or older than six minutes."""
-
-FREQUENCY_S = 60.0
 
 GIVEN_UP = "系统正忙，您这条消息没有记下来。请稍后再发一次。"
 STILL_AT_IT = "（还在处理，完成后会另发一条消息给您。）"
@@ -66,7 +64,7 @@ class BotSender:
         answer = await self._stream(link, address["req"], draft.id, text, finish=False, feedback=feedback)
         if answer.errcode != OK:
             self._streams.close(draft.id, early=answer.errcode in (STALE_REQ_ID, STREAM_OVER))
-            raise _failure(answer, "")
+            raise Declined(answer.errcode, answer.errmsg)
         stream.text = text
 
     async def deliver(self, link: BotLink, message: OutboundMessage) -> Sent:
@@ -127,7 +125,7 @@ class BotSender:
             if answer.errcode == OK or (answer.errcode == STREAM_OVER and self._was_taken(message)):
                 return
             if answer.errcode not in (STALE_REQ_ID, STREAM_OVER):
-                raise _failure(answer, key)
+                raise Declined(answer.errcode, answer.errmsg, limit=key)
         feedback_of = {"feedback": {"id": message.turn_id}} if number == 0 and message.reply.rateable else {}
         body = {"msgtype": "markdown", "markdown": {"content": text, **feedback_of}}
         await self._push(link, message, body)
@@ -148,7 +146,7 @@ class BotSender:
             if answer.errcode == OK:
                 return Sent(message.id)
             if answer.errcode != STALE_REQ_ID:
-                raise _failure(answer, limits(message.address)[0].key)
+                raise Declined(answer.errcode, answer.errmsg, limit=limits(message.address)[0].key)
         await self._push(link, message, body)
         return Sent(message.id)
 
@@ -157,7 +155,7 @@ class BotSender:
         to = {"chatid": chat or message.address["user"], "chat_type": 2 if chat else 1}
         answer = await link.request("aibot_send_msg", {**to, **body})
         if answer.errcode != OK:
-            raise _failure(answer, limits(message.address)[0].key)
+            raise Declined(answer.errcode, answer.errmsg, limit=limits(message.address)[0].key)
 
     async def _stream(
         self, link: BotLink, req_id: str, id: str, text: str, *, finish: bool, feedback: str = ""
@@ -178,10 +176,3 @@ class BotSender:
 def mention(address: Mapping[str, str]) -> str:
     """Return the words that call a group's asker; empty in a private chat."""
     return f"<@{address['user']}> " if address.get("chat") and address.get("user") else ""
-
-
-def _failure(answer: Frame, key: str) -> SendFailed:
-    known = verdict(answer.errcode)
-    detail = f"{answer.errcode}, {known.meaning} ({shorten(answer.errmsg, 200)})"
-    blocks = key if answer.errcode == TOO_OFTEN else ""
-    return SendFailed("wecom", detail, retry_after=known.retry_after, blocks=blocks)

@@ -7,7 +7,7 @@ from ai_worker.pipeline.channel_store import ChannelStore
 
 
 def _build_app(name: str, settings: ChannelSettings, clock: Clock, store: ChannelStore) -> Channel:
-    from ai_worker.channels.wecom.adapter import WecomApp  # its HTTP client is heavy; reading settings needs none of it
+    from ai_worker.channels.wecom.app import WecomApp  # its HTTP client is heavy; reading settings needs none of it
 
     assert isinstance(settings, WecomAppSettings)
     return WecomApp(name, settings, clock=clock, store=store)
