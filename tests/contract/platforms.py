@@ -6,12 +6,14 @@ contacts fetch their replies themselves (`pull`) have no platform and need no st
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self
 
 from ai_worker.channels.contract import CallbackRequest, ChannelSettings
 from ai_worker.demo.wecom import SimulatedWecom
 from ai_worker.demo.wecom_bot import SimulatedBotGateway
+from ai_worker.demo.wecom_bot_callback import SimulatedBotCallbacks
 from tests.channels.wecom import peer
 
 
@@ -143,7 +145,51 @@ class WecomBotGateway:
         return [bubble.text for bubble in self._gateway.shown_to(peer.USER) if bubble.msgtype != "text"]
 
 
-CALL_BACK: Mapping[str, Callable[[], AbstractAsyncContextManager[CallsBack]]] = {"wecom-app": Wecom}
+class WecomBotCallbacks:
+    """A bot that is called back: messages sealed by wechatpy, late answers taken by the simulated platform."""
+
+    def __init__(self) -> None:
+        self._platform = SimulatedBotCallbacks(bot_id=peer.BOT, token=peer.TOKEN, encoding_aes_key=peer.KEY)
+        self.address: Mapping[str, str] = {"user": peer.USER}
+
+    async def __aenter__(self) -> Self:
+        await self._platform.__aenter__()
+        self.address = {"user": peer.USER, "stream": "stream-1", "late": self._platform.late_url(peer.USER)}
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._platform.__aexit__(kind, error, traceback)
+        assert list(self._platform.counts.violations) == []
+
+    def settings(self) -> ChannelSettings:
+        return peer.callback_bot_settings(api_base=self._platform.api_base)
+
+    async def ready(self) -> None:
+        return
+
+    def said(self, text: str, *, message_id: str) -> CallbackRequest:
+        return peer.bot_callback(peer.bot_body(text, msgid=message_id))
+
+    def forged(self) -> list[CallbackRequest]:
+        good = peer.bot_callback(peer.bot_body())
+        return [
+            replace(good, query={**good.query, "msg_signature": "0" * 40}),
+            replace(good, query={}),
+            peer.bot_callback(peer.bot_body(), receive_id=peer.CORP),
+            peer.bot_callback(peer.bot_body(aibotid="aib-another")),
+            replace(good, body=b'{"msgid": "1", "msgtype": "text"}'),
+        ]
+
+    def shown(self) -> list[str]:
+        return [bubble.text for bubble in self._platform.shown_to(peer.USER)]
+
+
+CALL_BACK: Mapping[str, Callable[[], AbstractAsyncContextManager[CallsBack]]] = {
+    "wecom-app": Wecom,
+    "wecom-bot:callback": WecomBotCallbacks,
+}
 CONNECT: Mapping[str, Callable[[], AbstractAsyncContextManager[Connects]]] = {"wecom-bot:connection": WecomBotGateway}
 SEND_ONLY: Mapping[str, Callable[[], AbstractAsyncContextManager[Platform]]] = {}
 """Kinds to which nobody can say anything."""

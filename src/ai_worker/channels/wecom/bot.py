@@ -1,6 +1,6 @@
 """A WeCom AI bot: over its long connection, by callbacks, or both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from ai_worker.channels.connection import PACE, Pace
@@ -15,6 +15,7 @@ from ai_worker.channels.contract import (
     SendFailed,
     Sent,
 )
+from ai_worker.channels.wecom.bot_callbacks import PULL_WAIT_S, BotCallbacks
 from ai_worker.channels.wecom.bot_connection import BotConnection
 from ai_worker.channels.wecom.bot_limits import limits
 from ai_worker.channels.wecom.bot_link import ANSWER_S, PING_S
@@ -47,13 +48,38 @@ class WecomBot(Channel):
         ping_s: float = PING_S,
         answer_s: float = ANSWER_S,
         stream_s: float = LASTS_S,
+        pull_wait_s: float = PULL_WAIT_S,
     ) -> None:
+        """Prepare; nothing goes over the network before `start`.
+
+        Args:
+            name: The configured channel's name.
+            settings: What the administrator told.
+            clock: Tells the time.
+            store: Where the nodes share what they know.
+            pace: How long everything about the connection takes.
+            ping_s: Between two pings.
+            answer_s: How long a frame's answer is waited for.
+            stream_s: For how long after its beginning an answer can grow.
+            pull_wait_s: How long the end of an answer waits to be pulled.
+        """
         self.name = name
         self._settings = settings
         self._seen = Seen(clock)
         self._started = False
         self._connection: BotConnection | None = None
         self._connects = False
+        self._callbacks: BotCallbacks | None = None
+        if settings.token:
+            self._callbacks = BotCallbacks(
+                name,
+                settings,
+                seen=self._seen,
+                clock=clock,
+                store=store,
+                pulled_s=stream_s,
+                pull_wait_s=pull_wait_s,
+            )
         if settings.connects:
             self._connection = BotConnection(
                 name,
@@ -70,18 +96,22 @@ class WecomBot(Channel):
     async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Begin to receive; an unreachable platform is tried again in the background."""
         self._started, self._connects = True, connects
+        if self._callbacks is not None:
+            self._callbacks.start(receive, rate)
         if self._connection is not None and connects:
             await self._connection.start(receive, rate)
 
     async def stop(self) -> None:
         """Close connections."""
-        self._started = False
-        if self._connection is not None and self._connects:
+        if self._callbacks is not None and self._started:
+            await self._callbacks.stop()
+        if self._connection is not None and self._started and self._connects:
             await self._connection.stop()
+        self._started = False
 
     async def callback(self, request: CallbackRequest) -> CallbackResponse:
-        """Refuse it: this bot is spoken to over its long connection."""
-        return REFUSED
+        """Answer a callback; refuse it if this bot is only spoken to over its long connection."""
+        return REFUSED if self._callbacks is None else await self._callbacks.callback(request)
 
     async def resume(self) -> None:
         """Connect again after another instance took over."""
@@ -89,8 +119,8 @@ class WecomBot(Channel):
             await self._connection.resume()
 
     def sends_here(self) -> bool:
-        """Return whether this process holds the connection."""
-        return self._connection is not None and self._connection.stands()
+        """Return whether this process can send: answers to callbacks always, else while it holds the connection."""
+        return self._callbacks is not None or self._stands()
 
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return what a message takes of its conversation's limits."""
@@ -103,8 +133,7 @@ class WecomBot(Channel):
         Raises:
             SendFailed: It was not shown; the answer will be.
         """
-        assert self._connection is not None
-        await self._connection.show(draft)
+        await self._way(draft.address).show(draft)
 
     async def deliver(self, message: OutboundMessage) -> Sent:
         """Send one message.
@@ -112,9 +141,8 @@ class WecomBot(Channel):
         Raises:
             SendFailed: The platform did not take it.
         """
-        assert self._connection is not None
         try:
-            sent = await self._connection.deliver(message)
+            sent = await self._way(message.address).deliver(message)
         except SendFailed as failure:
             if self.sends_here():  # else the connection's own state says it
                 self._seen.failed(failure)
@@ -127,3 +155,14 @@ class WecomBot(Channel):
         if not self._started:
             return ChannelHealth("down", "not started")
         return self._seen.health(self._connection.health() if self._connection is not None else None)
+
+    def _stands(self) -> bool:
+        return self._connection is not None and self._connection.stands()
+
+    def _way(self, address: Mapping[str, str]) -> BotConnection | BotCallbacks:
+        """Return the way on which an address can be reached: the one on which its message came in."""
+        if self._callbacks is not None and "stream" in address:
+            return self._callbacks
+        if self._connection is None:
+            raise SendFailed("wecom", "without a long connection the bot can only answer", retry_after=None)
+        return self._connection
