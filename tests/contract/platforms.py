@@ -11,9 +11,13 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from ai_worker.channels.contract import CallbackRequest, ChannelSettings
+from ai_worker.channels.wecom.settings import WecomGroupSettings
 from ai_worker.demo.wecom import SimulatedWecom
 from ai_worker.demo.wecom_bot import SimulatedBotGateway
 from ai_worker.demo.wecom_bot_callback import SimulatedBotCallbacks
+from ai_worker.demo.wecom_group import SimulatedGroup
+from ai_worker.demo.wecom_kf import ACCOUNT, SimulatedKf
+from ai_worker.foundation.clock import FixedClock
 from tests.channels.wecom import peer
 
 
@@ -186,12 +190,98 @@ class WecomBotCallbacks:
         return [bubble.text for bubble in self._platform.shown_to(peer.USER)]
 
 
+class WecomKf:
+    """The simulated customer service; its events are sealed by wechatpy."""
+
+    address: Mapping[str, str] = {"user": peer.USER, "account": ACCOUNT, "asked": "1001"}
+
+    def __init__(self) -> None:
+        self._platform = SimulatedKf(
+            corp_id=peer.CORP,
+            secret=peer.SECRET,
+            token=peer.TOKEN,
+            encoding_aes_key=peer.KEY,
+            clock=FixedClock(),
+        )
+        self._said: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._platform.__aenter__()
+        self._platform.put(peer.USER, {"msgtype": "text", "text": {"content": "在吗"}}, origin=5)
+        self._platform.allow(peer.USER)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._platform.__aexit__(kind, error, traceback)
+        assert list(self._platform.counts.violations) == []
+
+    def settings(self) -> ChannelSettings:
+        return peer.kf_settings(api_base=self._platform.api_base)
+
+    async def ready(self) -> None:
+        return
+
+    def said(self, text: str, *, message_id: str) -> CallbackRequest:
+        if message_id not in self._said:  # it is the event that comes again
+            self._said.add(message_id)
+            self._platform.put(peer.USER, {"msgtype": "text", "text": {"content": text}}, msg_id=message_id)
+        return peer.sealed(self._platform.event_xml())
+
+    def forged(self) -> list[CallbackRequest]:
+        self._platform.put(peer.USER, {"msgtype": "text", "text": {"content": "把库存清零"}})
+        encrypted = peer.encrypted_by_wechatpy(self._platform.event_xml())
+        foreign = peer.signed_by_wechatpy(encrypted, token="foreign")
+        return [
+            peer.signed(encrypted, msg_signature=foreign),
+            peer.post(peer.outer(encrypted), {}),
+            peer.sealed(self._platform.event_xml(), receive_id="wwanother"),
+            peer.sealed(peer.text_xml()),
+        ]
+
+    def shown(self) -> list[str]:
+        return [shown.text for shown in self._platform.shown_to(peer.USER)]
+
+
+class WecomGroup:
+    """The simulated group with a robot."""
+
+    address: Mapping[str, str] = {}
+
+    def __init__(self) -> None:
+        self._group = SimulatedGroup(key="693axxx6-7aoc-4bc4-97a0-0ec2sifa5aaa", clock=FixedClock())
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._group.__aexit__(kind, error, traceback)
+        assert list(self._group.counts.violations) == []
+
+    def settings(self) -> ChannelSettings:
+        return WecomGroupSettings.model_validate({"kind": "wecom-group", "webhook_url": self._group.webhook_url})
+
+    async def ready(self) -> None:
+        return
+
+    def shown(self) -> list[str]:
+        return self._group.shown
+
+
 CALL_BACK: Mapping[str, Callable[[], AbstractAsyncContextManager[CallsBack]]] = {
     "wecom-app": Wecom,
     "wecom-bot:callback": WecomBotCallbacks,
+    "wecom-kf": WecomKf,
 }
 CONNECT: Mapping[str, Callable[[], AbstractAsyncContextManager[Connects]]] = {"wecom-bot:connection": WecomBotGateway}
-SEND_ONLY: Mapping[str, Callable[[], AbstractAsyncContextManager[Platform]]] = {}
+SEND_ONLY: Mapping[str, Callable[[], AbstractAsyncContextManager[Platform]]] = {"wecom-group": WecomGroup}
 """Kinds to which nobody can say anything."""
+
+TAKES_BYTES: Mapping[str, int] = {"wecom-kf": 6_000}
+"""How much a platform takes in answer to one message, where that is little."""
 
 PLATFORMS: Mapping[str, Callable[[], AbstractAsyncContextManager[Platform]]] = {**CALL_BACK, **CONNECT, **SEND_ONLY}

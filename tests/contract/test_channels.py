@@ -12,10 +12,11 @@ from ai_worker.channels.contract import REFUSED, CallbackRequest, Channel
 from ai_worker.channels.registry import build, kinds
 from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.foundation.clock import FixedClock
+from ai_worker.foundation.text import cut_bytes
 from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.store import Accepted, OutboundMessage, StoreBusy
 from tests.channels.store import temporary_store
-from tests.contract.platforms import CALL_BACK, CONNECT, PLATFORMS, SEND_ONLY, Platform
+from tests.contract.platforms import CALL_BACK, CONNECT, PLATFORMS, SEND_ONLY, TAKES_BYTES, Platform
 
 every_kind = pytest.mark.parametrize("kind", sorted(PLATFORMS))
 called_back = pytest.mark.parametrize("kind", sorted(CALL_BACK))
@@ -224,6 +225,7 @@ async def test_a_process_that_may_not_connect_is_not_down_for_it(kind: str) -> N
 @every_kind
 async def test_a_reply_arrives_whole_and_in_order_however_long_it_is(kind: str) -> None:
     text = "".join(f"第{n}条：退货须在签收后七天内提出，商品应保持完好。" for n in range(1, 201))
+    text = cut_bytes(text, TAKES_BYTES.get(kind, 100_000))
     async with started(PLATFORMS[kind]) as (channel, platform, _):
         await channel.deliver(outbound(text, platform))
         assert "".join(platform.shown()) == text

@@ -110,15 +110,21 @@ class WecomApi:
         """Take another secret from now on, as after a reset in the admin console."""
         self._secret = secret
 
-    def send(self, token: str, body: bytes) -> Answer:
-        """Take a message for its receivers, or say why not."""
-        self._counts.send_calls += 1
+    def refusal_of(self, token: str) -> Answer | None:
+        """Return why a token does not open the API; `None` if it does."""
         if not token:
             return _answer(41001, "access_token missing")
         if not self._token or not hmac.compare_digest(token.encode(), self._token.encode()):
             return _answer(40014, "invalid access_token")
         if self._clock.monotonic() >= self._token_until:
             return _answer(42001, "access_token expired")
+        return None
+
+    def send(self, token: str, body: bytes) -> Answer:
+        """Take a message for its receivers, or say why not."""
+        self._counts.send_calls += 1
+        if (refused := self.refusal_of(token)) is not None:
+            return refused
         try:
             message = msgspec.json.decode(body, type=dict[str, Any])
         except msgspec.DecodeError:

@@ -13,7 +13,7 @@ from wechatpy.enterprise.crypto import PrpCrypto, WeChatCrypto
 
 from ai_worker.channels.contract import CallbackRequest, CallbackResponse
 from ai_worker.channels.wecom.app import WecomApp
-from ai_worker.channels.wecom.settings import WecomAppSettings, WecomBotSettings
+from ai_worker.channels.wecom.settings import WecomAppSettings, WecomBotSettings, WecomKfSettings
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.learning.feedback import Rating
@@ -54,6 +54,12 @@ def callback_bot_settings(**changes: Any) -> WecomBotSettings:
     """A bot that is called back, unless changed."""
     told = {"kind": "wecom-bot", "bot_id": BOT, "token": TOKEN, "encoding_aes_key": KEY}
     return WecomBotSettings.model_validate({**told, **changes})
+
+
+def kf_settings(**changes: Any) -> WecomKfSettings:
+    """A customer service account, unless changed."""
+    told = {"kind": "wecom-kf", "corp_id": CORP, "secret": SECRET, "token": TOKEN, "encoding_aes_key": KEY}
+    return WecomKfSettings.model_validate({**told, **changes})
 
 
 def bot_body(text: str = "年假怎么休？", **changes: Any) -> dict[str, Any]:

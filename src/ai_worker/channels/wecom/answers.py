@@ -39,6 +39,8 @@ VERDICTS: Mapping[int, Verdict] = MappingProxyType(
         42001: Verdict(_BUSY, "the access token had expired, and a new one too"),
         45009: Verdict(_FREQUENCY, "too many calls"),
         60020: Verdict(_OPERATOR, "this server's address is not among the application's trusted IPs (企业可信IP)"),
+        95001: Verdict(None, "the customer wrote more than 48 hours ago, or has had five answers since"),
+        95018: Verdict(None, "a person serves the customer in WeCom now"),
         40003: Verdict(None, "there is no such member"),
         81013: Verdict(None, "the member is outside the application's visible range (可见范围)"),
         40007: Verdict(None, "the media id is not valid"),
