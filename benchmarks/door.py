@@ -34,6 +34,7 @@ from ai_worker.keys.store import StoredKey
 from ai_worker.knowledge.desk import KnowledgeDesk
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.health import Readiness
+from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.store import Accepted, PipelineStore
@@ -105,6 +106,7 @@ async def _run(pipe: Connection) -> None:
         conversations=cast(ConversationStore, store),
         library=cast(KnowledgeDesk, store),
         knowledge_store=cast(KnowledgeStore, store),
+        answers=cast(FirstAnswerStore, store),
         keyring=keyring,
         staff=Staff([Worker("xiaozhi", "小智")]),
         channels={},

@@ -18,6 +18,7 @@ from ai_worker.api.app import Api, create_api
 from ai_worker.api.server import DoorServer, make_server
 from ai_worker.channels import registry
 from ai_worker.channels.contract import Channel, Rate, Receive
+from ai_worker.connectors.contract import Connector
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
 from ai_worker.conversation.engine import TurnEngine
@@ -110,7 +111,11 @@ class Service:
 
 
 async def serve(
-    settings: Settings, *, role: Role | None = None, ready: Callable[[Service], None] | None = None
+    settings: Settings,
+    *,
+    role: Role | None = None,
+    ready: Callable[[Service], None] | None = None,
+    connectors: Sequence[Connector] = (),
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain for at most 30 seconds.
 
@@ -118,6 +123,7 @@ async def serve(
         settings: What to serve.
         role: Which part of it; `None` means all of it.
         ready: Called once connections are accepted.
+        connectors: More business systems than the connectors folder describes.
 
     Raises:
         Misconfigured: It could not start.
@@ -126,7 +132,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings, role=role) as service:
+    async with running(settings, role=role, connectors=connectors) as service:
         log.info("app.ready", role=role, api=service.api_url, console=service.console_url, version=__version__)
         _spare_the_collector()
         if ready is not None:
@@ -141,7 +147,11 @@ async def serve(
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, role: Role | None = None, clock: Clock | None = None
+    settings: Settings,
+    *,
+    role: Role | None = None,
+    clock: Clock | None = None,
+    connectors: Sequence[Connector] = (),
 ) -> AsyncIterator[Service]:
     """Run an installation, or one part of it, until the block ends; then drain it.
 
@@ -179,8 +189,9 @@ async def running(
             turns = TurnEngine(
                 staff=staff,
                 retriever=library,
-                toolbox=await stack.enter_async_context(_tools(settings)),
+                toolbox=await stack.enter_async_context(_tools(settings, connectors)),
                 model=model,
+                feedback=stores.feedback,
                 clock=clock,
                 answer_at=ANSWER_AT,
                 clarify_at=CLARIFY_AT,
@@ -199,6 +210,8 @@ async def running(
                 conversations=stores.conversations,
                 library=library,
                 knowledge_store=stores.knowledge,
+                answers=stores.answers,
+                feedback=stores.feedback,
                 keyring=keyring,
                 staff=staff,
                 channels=channels,
@@ -433,9 +446,9 @@ async def _at_work(
 
 
 @asynccontextmanager
-async def _tools(settings: Settings) -> AsyncIterator[ConnectorHub]:
+async def _tools(settings: Settings, more: Sequence[Connector]) -> AsyncIterator[ConnectorHub]:
     folder = settings.connectors_folder
-    hub = load_connectors(folder, resolve=resolver(folder.parent, os.environ))
+    hub = load_connectors(folder, resolve=resolver(folder.parent, os.environ), more=more)
     await hub.start()
     try:
         yield hub

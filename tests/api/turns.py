@@ -5,6 +5,7 @@ import asyncio
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, Reply
 from ai_worker.conversation.model import OnDelta
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import Candidate, TurnInput, TurnResult
 from ai_worker.knowledge.citation import Citation
 
@@ -19,7 +20,14 @@ class ToldTurns:
         self.gate = asyncio.Event()
         """Opened by the test: until then, a question that begins with `等` is being thought about."""
 
-    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
+    async def run(
+        self,
+        given: TurnInput,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDelta | None = None,
+        notebook: Notebook | None = None,
+    ) -> TurnResult:
         self.seen.append(given)
         text = given.message.text
         if text.startswith("等"):

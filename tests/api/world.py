@@ -13,10 +13,18 @@ from ai_worker.api.app import Api, create_api
 from ai_worker.api.limits import Limits
 from ai_worker.api.server import DoorServer, make_server
 from ai_worker.api.settings import ApiSettings
-from ai_worker.channels.contract import REFUSED, CallbackRequest, CallbackResponse, Channel, ChannelHealth, Receive
+from ai_worker.channels.contract import (
+    REFUSED,
+    CallbackRequest,
+    CallbackResponse,
+    Channel,
+    ChannelHealth,
+    Rate,
+    Receive,
+)
 from ai_worker.channels.web.adapter import WebChannel, WebSettings
 from ai_worker.conversation.persona import Staff, Worker
-from ai_worker.foundation.clock import SystemClock
+from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
@@ -25,12 +33,15 @@ from ai_worker.notify.webhook import CallbackSender
 from ai_worker.ops.health import Check, Readiness
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Sent
 from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
+from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
@@ -40,7 +51,7 @@ PEPPER = bytes(range(32))
 STAFF = Staff([Worker("xiaozhi", "小智"), Worker("xiaohui", "小慧")])
 
 
-class Platform:
+class Platform(Channel):
     """A channel whose callback repeats what it was asked, to show what the door hands over."""
 
     kind: ClassVar[str] = "test"
@@ -50,7 +61,7 @@ class Platform:
         self.name = "service-desk"
         self.asked: list[CallbackRequest] = []
 
-    async def start(self, receive: Receive) -> None:
+    async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         return
 
     async def stop(self) -> None:
@@ -115,6 +126,7 @@ class World:
     conversations: SqliteConversationStore
     platform: Platform
     shelf: Shelf
+    feedback: SqliteFeedbackStore
     key: str = ""
 
     @property
@@ -140,8 +152,9 @@ async def open_world(
     patience_s: float = 100.0,
     metrics_allow: tuple[str, ...] = (),
     host: str = "127.0.0.1",
+    clock: Clock | None = None,
 ) -> AsyncIterator[World]:
-    clock, events, board = SystemClock(), EventBus(), Board()
+    clock, events, board = clock or SystemClock(), EventBus(), Board()
     database = SqliteDatabase.open(folder / "ai-worker.db", clock=clock)
     store, conversations = SqlitePipelineStore(database, clock), SqliteConversationStore(database, clock)
     keyring = Keyring(SqliteKeyStore(database, clock), pepper=PEPPER, clock=clock)
@@ -158,6 +171,7 @@ async def open_world(
         pushes=lambda claim: "callback_url" in claim.message.address,
         delivery=delivery,
         board=board,
+        drafts=Drafts({}),
         events=events,
         clock=clock,
         owner="test",
@@ -177,12 +191,15 @@ async def open_world(
     async def readiness() -> Readiness:
         return Readiness.of([Check("store", True), Check("model", False, "没有回应", required=False)])
 
+    feedback = SqliteFeedbackStore(database)
     api = create_api(
         inbox=inbox,
         board=board,
         conversations=conversations,
         library=shelf,
         knowledge_store=SqliteKnowledgeStore(database, clock),
+        answers=SqliteFirstAnswerStore(database),
+        feedback=feedback,
         keyring=keyring,
         staff=STAFF,
         channels=channels,
@@ -196,7 +213,7 @@ async def open_world(
     )
     server = make_server(api, host=host, port=0, limits=limits, drain_s=5)
     await sender.start()
-    await web.start(inbox.accept)
+    await web.start(inbox.accept, feedback.record, connects=True)
     running = [asyncio.create_task(each) for each in (runner.run(), delivery.run(), server.serve())]
     await server.accepting()
     world = World(
@@ -210,6 +227,7 @@ async def open_world(
         conversations=conversations,
         platform=platform,
         shelf=shelf,
+        feedback=feedback,
     )
     world.key = await world.another_key("erp", "chat", "knowledge", "feedback")
     try:

@@ -7,7 +7,9 @@ from ai_worker.channels.web.origin import Origins
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.errors import Busy
+from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.store import Accepted
+from tests.channels.store import temporary_store
 
 
 @pytest.mark.parametrize(
@@ -67,11 +69,14 @@ async def test_a_message_is_the_visitors_own_and_refused_before_the_start() -> N
         taken.append(message)
         return Accepted("t-1", 1, duplicate=False)
 
-    channel = KINDS[0].build("site", WebSettings(kind="web"), FixedClock())
+    async def rated(_: Rating) -> bool:
+        return True
+
+    channel = KINDS[0].build("site", WebSettings(kind="web"), FixedClock(), temporary_store())
     assert isinstance(channel, WebChannel)
     with pytest.raises(Busy):
         await channel.take("v-1", "message-1", "你好")
-    await channel.start(receive)
+    await channel.start(receive, rated, connects=True)
     await channel.take("v-1", "message-1", "你好")
 
     assert (taken[0].message_id, taken[0].conversation_key) == ("v-1/message-1", "v-1")

@@ -130,3 +130,13 @@ def test_replies_can_be_verified_with_the_secret_that_the_command_prints(cli: Cl
     assert shown == {"id": made["id"], "callback_secret": made["callback_secret"]}
     assert made["callback_secret"].startswith("whsec_")
     assert cli("keys", "callback-secret", "nobody").code == 1
+
+
+def test_a_listing_makes_nothing(cli: Cli, site: Path) -> None:
+    before = sorted(site.iterdir())
+
+    for words in (("keys", "list"), ("knowledge", "list"), ("knowledge", "gaps"), ("deadletters", "list")):
+        called = cli(*words)
+        assert (called.code, bool(called.out)) == (0, True), called.err
+
+    assert sorted(site.iterdir()) == before

@@ -174,7 +174,7 @@ def test_two_connectors_of_one_name_are_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, GOOD)
     (folder / "store.toml").write_text(GOOD.replace("openapi.json", "store/openapi.json"))
 
-    with pytest.raises(ConnectorRefused, match="another file has the id 'store'"):
+    with pytest.raises(ConnectorRefused, match="another connector has the id 'store'"):
         load_connectors(folder, resolve=resolve)
 
 

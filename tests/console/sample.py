@@ -9,7 +9,8 @@ from typing import Literal
 
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Contact, InboundMessage, Part, Reply
-from ai_worker.conversation.turn import Decision, Step, ToolUse, TurnResult
+from ai_worker.conversation.progress import ToolUse
+from ai_worker.conversation.turn import Decision, Step, TurnResult
 from ai_worker.foundation.ids import derived_id
 from ai_worker.knowledge.citation import Citation
 from ai_worker.knowledge.store import Document

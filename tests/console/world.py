@@ -10,7 +10,7 @@ from typing import ClassVar
 import httpx
 
 from ai_worker import __version__
-from ai_worker.channels.contract import CallbackRequest, CallbackResponse, ChannelHealth, Receive, Sent
+from ai_worker.channels.contract import CallbackRequest, CallbackResponse, Channel, ChannelHealth, Rate, Receive, Sent
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.conversation.persona import Staff, Worker
@@ -32,7 +32,7 @@ FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 410 * GB, 500 * GB)
 KIND_NAMES = {"wecom-app": {"zh": "企业微信", "en": "WeCom"}, "web": {"zh": "网页对话", "en": "Web chat"}}
 
 
-class DeskChannel:
+class DeskChannel(Channel):
     """A channel that only tells how it is doing."""
 
     kind: ClassVar[str] = "wecom-app"
@@ -42,7 +42,7 @@ class DeskChannel:
         self.name = name
         self.state = health
 
-    async def start(self, receive: Receive) -> None:
+    async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Receives nothing."""
 
     async def stop(self) -> None:

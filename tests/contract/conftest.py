@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from ai_worker.foundation.clock import FixedClock
+from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
+from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -32,7 +35,13 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
+            answers=SqliteFirstAnswerStore(database),
+            channels=SqliteChannelStore(database, clock),
+            feedback=SqliteFeedbackStore(database),
             sweep=pipeline.sweep,
+            count=lambda table: database.read(
+                lambda connection: int(next(connection.execute(f"SELECT count(*) FROM {table}"))[0])
+            ),
         )
         dangling = await database.read(lambda connection: list(connection.execute("PRAGMA foreign_key_check")))
         assert dangling == []
@@ -52,9 +61,12 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 
 @asynccontextmanager
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
+    from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
+    from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -63,6 +75,10 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     clock = FixedClock()
     database = await PostgresDatabase.open(shared_server().url(), clock=clock, node="node-1", held=clock)
     pipeline = PostgresPipelineStore(database)
+
+    async def count(table: str) -> int:
+        return int((await database.first(f"SELECT count(*) FROM {table}"))[0])
+
     try:
         yield Stores(
             clock=clock,
@@ -72,7 +88,11 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
+            answers=PostgresFirstAnswerStore(database),
+            channels=PostgresChannelStore(database),
+            feedback=PostgresFeedbackStore(database),
             sweep=pipeline.sweep,
+            count=count,
         )
         assert await database.fetch(DANGLING) == []
     finally:

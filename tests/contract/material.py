@@ -13,7 +13,10 @@ from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.ids import derived_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
+from ai_worker.pipeline.answers import FirstAnswerStore
+from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
 
@@ -32,7 +35,12 @@ class Stores:
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
+    answers: FirstAnswerStore
+    channels: ChannelStore
+    feedback: FeedbackStore
     sweep: Callable[[datetime], Awaitable[int]]
+    count: Callable[[str], Awaitable[int]]
+    """How many rows a table has: for what no port shows."""
 
     def message(self, text: str, *, id: str, who: str = "wang-fang", **fields: Any) -> InboundMessage:
         """Return a message of a contact that arrives now."""

@@ -10,10 +10,12 @@ from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.message import Contact, InboundMessage, Part, Utterance
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import PendingQuestion, TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock, FixedClock
 from ai_worker.knowledge.passage import Passage, Scored
-from ai_worker.skills.tool import Risk, Slot, Tool, ToolFailed, ToolRefused, ToolResult, Verb
+from ai_worker.learning.feedback import FeedbackStore
+from ai_worker.skills.tool import Risk, Slot, Tool, Toolbox, ToolFailed, ToolRefused, ToolResult, Verb
 
 ANSWER_AT, CLARIFY_AT = 0.8, 0.4
 TURN = "t-1"
@@ -94,11 +96,12 @@ class Office:
     """Everything a turn needs, and the conversation so far."""
 
     shelf: Shelf = field(default_factory=lambda: Shelf({}))
-    erp: Erp | None = None
+    erp: Toolbox | None = None
     model: ChatModel | None = None
     grounding: Literal["strict", "open"] = "strict"
     history: list[Utterance] = field(default_factory=list)
     pending: PendingQuestion | None = None
+    feedback: FeedbackStore | None = None
     clock: Clock = field(default_factory=FixedClock)
 
     @property
@@ -109,6 +112,7 @@ class Office:
             retriever=self.shelf,
             toolbox=self.erp,
             model=self.model,
+            feedback=self.feedback,
             clock=self.clock,
             answer_at=ANSWER_AT,
             clarify_at=CLARIFY_AT,
@@ -120,9 +124,19 @@ class Office:
         )
         return TurnInput(TURN, message, tuple(self.history), "xiaozhi", pending=self.pending, **more)
 
-    async def say(self, text: str, *, on_delta: OnDelta | None = None, **more: Any) -> TurnResult:
+    async def say(
+        self,
+        text: str,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDelta | None = None,
+        notebook: Notebook | None = None,
+        **more: Any,
+    ) -> TurnResult:
         """Say something, and remember both sides as the pipeline does."""
-        result = await self.engine.run(self.given(text, **more), on_delta=on_delta)
+        result = await self.engine.run(
+            self.given(text, **more), on_delta=on_delta, on_draft=on_draft, notebook=notebook
+        )
         self.history.append(Utterance("user", text))
         if result.reply is not None:
             self.history.append(Utterance("assistant", result.reply.text))

@@ -249,6 +249,15 @@ async def test_broken_calls_end_in_words_and_call_nothing(call: Call) -> None:
     assert server.calls == 2
 
 
+async def test_a_model_that_only_ever_writes_broken_tool_json_ends_in_a_persons_hands() -> None:
+    async with answered_by([Say(misbehave="bad_tool_json")], []) as (office, server):
+        office.erp = Erp()
+        result = await office.say("帮忙看看老周那单的进度")
+
+    assert (result.decision, result.reason) == ("handoff", Reason.FAILED)
+    assert (office.erp.called, server.calls) == ([], 2)
+
+
 async def test_endless_tool_calls_end_after_eight() -> None:
     async with answered_by([Say(misbehave="endless_tools")], []) as (office, _):
         office.erp = Erp()
@@ -413,3 +422,46 @@ async def test_an_open_answer_with_tools_on_offer_is_not_streamed() -> None:
 
     assert result.decision == "answer"
     assert heard == []
+
+
+# Drafts --------------------------------------------------------------------------------------------
+
+
+async def test_a_strict_answer_grows_by_what_rests_on_the_material() -> None:
+    drafts: list[str] = []
+    said = "您好。信用卡最迟 5 天到账 [1]。质检通过后 2 个工作日内发起退款 [1]。"
+    async with answered_by(said, piece=4) as (office, _):
+        result = await office.say(QUESTION, on_draft=drafts.append)
+
+    assert drafts == [
+        "您好。信用卡最迟 5 天到账。",
+        "您好。信用卡最迟 5 天到账。质检通过后 2 个工作日内发起退款。",
+    ], "a greeting alone rests on nothing"
+    assert words(result).startswith(drafts[-1])
+    assert result.first_words_ms is not None
+
+
+async def test_nothing_is_shown_of_a_strict_answer_that_rests_on_nothing() -> None:
+    drafts: list[str] = []
+    async with answered_by("火星基地明年开放参观。门票三百元。") as (office, _):
+        result = await office.say(QUESTION, on_draft=drafts.append)
+
+    assert result.decision != "answer"
+    assert drafts == []
+
+
+async def test_what_a_model_says_before_it_calls_a_tool_is_not_part_of_its_answer() -> None:
+    drafts: list[str] = []
+
+    def rule(asked: Asked) -> Say:
+        if asked.messages[-1]["role"] == "tool":
+            return Say("查到了。老周那单已发货。")
+        return Say("订单已经取消了。", calls=(Call("erp_get_order", {"order_id": "ORD12345"}),))
+
+    async with answered_by(rule, []) as (office, _):
+        office.erp = Erp()
+        result = await office.say("帮忙看看老周那单的进度", on_draft=drafts.append)
+
+    assert result.decision == "answer"
+    assert drafts
+    assert all(words(result).startswith(draft) for draft in drafts)

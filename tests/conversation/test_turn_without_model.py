@@ -7,6 +7,7 @@ import pytest
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Part, Utterance
 from ai_worker.conversation.persona import NoSuchWorker
+from ai_worker.learning.feedback import Rating
 from tests.conversation.conftest import EXCHANGE, FREIGHT, REFUND, RETURNS, Office, Shelf, words
 
 
@@ -332,3 +333,60 @@ async def test_the_holding_words_are_in_the_language_of_the_asker(office: Office
 async def test_a_worker_that_is_not_on_the_staff_is_an_error_and_no_other_worker(office: Office) -> None:
     with pytest.raises(NoSuchWorker):
         await office.engine.run(replace(office.given("怎么退货"), worker="gone"))
+
+
+async def test_a_pressed_choice_is_answered_however_long_ago_it_was_offered(office: Office) -> None:
+    given = office.given("怎么换货")
+    result = await office.engine.run(replace(given, message=replace(given.message, chosen="exchange-howto")))
+
+    assert result.decision == "answer"
+    assert result.answer_id == "exchange-howto"
+
+
+async def test_what_rests_on_something_may_be_rated_and_small_talk_may_not(office: Office) -> None:
+    answered, greeted = await office.say("怎么退货"), await office.say("你好")
+
+    assert answered.reply is not None
+    assert greeted.reply is not None
+    assert (answered.reply.rateable, greeted.reply.rateable) == (True, False)
+
+
+class Ratings:
+    """Keeps ratings of the one answer that was given."""
+
+    def __init__(self, latest: str | None) -> None:
+        self._latest = latest
+        self.kept: list[Rating] = []
+
+    async def record(self, rating: Rating) -> bool:
+        self.kept.append(rating)
+        return True
+
+    async def latest_answer(self, channel: str, conversation_key: str) -> str | None:
+        return self._latest
+
+    async def of_turn(self, turn_id: str) -> list[Rating]:
+        return self.kept
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"), [("有帮助", "up"), ("没帮助。", "down"), ("没用啊", "down"), ("Not helpful", "down")]
+)
+async def test_words_that_rate_the_answer_are_kept_and_thanked_for(office: Office, text: str, mark: str) -> None:
+    ratings = office.feedback = Ratings("t-0")
+    result = await office.say(text)
+
+    assert [(kept.turn_id, kept.mark, kept.channel, kept.contact) for kept in ratings.kept] == [
+        ("t-0", mark, "service-desk", "lin")
+    ]
+    assert ("谢谢" in words(result)) or ("Thank you" in words(result))
+    assert result.reply is not None
+    assert not result.reply.rateable
+
+
+async def test_without_an_answer_before_them_such_words_are_a_question(office: Office) -> None:
+    ratings = office.feedback = Ratings(None)
+    result = await office.say("没用")
+
+    assert ratings.kept == []
+    assert result.decision == "handoff"

@@ -10,7 +10,7 @@ from tests.conversation.conftest import CANCEL, TURN, Erp, Office, words
 
 
 def erp(office: Office) -> Erp:
-    assert office.erp is not None
+    assert isinstance(office.erp, Erp)
     return office.erp
 
 

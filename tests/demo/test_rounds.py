@@ -8,7 +8,8 @@ import pytest
 
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, Reply
-from ai_worker.conversation.turn import ToolUse, TurnResult
+from ai_worker.conversation.progress import ToolUse
+from ai_worker.conversation.turn import TurnResult
 from ai_worker.demo.company import Question
 from ai_worker.demo.outcome import Outcome
 from ai_worker.demo.rounds import Exchange, opening

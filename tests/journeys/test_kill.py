@@ -107,3 +107,35 @@ async def test_messages_of_the_api_survive_a_kill(tmp_path: Path) -> None:
                 while (turn := (await site.get(f"/api/v1/turns/{turn_id}"))[1])["status"] != "done":
                     await asyncio.sleep(0.05)
             assert f"编号 {number}" in turn["text"]
+
+
+async def test_what_was_answered_before_a_kill_is_answered_alike_after_it(tmp_path: Path) -> None:
+    async with ScriptedModel(_echo) as model, Site(tmp_path, open_model(model.base_url)) as site:
+        answered: dict[int, bytes] = {}
+
+        async def send(number: int, text: str = "请登记") -> tuple[int, bytes]:
+            names = {"message_id": f"m-{number}", "conversation_id": f"c-{number}", "contact": "wang-fang"}
+            body = {**names, "text": f"{text}，编号 {number}"}
+            headers = {"Idempotency-Key": f"key-{number}"}
+            async with site.client.post("/api/v1/messages", json=body, headers=headers) as answer:
+                return answer.status, await answer.read()
+
+        async def first(number: int) -> None:
+            status, body = await send(number)
+            assert status == 202
+            answered[number] = body
+
+        await site.start()
+        sending = [asyncio.create_task(first(number)) for number in range(100)]
+        while len(answered) < 30:
+            await asyncio.sleep(0)
+        await site.kill()
+        await asyncio.gather(*sending, return_exceptions=True)
+        await site.start()
+        again = await asyncio.gather(*(send(number) for number in range(100)))
+        others = await asyncio.gather(*(send(number, "请取消") for number in range(100)))
+
+        assert {status for status, _ in again} == {202}
+        assert {number: again[number][1] for number in answered} == answered
+        assert len({body for _, body in again}) == 100
+        assert {status for status, _ in others} == {422}

@@ -16,7 +16,7 @@ from ai_worker.foundation.events import EventBus
 from ai_worker.pipeline.delivery import MAX_ATTEMPTS, Delivery
 from ai_worker.pipeline.facts import ReplySettled
 from ai_worker.pipeline.outbox import outbound
-from ai_worker.pipeline.sending import SendFailed, Sent
+from ai_worker.pipeline.sending import Deliverer, SendFailed, Sent
 from ai_worker.pipeline.store import OutboundMessage
 from ai_worker.storage.opening import Stores, open_stores
 
@@ -24,7 +24,7 @@ CLOCK = SystemClock()
 OWNER = "run-1"
 
 
-class Platform:
+class Platform(Deliverer):
     """A channel whose platform behaves as the test says, one answer a send."""
 
     def __init__(self, *answers: SendFailed | Exception | None) -> None:

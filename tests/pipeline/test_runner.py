@@ -10,6 +10,7 @@ import pytest
 
 from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.model import OnDelta
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.events import EventBus
@@ -17,10 +18,11 @@ from ai_worker.pipeline import runner as runner_module
 from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board, Delta, Finished, Restart
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import TurnGivenUp
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
-from ai_worker.pipeline.sending import Sent
+from ai_worker.pipeline.sending import Deliverer, Sent
 from ai_worker.pipeline.store import Accepted, OutboundMessage
 from ai_worker.storage.opening import Stores, open_stores
 
@@ -28,7 +30,7 @@ CLOCK = SystemClock()
 Answer = Callable[[TurnInput], Awaitable[TurnResult]]
 
 
-class Channel:
+class Channel(Deliverer):
     """A channel that takes everything and remembers it."""
 
     def __init__(self) -> None:
@@ -46,7 +48,14 @@ class Scripted:
         self._answer = answer
         self.given: list[TurnInput] = []
 
-    async def run(self, given: TurnInput, *, on_delta: OnDelta | None = None) -> TurnResult:
+    async def run(
+        self,
+        given: TurnInput,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDelta | None = None,
+        notebook: Notebook | None = None,
+    ) -> TurnResult:
         self.given.append(given)
         if on_delta is not None:
             on_delta("订单")
@@ -72,6 +81,7 @@ class Desk:
             pushes=lambda _: True,
             delivery=self.delivery,
             board=self.board,
+            drafts=Drafts({}),
             events=self.events,
             clock=CLOCK,
             owner="run-1",

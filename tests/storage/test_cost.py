@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from ai_worker.storage.sqlite import deadletters, history, inbound, lane, outbox, pipeline, retention
+from ai_worker.storage.sqlite import (
+    answers,
+    channels,
+    deadletters,
+    history,
+    inbound,
+    lane,
+    outbox,
+    pipeline,
+    retention,
+)
 from ai_worker.storage.sqlite.connect import open_writer
 
 AT_START_ALONE = {lane.FREE_OTHERS, lane.WAITING, outbox.FREE}
@@ -15,7 +25,7 @@ FRAGMENTS = {retention.LEFT, retention.UNDECIDED, retention.EMPTY}
 
 HOT = [
     pytest.param(statement, id=f"{module.__name__.rsplit('.', 1)[-1]}.{name}")
-    for module in (inbound, lane, outbox, history, pipeline, retention)
+    for module in (inbound, lane, outbox, history, pipeline, retention, answers, channels)
     for name, statement in vars(module).items()
     if name.isupper() and isinstance(statement, str) and statement not in AT_START_ALONE | FRAGMENTS
 ]

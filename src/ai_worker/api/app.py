@@ -9,6 +9,7 @@ from ai_worker.api import ask, callbacks, health, metrics, openapi
 from ai_worker.api.auth import Guard
 from ai_worker.api.chat_completions import ChatCompletions
 from ai_worker.api.endpoint import Endpoint
+from ai_worker.api.feedback import Feedback
 from ai_worker.api.gate import Gate
 from ai_worker.api.idempotency import FirstAnswers
 from ai_worker.api.knowledge import Knowledge
@@ -27,7 +28,9 @@ from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
 from ai_worker.knowledge.desk import KnowledgeDesk
 from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.health import Readiness
+from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.inbox import Intake
 
@@ -63,6 +66,8 @@ def create_api(
     conversations: ConversationStore,
     library: KnowledgeDesk,
     knowledge_store: KnowledgeStore,
+    answers: FirstAnswerStore,
+    feedback: FeedbackStore,
     keyring: Keyring,
     staff: Staff,
     channels: Mapping[str, Channel],
@@ -82,6 +87,8 @@ def create_api(
         conversations: What was said, and how turns stand.
         library: Takes documents and entries.
         knowledge_store: Where unanswered questions are listed.
+        answers: Keeps what was answered to requests that may come again.
+        feedback: Keeps what people think of answers.
         keyring: Who may come in.
         staff: The workers, which are the models of the OpenAI-compatible API.
         channels: All configured channels by name.
@@ -94,7 +101,7 @@ def create_api(
         patience_s: How long a caller is kept waiting for an answer.
     """
     waiting = Waiting()
-    firsts = FirstAnswers(clock=clock)
+    firsts = FirstAnswers(answers, clock=clock)
     questions = Questions(inbox=inbox, board=board, conversations=conversations, waiting=waiting, patience_s=patience_s)
     messages = Messages(
         inbox=inbox,
@@ -116,9 +123,10 @@ def create_api(
     told = [
         *callbacks.endpoints(channels),
         *messages.endpoints(),
-        *ask.endpoints(questions, clock=clock),
-        *ChatCompletions(questions, staff=staff, clock=clock).endpoints(),
+        *ask.endpoints(questions, firsts=firsts, clock=clock),
+        *ChatCompletions(questions, firsts=firsts, staff=staff, clock=clock).endpoints(),
         *Knowledge(library, knowledge_store, firsts=firsts).endpoints(),
+        *Feedback(feedback, conversations, firsts=firsts, clock=clock).endpoints(),
         *health.endpoints(readiness),
         *metrics.endpoints(metrics_text, allow=metrics_allow),
         *web_chat.endpoints(),

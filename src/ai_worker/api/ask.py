@@ -9,7 +9,7 @@ from starlette.responses import Response
 from ai_worker.api.auth import Caller
 from ai_worker.api.bodies import answer, digest, plain, read_json, words
 from ai_worker.api.endpoint import Endpoint
-from ai_worker.api.idempotency import idempotency_key
+from ai_worker.api.idempotency import FirstAnswers, idempotency_key
 from ai_worker.api.questions import Questions
 from ai_worker.api.shapes import Answer, Id, Said, Text, heard, shown
 from ai_worker.conversation.message import Contact, InboundMessage
@@ -29,13 +29,18 @@ class Ask(msgspec.Struct):
     contact: Id | None = None
 
 
-def endpoints(questions: Questions, *, clock: Clock) -> list[Endpoint]:
+def endpoints(questions: Questions, *, firsts: FirstAnswers, clock: Clock) -> list[Endpoint]:
     """Return the endpoints of this room."""
 
     async def ask(request: Request, caller: Caller) -> Response:
         body = await read_json(request, Ask)
-        with await questions.put(inbound(body, request, caller, clock=clock)) as watch:
-            return answer(shown(watch.turn_id, await watch.result()))
+        message = inbound(body, request, caller, clock=clock)
+
+        async def put() -> Response:
+            with await questions.put(message) as watch:
+                return answer(shown(watch.turn_id, await watch.result()))
+
+        return await firsts.once(request, caller, message.digest, put)
 
     return [
         Endpoint(

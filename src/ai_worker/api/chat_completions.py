@@ -12,6 +12,7 @@ from ai_worker.api.ask import CHANNEL, question_id
 from ai_worker.api.auth import Caller
 from ai_worker.api.bodies import answer, plain, read_json, words
 from ai_worker.api.endpoint import Endpoint
+from ai_worker.api.idempotency import FirstAnswers
 from ai_worker.api.problems import Invalid, Unanswered
 from ai_worker.api.questions import Questions, Watch
 from ai_worker.api.shapes import Answer, Id, Role, Said, heard, shown
@@ -76,8 +77,9 @@ class Completion(msgspec.Struct):
 class ChatCompletions:
     """The rooms under `/v1`."""
 
-    def __init__(self, questions: Questions, *, staff: Staff, clock: Clock) -> None:
+    def __init__(self, questions: Questions, *, firsts: FirstAnswers, staff: Staff, clock: Clock) -> None:
         self._questions = questions
+        self._firsts = firsts
         self._staff = staff
         self._clock = clock
 
@@ -114,6 +116,9 @@ class ChatCompletions:
     async def _complete(self, request: Request, caller: Caller) -> Response:
         body = await read_json(request, ChatCompletion)
         message = self._inbound(body, request, caller)
+        return await self._firsts.once(request, caller, message.digest, lambda: self._put(message, body))
+
+    async def _put(self, message: InboundMessage, body: ChatCompletion) -> Response:
         watch = await self._questions.put(message)
         first = await watch.record() if watch.duplicate else None
         writer = _Writer(watch.turn_id, first.received_at if first else message.received_at, body.model)

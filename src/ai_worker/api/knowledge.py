@@ -14,7 +14,7 @@ from starlette.responses import Response
 from ai_worker.api.auth import Caller
 from ai_worker.api.bodies import answer, digest, plain, read_json, words
 from ai_worker.api.endpoint import Endpoint
-from ai_worker.api.idempotency import FirstAnswers, idempotency_key
+from ai_worker.api.idempotency import FirstAnswers
 from ai_worker.api.problems import Invalid, WrongMedia
 from ai_worker.api.shapes import Id, Text
 from ai_worker.foundation.text import clean
@@ -145,7 +145,7 @@ class Knowledge:
             return _added([await self._desk.add_upload(name, content, base=base) for name, content in files])
 
         meaning = [part for name, content in files for part in (name.encode(), content)]
-        return await self._firsts.once(caller, idempotency_key(request), digest(base.encode(), *meaning), add)
+        return await self._firsts.once(request, caller, digest(base.encode(), *meaning), add)
 
     async def _entries(self, request: Request, caller: Caller) -> Response:
         body = await read_json(request, Entries)
@@ -155,7 +155,7 @@ class Knowledge:
         async def put() -> Response:
             return _added([await self._desk.put_entries(entries, base=base)])
 
-        return await self._firsts.once(caller, idempotency_key(request), digest(body), put)
+        return await self._firsts.once(request, caller, digest(body), put)
 
     async def _gaps(self, request: Request, caller: Caller) -> Response:
         gaps = await self._store.gaps(MOST_GAPS)

@@ -14,7 +14,7 @@ from ai_worker.api.ask import CHANNEL
 from ai_worker.api.auth import Caller
 from ai_worker.api.bodies import answer, digest, plain, read_json, words
 from ai_worker.api.endpoint import Endpoint
-from ai_worker.api.idempotency import FirstAnswers, idempotency_key
+from ai_worker.api.idempotency import FirstAnswers
 from ai_worker.api.receipts import Receipts
 from ai_worker.api.shapes import CandidateShape, CitationShape, Id, Text, shown
 from ai_worker.api.stream import TICK, EventStream, event
@@ -141,8 +141,7 @@ class Messages:
             self._receipts.note(accepted, message)
             return answer(Receipt(accepted.turn_id, "accepted", accepted.duplicate), 202)
 
-        key = idempotency_key(request)
-        return await self._firsts.once(caller, key, message.digest, accept)
+        return await self._firsts.once(request, caller, message.digest, accept)
 
     def _inbound(self, body: Message, caller: Caller) -> InboundMessage:
         address = {

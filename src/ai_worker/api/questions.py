@@ -10,6 +10,7 @@ from ai_worker.api.waiting import Waiting
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.store import ConversationStore, TurnRecord
 from ai_worker.conversation.turn import TurnResult
+from ai_worker.pipeline.answers import KEPT
 from ai_worker.pipeline.board import Board, Finished, GivenUp, Note
 from ai_worker.pipeline.inbox import Intake
 from ai_worker.pipeline.store import IdReused
@@ -22,6 +23,9 @@ POLL_S = 5.0
 
 RETRIES = 8
 """How often a question that was given up can be asked again under the same Idempotency-Key."""
+
+MORE = "·"
+"""Sets apart what we add to an id that is made of a key: no key holds it."""
 
 
 class Questions:
@@ -46,25 +50,45 @@ class Questions:
         """Make `message` durable and return the watch over its turn.
 
         A repeated message watches the turn of the first, unless that was given up: then it is put anew.
+        After `KEPT` a message with the same id is another one.
 
         Raises:
             StoreBusy: It is not on disk.
             KeyReused: Its id stands for another question.
         """
-        watch = await self._accept(message)
+        try:
+            return await self._put(message)
+        except IdReused:
+            raise KeyReused("This Idempotency-Key was used with another body") from None
+
+    async def _put(self, message: InboundMessage) -> "Watch":
+        try:
+            watch = await self._accept(message)
+            first = await watch.record() if watch.duplicate else None
+            later = _later(message, first)
+        except IdReused as error:
+            later = _later(message, await self._conversations.turn(error.turn_id))
+            if later is None:
+                raise
+        else:
+            if later is None:
+                return await self._anew(message, watch, first)
+            watch.close()
+        watch = await self._accept(later)
+        return await self._anew(later, watch, await watch.record() if watch.duplicate else None)
+
+    async def _anew(self, message: InboundMessage, watch: "Watch", first: TurnRecord | None) -> "Watch":
+        """Return the watch over a turn that was not given up, put anew if need be."""
         for number in range(1, RETRIES):
-            record = await watch.record() if watch.duplicate else None
-            if record is None or record.state != "dead":
+            if first is None or first.state != "dead":
                 break
             watch.close()
-            watch = await self._accept(replace(message, message_id=f"{message.message_id}~{number}"))
+            watch = await self._accept(replace(message, message_id=f"{message.message_id}{MORE}{number}"))
+            first = await watch.record() if watch.duplicate else None
         return watch
 
     async def _accept(self, message: InboundMessage) -> "Watch":
-        try:
-            accepted = await self._inbox.accept(message)
-        except IdReused:
-            raise KeyReused("This Idempotency-Key was used with another body") from None
+        accepted = await self._inbox.accept(message)
         # A queue recognises no repeat. Only a question with a digest has an id that can come again.
         perhaps = accepted.conversation_id == 0 and bool(message.digest)
         return Watch(
@@ -75,6 +99,20 @@ class Questions:
             waiting=self._waiting,
             patience_s=self._patience_s,
         )
+
+
+def _later(message: InboundMessage, first: TurnRecord | None) -> InboundMessage | None:
+    """Return the message under an id of its own; `None` while its id stands for the first one.
+
+    The store recognises ids for longer than a key is promised to stand for one request, so what comes
+    later gets an id with the number of days since.
+    """
+    days = 0 if first is None else (message.received_at - first.received_at) // KEPT
+    if days < 1:
+        return None
+    message_id = f"{message.message_id}{MORE}{days}d"
+    conversation_key = message_id if message.standalone else message.conversation_key
+    return replace(message, message_id=message_id, conversation_key=conversation_key)
 
 
 class Watch:

@@ -16,14 +16,14 @@ class EventStream(StreamingResponse):
     def __init__(self, events: AsyncIterator[bytes], *, release: Callable[[], None]) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         super().__init__(events, headers=headers, media_type="text/event-stream")
-        self._release = release
+        self.release = release
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._release()
+            self.release()
 
 
 def event(data: object, *, name: str = "", event_id: str = "") -> bytes:

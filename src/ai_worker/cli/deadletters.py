@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -72,7 +71,7 @@ def list_letters(
     from ai_worker.foundation.text import shorten
 
     invocation = Invocation.of(context)
-    letters, count = asyncio.run(_with_store(invocation, partial(_listed, limit=limit)))
+    letters, count = asyncio.run(_listed(invocation, limit))
     zone = invocation.settings().time_zone
     if as_json:
         print_json({"dead_letters": [described(letter) for letter in letters]})
@@ -196,8 +195,13 @@ async def _with_store(invocation: Invocation, work: "Callable[[DeadLetterStore],
         return await work(opened.dead_letters)
 
 
-async def _listed(store: "DeadLetterStore", limit: int) -> "tuple[list[DeadLetter], int]":
-    return await store.dead_letters(limit=limit), await store.count()
+async def _listed(invocation: Invocation, limit: int) -> "tuple[list[DeadLetter], int]":
+    from ai_worker.cli.opening import standing
+
+    async with standing(invocation.settings()) as opened:
+        if opened is None:
+            return [], 0
+        return await opened.dead_letters.dead_letters(limit=limit), await opened.dead_letters.count()
 
 
 def _settled(invocation: Invocation, ids: list[str] | None, *, every: bool, yes: bool, question: str) -> bool:

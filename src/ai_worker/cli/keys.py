@@ -70,14 +70,14 @@ def create(
 
 def list_keys(context: typer.Context, as_json: Json = False) -> None:
     """Print all keys, newest first."""
-    from ai_worker.cli.opening import keyring
+    from ai_worker.cli.opening import standing
     from ai_worker.cli.output import local, print_json, print_table
 
     invocation = Invocation.of(context)
 
     async def work() -> "list[StoredKey]":
-        async with keyring(invocation.settings()) as ring:
-            return await ring.keys()
+        async with standing(invocation.settings()) as opened:
+            return await opened.keys.keys() if opened else []
 
     keys, zone = asyncio.run(work()), invocation.settings().time_zone
     if as_json:

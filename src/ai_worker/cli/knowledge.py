@@ -102,8 +102,8 @@ def list_documents(context: typer.Context, as_json: Json = False) -> None:
     settings = invocation.settings()
 
     async def work() -> "list[Document]":
-        async with opening.stores(settings) as stores:
-            return await stores.knowledge.documents()
+        async with opening.standing(settings) as stores:
+            return await stores.knowledge.documents() if stores else []
 
     documents = asyncio.run(work())
     if as_json:
@@ -140,8 +140,8 @@ def gaps(
     settings = invocation.settings()
 
     async def work() -> "list[Gap]":
-        async with opening.stores(settings) as stores:
-            return await stores.knowledge.gaps(limit)
+        async with opening.standing(settings) as stores:
+            return await stores.knowledge.gaps(limit) if stores else []
 
     found = asyncio.run(work())
     if as_json:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ai_worker.foundation.clock import SystemClock
@@ -23,6 +24,28 @@ async def stores(settings: Settings) -> AsyncIterator[Stores]:
     """Open the database until the block ends; it is made if it is not there."""
     async with open_stores(settings.storage.url, data_dir=settings.data_dir, clock=SystemClock()) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def standing(settings: Settings) -> AsyncIterator[Stores | None]:
+    """Open the database for looking only: where there is no file yet, `None` is yielded and nothing is made."""
+    file = settings.database_file
+    if file is not None and _missing(file):
+        yield None
+        return
+    async with stores(settings) as opened:
+        yield opened
+
+
+def _missing(file: Path) -> bool:
+    """Return whether a file is not there. What is there and cannot be used, the opening has words for."""
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @asynccontextmanager
@@ -74,6 +97,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
             retriever=knowledge,
             toolbox=toolbox,
             model=model,
+            feedback=None,
             clock=clock,
             answer_at=ANSWER_AT,
             clarify_at=CLARIFY_AT,

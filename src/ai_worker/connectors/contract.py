@@ -190,7 +190,8 @@ class Connector(Protocol):
         Raises:
             ToolRefused: The system says that there is no such thing.
             ArgumentsRefused: The arguments do not fit; nothing was sent.
-            ToolFailed: The system failed or did not answer.
+            ToolUnsure: Of a tool that acts: the request may have reached the system, and no answer came.
+            ToolFailed: The system failed or did not answer; a tool that acts has changed nothing.
         """
         ...
 

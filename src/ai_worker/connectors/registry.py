@@ -56,23 +56,24 @@ class ConnectorHub:
         return await self._connectors[tool.connector].call(name, arguments, idempotency_key=idempotency_key)
 
 
-def load_connectors(folder: Path, *, resolve: Callable[[str], str]) -> ConnectorHub:
+def load_connectors(folder: Path, *, resolve: Callable[[str], str], more: Sequence[Connector] = ()) -> ConnectorHub:
     """Return the hub of the connectors in `folder`: `<id>/connector.toml` or `<id>.toml`.
 
     Args:
         folder: Where they are; one that does not exist holds none.
+        more: Connectors that no file describes.
         resolve: Turns `env:NAME` and `file:PATH` into what they stand for; raises ValueError.
 
     Raises:
         ConnectorRefused: A file is broken; it names the file and the reason.
     """
-    connectors: dict[str, Connector] = {}
+    connectors = {connector.id: connector for connector in more}
     for file in _files(folder):
         connector_id = file.parent.name if file.name == "connector.toml" else file.stem
         if not _ID.fullmatch(connector_id):
             raise ConnectorRefused(file, f"{connector_id!r} is no id: lower case letters, digits, `_` and `-`")
         if connector_id in connectors:
-            raise ConnectorRefused(file, f"another file has the id {connector_id!r}")
+            raise ConnectorRefused(file, f"another connector has the id {connector_id!r}")
         settings = _settings(file, resolve)
         connectors[connector_id] = KINDS[settings.kind](connector_id, settings, file)
     return ConnectorHub(list(connectors.values()))

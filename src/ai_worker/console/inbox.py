@@ -12,8 +12,9 @@ from ai_worker.console.words import Words
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.persona import Staff
+from ai_worker.conversation.progress import ToolUse
 from ai_worker.conversation.store import ThreadItem
-from ai_worker.conversation.turn import Step, ToolUse
+from ai_worker.conversation.turn import Step
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.knowledge.citation import Citation

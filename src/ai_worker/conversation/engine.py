@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.phrases import Phrases, language_of, phrases
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.call import call
 from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide
@@ -24,15 +26,20 @@ from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.retrieve import Retriever
+from ai_worker.learning.feedback import FeedbackStore, Rating
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
+
+CONSULT = Verdict("consult")
+"""The course of a turn that has acted already: only the model that began it can end it."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
-    """Who wants to hear the answer while it is being written."""
+class _Beside:
+    """Who hears a turn while it is at work, and where it keeps what it does; `None` where nobody is."""
 
     on_delta: OnDelta | None
     on_draft: OnDraft | None
+    notebook: Notebook | None
 
 
 class TurnEngine:
@@ -45,6 +52,7 @@ class TurnEngine:
         retriever: Retriever,
         toolbox: Toolbox | None,
         model: ChatModel | None,
+        feedback: FeedbackStore | None,
         clock: Clock,
         answer_at: float,
         clarify_at: float,
@@ -56,6 +64,7 @@ class TurnEngine:
             retriever: Finds passages.
             toolbox: The business systems' tools; `None` when there are none.
             model: The language model; `None` answers from approved knowledge alone.
+            feedback: Keeps what contacts say of answers; `None` where nobody says any.
             clock: Times the steps, and tells the model the date.
             answer_at: The confidence (0..1) from which knowledge is answered from.
             clarify_at: The confidence from which the contact is asked back.
@@ -63,24 +72,33 @@ class TurnEngine:
         self._staff = staff
         self._retriever = retriever
         self._toolbox = toolbox
+        self._feedback = feedback
         self._bars = Bars(answer_at, clarify_at)
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
 
     async def run(
-        self, given: TurnInput, *, on_delta: OnDelta | None = None, on_draft: OnDraft | None = None
+        self,
+        given: TurnInput,
+        *,
+        on_delta: OnDelta | None = None,
+        on_draft: OnDraft | None = None,
+        notebook: Notebook | None = None,
     ) -> TurnResult:
         """Return what the worker decides and says.
 
         A model that fails does not make this raise: see `Reasoner`. `on_delta` hears the beginning
         of the final answer where it can be streamed safely: see `LiveText`. `on_draft` hears all that
-        is written so far, and can take it back: see `LiveDraft`.
+        is written so far, and can take it back: see `LiveDraft`. What tools do to business systems is
+        kept in `notebook`; without one, only tools that read are used.
 
         Raises:
             NoSuchWorker: `given.worker` is not on the staff.
         """
         trace = Trace(self._clock)
-        result = await self._turn(given, trace, _Ears(on_delta, on_draft))
+        result = await self._turn(given, trace, _Beside(on_delta, on_draft, notebook))
+        if given.progress is not None and not result.tools:
+            result = replace(result, tools=given.progress.all_uses)
         return replace(result, steps=trace.steps)
 
     def holding(self, given: TurnInput) -> Reply:
@@ -88,7 +106,7 @@ class TurnEngine:
         worker = self._staff.named(given.worker)
         return Reply(_words(given, worker).say("holding"))
 
-    async def _turn(self, given: TurnInput, trace: Trace, ears: _Ears) -> TurnResult:
+    async def _turn(self, given: TurnInput, trace: Trace, beside: _Beside) -> TurnResult:
         if given.human:
             return TurnResult("silent", None)
         worker = self._staff.named(given.worker)
@@ -100,35 +118,55 @@ class TurnEngine:
         words = phrases(heard.language)
         if given.blocked:
             return compose.passed_on(words)
-        if heard.kind == "question":
-            return await self._question(given, heard.text, worker, words, trace, ears)
+        if heard.kind == "question" or given.progress is not None:
+            return await self._question(given, heard.text, worker, words, trace, beside)
         if heard.chosen is not None:
             with trace.step("retrieve") as note:
                 label = heard.chosen.label
                 found = by_id(self._retriever, heard.chosen.id, label, bases=worker.knowledge)
                 note.detail = "chosen" if found else "gone"
             if found is None:  # it was removed since; what it asked is still a question
-                return await self._question(given, label, worker, words, trace, ears)
+                return await self._question(given, label, worker, words, trace, beside)
             return compose.approved(words, found, question=label, confidence=compose.CHOSEN)
+        if heard.kind == "rating":
+            rated = await self._rated(given, heard.text, words)
+            return rated or await self._question(given, heard.text, worker, words, trace, beside)
         return _fixed(heard, given, worker, words)
 
+    async def _rated(self, given: TurnInput, text: str, words: Phrases) -> TurnResult | None:
+        """Keep what the contact says of the latest answer; `None` if there is no answer that it can mean."""
+        mark, message = hearing().mark(text), given.message
+        if self._feedback is None or mark is None:
+            return None
+        turn_id = await self._feedback.latest_answer(message.channel, message.conversation_key)
+        if turn_id is None:
+            return None
+        await self._feedback.record(Rating(turn_id, mark, message.received_at, message.channel, message.contact.id))
+        return TurnResult("answer", Reply(words.say("helped" if mark == "up" else "not_helped")), confidence=1.0)
+
     async def _question(
-        self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, ears: _Ears
+        self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
         with trace.step("retrieve") as note:
             findings = look_up(self._retriever, text, given.history, bases=worker.knowledge, bars=self._bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
+        if beside.notebook is None:
+            tools = [tool for tool in tools if not tool.acts]
         with trace.step("decide") as note:
             planned = _planned(tools, text, findings, given)
-            verdict = decide(
-                findings,
-                planned,
-                text=text,
-                bars=self._bars,
-                pending=given.pending,
-                model_may=self._reasoner is not None
-                and self._reasoner.may(worker, tools, findings=findings, history=given.history),
+            verdict = (
+                CONSULT
+                if given.progress is not None
+                else decide(
+                    findings,
+                    planned,
+                    text=text,
+                    bars=self._bars,
+                    pending=given.pending,
+                    model_may=self._reasoner is not None
+                    and self._reasoner.may(worker, tools, findings=findings, history=given.history),
+                )
             )
             note.detail = verdict.course
         if verdict.course == "call" and planned is not None:
@@ -142,9 +180,12 @@ class TurnEngine:
                 tools=tools,
                 findings=findings,
                 trace=trace,
-                on_delta=ears.on_delta,
-                on_draft=ears.on_draft,
+                on_delta=beside.on_delta,
+                on_draft=beside.on_draft,
+                notebook=beside.notebook,
             )
+        elif given.progress is not None:  # the model that began it is no longer configured
+            result = compose.unsure(words) if given.progress.unsure else compose.half_told(words)
         else:
             with trace.step("compose"):
                 result = _composed(verdict, planned, findings, given, words, text, self._bars)
@@ -153,7 +194,7 @@ class TurnEngine:
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:
         assert self._toolbox is not None
         key = f"{given.turn_id}:1"
-        called = await call(self._toolbox, planned.tool.name, planned.values, key=key, trace=trace)
+        called = await call(self._toolbox, planned.tool, planned.values, key=key, trace=trace)
         with trace.step("compose"):
             if called.failure is None:
                 return compose.by_tool(words, planned, called)

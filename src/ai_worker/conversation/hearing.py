@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from ai_worker.conversation.phrases import LANGUAGES, catalogue
 from ai_worker.foundation.text import fold
+from ai_worker.learning.feedback import Mark
 
 SmallTalk = Literal["greeting", "thanks", "goodbye", "acknowledged", "identity"]
 SMALL_TALK: tuple[SmallTalk, ...] = get_args(SmallTalk)
@@ -36,6 +37,8 @@ class Hearing:
             words: kind for kind in SMALL_TALK for part in hear for words in part[kind]
         }
         self._yes = frozenset(words for part in hear for words in part["yes"])
+        self._helpful = frozenset(words for part in hear for words in part["helpful"])
+        self._unhelpful = frozenset(words for part in hear for words in part["unhelpful"])
         self._none = frozenset(words for part in hear for words in part["none"])
         self._particles = re.compile(_any(part["particles"] for part in hear) + "$")
         self._person = re.compile(_any(pattern for part in hear for pattern in part["person"]))
@@ -68,6 +71,11 @@ class Hearing:
     def yes(self, text: str) -> bool:
         """Return whether the whole message agrees."""
         return " ".join(clauses(text)) in self._yes
+
+    def mark(self, text: str) -> Mark | None:
+        """Return what the whole message thinks of the answer before it; `None` if it says something else."""
+        words = self._particles.sub("", squash(text))
+        return "up" if words in self._helpful else "down" if words in self._unhelpful else None
 
     def none_of_these(self, text: str) -> bool:
         """Return whether the whole message turns every choice down."""

@@ -1,11 +1,11 @@
 """What one turn takes in and gives out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, InboundMessage, Reply, Utterance
+from ai_worker.conversation.progress import Progress, ToolUse
 from ai_worker.knowledge.citation import Citation
 
 Decision = Literal["answer", "clarify", "handoff", "silent"]
@@ -22,19 +22,6 @@ class Step:
     ms: float
     detail: str = ""
     """One short phrase for the console: `3 passages, best 0.91`. Never message text or a secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolUse:
-    """One tool that a turn called."""
-
-    name: str
-    arguments: Mapping[str, Any]
-    ok: bool
-    source: str
-    """Where the result came from; the error's words when `ok` is false."""
-
-    ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +67,9 @@ class TurnInput:
 
     last_chance: bool = False
     """It was held for as long as anybody can be asked to wait: what fails now goes to a person."""
+
+    progress: Progress | None = None
+    """What an earlier run of this turn did with tools that act; `None` when it did nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -45,6 +45,8 @@ class Site:
         environ: More environment variables for its processes.
         storage_url: Where its data is, if not in a SQLite file in its folder. Two sites with the same
             address are two nodes of one installation.
+        key: An API key for everything that a program may do; a random one unless it is given.
+        program: What Python runs: the package, or something that wraps it.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Site:
         environ: Mapping[str, str] | None = None,
         *,
         storage_url: str = "",
+        key: str = "",
+        program: Sequence[str] = ("-m", "ai_worker"),
     ) -> None:
         self.folder = folder
         self.api_port, self.console_port = free_port(), free_port()
@@ -67,9 +71,9 @@ class Site:
             f"[console]\nport = {self.console_port}\n{storage}{bracket}{tables}\n",
             encoding="utf-8",
         )
-        self.key = secrets.token_hex(24)
-        """An API key for everything that a program may do."""
+        self.key = key or secrets.token_hex(24)
 
+        self._program = tuple(program)
         self._environ = {**_foreign(os.environ), "API_KEY": self.key, **(environ or {})}
         self._processes: dict[Role | None, asyncio.subprocess.Process] = {}
         self.client: aiohttp.ClientSession
@@ -103,7 +107,7 @@ class Site:
     async def command(self, *words: str) -> tuple[int, str, str]:
         """Run `ai-worker WORDS` on this site's settings; return exit code, stdout and stderr."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ai_worker", *words, "--config", str(self.config)),
+            *(sys.executable, *self._program, *words, "--config", str(self.config)),
             env=self._environ,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -121,7 +125,7 @@ class Site:
         begins = len(self.log(role))
         with self._log_file(role).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ai_worker", *words), env=self._environ, stdout=log, stderr=log
+                *(sys.executable, *self._program, *words), env=self._environ, stdout=log, stderr=log
             )
         self._processes[role] = process
         try:

@@ -7,6 +7,10 @@ from typing import Literal, Protocol
 Mark = Literal["up", "down"]
 
 
+LATELY = 5
+"""So many of a conversation's latest turns are looked through for the answer that `没帮助` means."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rating:
     """What somebody thinks of one answer."""
@@ -39,6 +43,10 @@ class FeedbackStore(Protocol):
         Raises:
             Busy: It could not be kept now; the platform must be told to come again.
         """
+        ...
+
+    async def latest_answer(self, channel: str, conversation_key: str) -> str | None:
+        """Return the turn of a conversation's latest answer that may be rated; `None` if it has none lately."""
         ...
 
     async def of_turn(self, turn_id: str) -> list[Rating]:

@@ -19,7 +19,7 @@ from ai_worker.conversation.turn import answer_object
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import BadInput
 from ai_worker.foundation.secret import Secret
-from ai_worker.pipeline.sending import Need, SendFailed, Sent
+from ai_worker.pipeline.sending import Deliverer, SendFailed, Sent
 from ai_worker.pipeline.store import OutboundMessage
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  (a prefix, not a secret)
@@ -80,7 +80,7 @@ def sign(secret: Secret, message_id: str, moment: datetime, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
-class CallbackSender:
+class CallbackSender(Deliverer):
     """Carries replies to the addresses that the callers named.
 
     An outbound message's `address` holds `callback_url`, `key_id`, `conversation_id` and
@@ -111,10 +111,6 @@ class CallbackSender:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
-
-    def needs(self, message: OutboundMessage) -> Sequence[Need]:
-        """Return nothing: receivers state no limits; a 429 is waited out."""
-        return ()
 
     async def deliver(self, message: OutboundMessage) -> Sent:
         """Post the reply, signed; any 2xx settles it.

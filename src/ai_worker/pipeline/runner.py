@@ -12,6 +12,7 @@ import structlog
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.model import OnDelta
+from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
@@ -21,6 +22,7 @@ from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp, Note, Rest
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.drafts import Drafts, GrowingAnswer
 from ai_worker.pipeline.facts import TurnCompleted, TurnGivenUp
+from ai_worker.pipeline.notebook import StoredNotebook
 from ai_worker.pipeline.outbox import outbound
 from ai_worker.pipeline.store import Claim, LeaseLost, OutboundMessage, PipelineStore
 
@@ -63,6 +65,7 @@ class Turns(Protocol):
         *,
         on_delta: OnDelta | None = None,
         on_draft: Callable[[str], None] | None = None,
+        notebook: Notebook | None = None,
     ) -> TurnResult:
         """Return what the worker decides and says; see `TurnEngine.run` for who hears it meanwhile."""
         ...
@@ -233,6 +236,7 @@ class Runner:
             attempt=claim.attempt,
             held=claim.held,
             last_chance=claim.held and self._waited_s(claim) >= HELD_AT_MOST_S,
+            progress=claim.progress,
         )
 
     async def _answer(self, claim: Claim) -> None:
@@ -244,7 +248,12 @@ class Runner:
         if self._pushes(claim) and not (claim.held or given.human):
             notice.arm()
         try:
-            result = await self._turns.run(given, on_delta=live, on_draft=draft.grow if draft else None)
+            result = await self._turns.run(
+                given,
+                on_delta=live,
+                on_draft=draft.grow if draft else None,
+                notebook=StoredNotebook(self._store, claim),
+            )
         finally:
             notice.disarm()
         if draft is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.pipeline.store import OutboundMessage
@@ -82,7 +82,13 @@ class Draft:
 
 
 class Deliverer(Protocol):
-    """Sends one message to one contact: a channel, or the sender of signed callbacks."""
+    """Sends one message to one contact: a channel, or the sender of signed callbacks.
+
+    Whoever inherits from it need not speak of what it does not have.
+    """
+
+    merges: ClassVar[int] = 0
+    """Up to how many UTF-8 bytes of waiting proactive messages may go out as one; 0: each goes alone."""
 
     async def deliver(self, message: OutboundMessage) -> Sent:
         """Send one message, in as many platform messages as its length needs.
@@ -94,4 +100,8 @@ class Deliverer(Protocol):
 
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return which of the platform's limits a message counts to; the sender waits until all have room."""
-        ...
+        return ()
+
+    def sends_here(self) -> bool:
+        """Return whether this process can send now; False while the one connection is another node's."""
+        return True

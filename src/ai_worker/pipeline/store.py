@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.message import InboundMessage, Reply, Utterance
+from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
 from ai_worker.foundation.errors import Busy, Conflict
 
@@ -52,6 +53,11 @@ class IdReused(Conflict):
     code = "message.id_reused"
     hint = "Use a new message_id (or Idempotency-Key) for a new message."
 
+    def __init__(self, message: str, *, turn_id: str) -> None:
+        super().__init__(message)
+        self.turn_id = turn_id
+        """The turn of the message that has the id."""
+
 
 class LeaseLost(Conflict):
     """Another runner owns the conversation by now; nothing of this turn was kept."""
@@ -92,6 +98,9 @@ class Claim:
     pending: PendingQuestion | None
     history: tuple[Utterance, ...]
     """The conversation's latest utterances, oldest first; the caller's own if it brought some."""
+
+    progress: Progress | None = None
+    """What `keep` was given for this message last; `None` if it never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +181,16 @@ class PipelineStore(Protocol):
 
         Returns:
             The notice if this owner must send it now, as for `finish`.
+
+        Raises:
+            LeaseLost: As for `finish`.
+        """
+        ...
+
+    async def keep(self, claim: Claim, progress: Progress) -> None:
+        """Replace what is kept of how far the turn has come; every later claim of its message brings it.
+
+        It is forgotten with the message.
 
         Raises:
             LeaseLost: As for `finish`.

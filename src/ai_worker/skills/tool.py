@@ -23,6 +23,13 @@ class ToolRefused(ToolFailed):
     hint = "Check the number with the contact."
 
 
+class ToolUnsure(ToolFailed):
+    """The request went out and no usable answer came back: nobody knows whether the system has acted."""
+
+    code = "tool.unsure"
+    hint = "Look into the business system before anybody does it again."
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One value that a verb needs and that can be read off the contact's words."""
@@ -66,6 +73,17 @@ class Tool:
 
     risk: Risk = "read"
     verb: Verb | None = field(default=None)
+    idempotent: bool = False
+    """Of a tool that acts: its system honours the idempotency key. The same key again changes nothing
+    and gives the first result. Only such a call is ever repeated after an unknown outcome."""
+
+    unattended: bool = False
+    """Of a tool that acts: a turn may call it without asking a person first."""
+
+    @property
+    def acts(self) -> bool:
+        """Whether it may change something in the business system."""
+        return self.risk != "read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +108,8 @@ class Toolbox(Protocol):
         """Call a tool once.
 
         Raises:
-            ToolFailed: It is unknown, its arguments are wrong, or the system refused or failed.
+            ToolUnsure: Of a tool that acts: nobody knows whether it has.
+            ToolFailed: It is unknown, its arguments are wrong, or the system refused or failed. A tool
+                that acts has changed nothing then.
         """
         ...

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from ai_worker.conversation.message import InboundMessage, Reply
+from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
 
 
@@ -20,6 +21,7 @@ _message = msgspec.json.Decoder(InboundMessage)
 _result = msgspec.json.Decoder(TurnResult)
 _reply = msgspec.json.Decoder(Reply)
 _pending = msgspec.json.Decoder(PendingQuestion)
+_progress = msgspec.json.Decoder(Progress)
 _address = msgspec.json.Decoder(dict[str, str])
 _strings = msgspec.json.Decoder(tuple[str, ...])
 
@@ -61,6 +63,11 @@ def reply_of(text: str) -> Reply | None:
 def pending(text: str | None) -> PendingQuestion | None:
     """Return the pending question that was stored, if there is one."""
     return None if text is None else _pending.decode(text)
+
+
+def progress(text: str | None) -> Progress | None:
+    """Return how far a turn had come, if that was stored."""
+    return None if text is None else _progress.decode(text)
 
 
 def address(text: str) -> dict[str, str]:

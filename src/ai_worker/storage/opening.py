@@ -17,6 +17,7 @@ from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
+from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.store import PipelineStore
@@ -37,7 +38,7 @@ class DriverMissing(Misconfigured):
     """The settings name a PostgreSQL database, and its driver is not installed."""
 
     code = "storage.driver_missing"
-    hint = "pip install 'ai-worker[postgres]'"
+    hint = "pip install 'ai-worker[postgres]'; in a folder with the source: ./scripts/setup --with postgres"
 
 
 class FolderUnusable(Misconfigured):
@@ -59,6 +60,7 @@ class Stores:
     dead_letters: DeadLetterStore
     channels: ChannelStore
     feedback: FeedbackStore
+    answers: FirstAnswerStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
 
@@ -91,6 +93,7 @@ async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterato
 
 @asynccontextmanager
 async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
+    from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
     from ai_worker.storage.sqlite.channels import SqliteChannelStore
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
     from ai_worker.storage.sqlite.database import SqliteDatabase
@@ -112,6 +115,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
+            answers=SqliteFirstAnswerStore(database),
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
             check=database.check,
@@ -124,6 +128,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
 @asynccontextmanager
 async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
     need_driver()
+    from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
@@ -144,6 +149,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
+            answers=PostgresFirstAnswerStore(database),
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
             check=database.check,

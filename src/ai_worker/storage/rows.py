@@ -36,6 +36,15 @@ class Ended:
     platform_id: str = ""
 
 
+def rateable(turns: Sequence[Any]) -> str | None:
+    """Return the first of these turns (id, result as stored) whose reply may be rated."""
+    for turn_id, result in turns:
+        reply = codec.reply_of(result)
+        if reply is not None and reply.rateable:
+            return str(turn_id)
+    return None
+
+
 def plain(text: str) -> str:
     """Return text without the one character that PostgreSQL cannot keep."""
     return text.replace("\0", "")

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,25 @@ import pytest
 from ai_worker.app import running
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Reply
+from ai_worker.conversation.progress import Act, Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.store import Document
+from ai_worker.learning.feedback import Rating
+from ai_worker.pipeline.answers import FirstAnswer
+from ai_worker.pipeline.sending import Limit, Need
 from ai_worker.settings import load
 from ai_worker.storage.opening import Stores, open_stores
 from tests.postgres import shared_server
 from tests.storage.postgres.scene import ANSWER, message, reply
 
 CLOCK = SystemClock()
+DONE_SO_FAR = Progress(acts=(Act(1, "act-1", "erp.cancel_order", {"order_id": "ORD12345"}, told="{}", ok=True),))
 SQLITE = "sqlite:///ai-worker.db"
+
+
+FIRST = FirstAnswer(b"p" * 32, b"d" * 32, 202, "application/json", b"\x00{}", CLOCK.now())
 
 
 async def _furnish(stores: Stores) -> None:
@@ -44,9 +52,15 @@ async def _furnish(stores: Stores) -> None:
     await stores.conversations.take_over(1, "李雷", now())
     await stores.conversations.say(1, "李雷", Reply("我来帮您。"), now())
     (held, *_) = await stores.pipeline.claim(owner="run-1", limit=2, now=now())
+    await stores.pipeline.keep(held, DONE_SO_FAR)
     await stores.pipeline.hold(held, None, until=now())
     entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
     await stores.knowledge.put_document(Document("faq.csv", "faq", "常见问题", "ready", 1, now()), [entry])
+    await stores.answers.keep(FIRST)
+    await stores.channels.remember("desk", "cursor", "有\0没有")
+    await stores.channels.block("desk", "robot", seconds=600)
+    await stores.channels.own("bot:desk", owner="run-1", lease=timedelta(minutes=5))
+    await stores.feedback.record(Rating(held.turn_id, "down", now(), "desk", "lin", "没\0回答"))
 
 
 def _call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -84,6 +98,7 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         assert _without_nul(await _threads(new)) == _without_nul(await _threads(old))
         assert await new.knowledge.changes(0, 99) == await old.knowledge.changes(0, 99)
         assert _without_nul(await new.knowledge.gaps(9)) == _without_nul(await old.knowledge.gaps(9))
+        assert await new.answers.find(FIRST.place, now=FIRST.at) == FIRST
         assert (await new.pipeline.accept(message(3))).duplicate
         fresh = await new.pipeline.accept(message(30, who="neu"))
         assert fresh.conversation_id == 8
@@ -93,7 +108,16 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         said = [claim.history for claim in claims if claim.conversation_id != 8]
         assert _without_nul(said) == _without_nul([claim.history for claim in before])
         assert all(said)
+        assert [claim.progress for claim in claims if claim.progress] == [DONE_SO_FAR]
         assert await new.pipeline.claim_outbound(owner="run-2", limit=99, now=now)
+        assert await new.channels.recall("desk", "cursor") == "有没有"
+        assert (await new.channels.spend("desk", [[Need(Limit("robot", 18, 61.0))]]))[0] > 500, "the platform knows"
+        assert await new.channels.own("bot:desk", owner="run-2", lease=timedelta(minutes=5)), "nobody runs"
+        rated = [turn for turn in [claim.turn_id for claim in before] if await new.feedback.of_turn(turn)]
+        assert _without_nul([await new.feedback.of_turn(turn) for turn in rated]) == _without_nul(
+            [await old.feedback.of_turn(turn) for turn in rated]
+        )
+        assert rated
 
 
 def _without_nul(read: list[Any]) -> str:
@@ -153,32 +177,78 @@ async def test_without_a_sqlite_file_there_is_nothing_to_move(tmp_path: Path) ->
     assert "storage.nothing_to_move" in done.stderr
 
 
-async def test_a_move_that_is_killed_in_the_middle_leaves_nothing_and_runs_again(tmp_path: Path) -> None:
-    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old:
-        await _furnish(old)
-    url = shared_server().url("moved_twice")
-    async with open_stores(url, data_dir=tmp_path, clock=CLOCK):
-        pass
+GATE = 4_711
+"""The advisory lock at which a copy waits until it is killed."""
+
+STOP_AT = """
+CREATE FUNCTION {schema}.gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF {at} THEN PERFORM pg_advisory_xact_lock_shared({gate}); END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER gate BEFORE INSERT ON {schema}.{table} FOR EACH ROW EXECUTE FUNCTION {schema}.gate()
+"""
+
+
+async def _killed_at(url: str, table: str, at: str, folder: Path) -> None:
+    """Begin a move, and send SIGKILL once it has come to a row of a table."""
+    schema = url.partition("schema=")[2]
     beside = await asyncpg.connect(url.partition("?")[0])
-    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'moved_twice.gap'::regclass"
-    command = [sys.executable, "-m", "ai_worker", "storage", "migrate", "--to", url]
-    _call(tmp_path, "version")
+    await beside.execute(STOP_AT.format(schema=schema, table=table, at=at, gate=GATE))
     async with beside.transaction():
-        await beside.execute("LOCK TABLE moved_twice.gap IN ACCESS SHARE MODE")
-        await beside.execute("LOCK TABLE moved_twice.notice IN SHARE ROW EXCLUSIVE MODE")
+        await beside.execute("SELECT pg_advisory_xact_lock($1)", GATE)
         process = await asyncio.create_subprocess_exec(
-            *command, "--config", str(tmp_path / "ai-worker.toml"), env=os.environ
+            *(sys.executable, "-m", "ai_worker", "storage", "migrate", "--to", url),
+            *("--config", str(folder / "ai-worker.toml")),
+            env=os.environ,
+            stderr=asyncio.subprocess.DEVNULL,
         )
         async with asyncio.timeout(20):
-            while not await beside.fetchval(blocked.replace("gap", "notice")):
+            while not await beside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND objid = $1", GATE):
                 await asyncio.sleep(0.05)
         process.send_signal(signal.SIGKILL)
         await process.wait()
-
-    async with asyncio.timeout(20):
-        while (done := await asyncio.to_thread(_call, tmp_path, *command[3:], "--json")).returncode == 3:
-            await asyncio.sleep(0.2)
+        assert await beside.fetchval(f"SELECT count(*) FROM {schema}.conversation") == 0
+    await beside.execute(f"DROP FUNCTION {schema}.gate CASCADE", timeout=20)
     await beside.close()
 
+
+@pytest.mark.parametrize(
+    ("table", "at"),
+    [("conversation", "true"), ("inbound", "NEW.seq = 17"), ("outbound", "NEW.n = 9"), ("passage", "true")],
+)
+async def test_a_move_that_is_killed_in_the_middle_leaves_nothing_and_runs_again(
+    tmp_path: Path, table: str, at: str
+) -> None:
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old:
+        await _furnish(old)
+    url = shared_server().url()
+    async with open_stores(url, data_dir=tmp_path, clock=CLOCK):
+        pass
+    _call(tmp_path, "version")
+
+    await _killed_at(url, table, at, tmp_path)
+
+    async with open_stores(url, data_dir=tmp_path, clock=CLOCK) as half:
+        assert await half.conversations.conversations() == []
+    again = ("storage", "migrate", "--to", url, "--json")
+    async with asyncio.timeout(20):  # the server may need a moment to notice that the first one is dead
+        while (done := await asyncio.to_thread(_call, tmp_path, *again)).returncode == 3:
+            await asyncio.sleep(0.2)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["tables"]["inbound"] == {"from": 30, "to": 30}
+    counts = json.loads(done.stdout)["tables"]
+    assert counts["inbound"] == {"from": 30, "to": 30}
+    assert all(rows["from"] == rows["to"] for rows in counts.values())
+
+
+async def test_a_move_that_was_cut_off_after_its_end_is_whole_and_says_so_when_it_is_repeated(tmp_path: Path) -> None:
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old:
+        await _furnish(old)
+    url = shared_server().url()
+    again = ("storage", "migrate", "--to", url)
+    assert (await asyncio.to_thread(_call, tmp_path, *again)).returncode == 0  # its words did not reach anybody
+
+    done = await asyncio.to_thread(_call, tmp_path, *again)
+
+    assert done.returncode == 4
+    assert "storage.target_not_empty" in done.stderr
+    assert "已经是完整的" in done.stderr

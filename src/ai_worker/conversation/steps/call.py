@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ai_worker.conversation.progress import ToolUse
 from ai_worker.conversation.trace import Trace
-from ai_worker.conversation.turn import ToolUse
-from ai_worker.skills.tool import Toolbox, ToolFailed
+from ai_worker.skills.tool import Tool, Toolbox, ToolFailed, ToolUnsure
 
 TOOL_S = 15.0
 """Seconds that one tool may take."""
@@ -24,17 +24,17 @@ class Called:
     failure: ToolFailed | None
 
 
-async def call(toolbox: Toolbox, name: str, arguments: Mapping[str, Any], *, key: str, trace: Trace) -> Called:
+async def call(toolbox: Toolbox, tool: Tool, arguments: Mapping[str, Any], *, key: str, trace: Trace) -> Called:
     """Call a tool.
 
     Args:
         toolbox: Where the tool is.
-        name: The tool.
+        tool: Which one.
         arguments: What it is called with.
         key: The same for the same step of the same turn, so that a repeat is recognised.
         trace: Records the call as a step.
     """
-    began = trace.elapsed_ms()
+    name, began = tool.name, trace.elapsed_ms()
     data, source, failure = None, "", None
     with trace.step("tool") as note:
         try:
@@ -44,7 +44,8 @@ async def call(toolbox: Toolbox, name: str, arguments: Mapping[str, Any], *, key
         except ToolFailed as failed:
             failure = failed
         except TimeoutError:
-            failure = ToolFailed(f"{name} did not answer within {TOOL_S:.0f} s")
+            late = f"{name} did not answer within {TOOL_S:.0f} s"
+            failure = ToolUnsure(late) if tool.acts else ToolFailed(late)
         note.detail = f"{name}, {failure.code}" if failure else name
     ms = round(trace.elapsed_ms() - began, 3)
     use = ToolUse(name, dict(arguments), failure is None, str(failure) if failure else source, ms)

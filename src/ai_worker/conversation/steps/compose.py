@@ -44,6 +44,16 @@ def handed_over(words: Phrases, reason: Reason, *, confidence: float = 0.0) -> T
     return TurnResult("handoff", Reply(words.say(reason.value)), confidence=confidence, reason=reason)
 
 
+def unsure(words: Phrases) -> TurnResult:
+    """Say that nobody knows whether something was done, and that a person finds out."""
+    return TurnResult("handoff", Reply(words.say("unsure")), reason=Reason.FAILED)
+
+
+def half_told(words: Phrases) -> TurnResult:
+    """Say that something was done of which nothing more can be said now, and that a person goes on."""
+    return TurnResult("handoff", Reply(words.say("half_told")), reason=Reason.FAILED)
+
+
 def passed_on(words: Phrases) -> TurnResult:
     """Say that the message waits for the person who was asked for already."""
     return TurnResult("handoff", Reply(words.say("passed_on")))

@@ -1,18 +1,24 @@
-"""Act with a model: ask it, call the tools that it wants, ask again; within limits."""
+"""Act with a model: ask it, call the tools that it wants, ask again; within limits.
+
+What only reads is read again when a turn is repeated after a crash. From the first call that acts
+on, the talk with the model is kept before and after each such call: a repeat is told what the model
+said and what the tools gave, and goes on behind it, whatever the model would answer today.
+"""
 
 import asyncio
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ai_worker.conversation.model import ChatMessage, ChatModel, Completion, ModelFailed, ToolCall, ToolSchema
-from ai_worker.conversation.steps.call import call
+from ai_worker.conversation.progress import Act, Notebook, Progress, ToolUse
+from ai_worker.conversation.steps.act import intent, perform
+from ai_worker.conversation.steps.call import Called, call
 from ai_worker.conversation.steps.live import Heard
 from ai_worker.conversation.trace import Trace
-from ai_worker.conversation.turn import ToolUse
 from ai_worker.foundation.errors import AiWorkerError
-from ai_worker.skills.tool import Toolbox
+from ai_worker.skills.tool import Tool, Toolbox, ToolUnsure
 
 MODEL_S = 60.0
 """Seconds for all calls of one turn together."""
@@ -21,6 +27,9 @@ TOOL_CALLS = 8
 MAX_TOKENS = 2_048
 RESULT_CHARACTERS = 8_000
 """How much of a tool's result the model is shown."""
+
+ERROR = "error:"
+"""How the words begin that tell a model of a call that came to nothing."""
 
 REPAIRS = 1
 """Times that a model may try again after calling a tool that does not exist or that it cannot spell."""
@@ -49,15 +58,38 @@ class Consulted:
 class Consultation:
     """One turn's talk with the model."""
 
-    def __init__(self, model: ChatModel, toolbox: Toolbox | None, *, turn_id: str, trace: Trace) -> None:
+    def __init__(
+        self,
+        model: ChatModel,
+        toolbox: Toolbox | None,
+        *,
+        turn_id: str,
+        tools: Sequence[Tool],
+        trace: Trace,
+        notebook: Notebook | None,
+        progress: Progress | None,
+    ) -> None:
+        """Prepare the talk.
+
+        Args:
+            model: Who is asked.
+            toolbox: Where the tools are.
+            turn_id: What the calls' keys are derived from.
+            tools: The tools that may be called.
+            trace: Records the calls.
+            notebook: Where acts are kept; without it nothing that acts is called.
+            progress: Where an earlier run of this turn came to; `None` for a turn that begins.
+        """
         self._model = model
         self._toolbox = toolbox
         self._turn_id = turn_id
+        self._tools = {tool.name: tool for tool in tools}
         self._trace = trace
-        self._uses: list[ToolUse] = []
-        self._results: list[str] = []
+        self._notebook = notebook
+        self._kept = progress or Progress()
+        self._said = list(self._kept.talk)
+        self._uses = list(self._kept.uses)
         self._tokens = 0
-        self._calls = 0
         self._mistakes = 0
 
     async def ask(
@@ -68,38 +100,115 @@ class Consultation:
         Raises:
             ModelFailed: No model answered in time.
             ModelMisbehaved: It kept calling tools, or kept calling them wrongly.
+            ToolUnsure: Nobody knows whether a tool that acts has acted.
         """
         try:
             async with asyncio.timeout(MODEL_S):
-                return await self._talk(list(messages), tools, heard)
+                return await self._talk(messages, tools, heard)
         except TimeoutError:
             raise ModelFailed(f"The model came to no answer within {MODEL_S:.0f} s") from None
 
     @property
-    def uses(self) -> tuple[ToolUse, ...]:
-        """The tools called so far, also when the consultation failed."""
-        return tuple(self._uses)
+    def progress(self) -> Progress:
+        """How far it has come, also when it failed."""
+        return replace(self._kept, talk=tuple(self._said), uses=tuple(self._uses))
+
+    async def _talk(
+        self, messages: Sequence[ChatMessage], tools: Sequence[ToolSchema], heard: Heard | None
+    ) -> Consulted:
+        ends = self._trace.elapsed_ms() + MODEL_S * 1000
+        while True:
+            await self._call_what_is_wanted()
+            left = max(0.0, ends - self._trace.elapsed_ms()) / 1000
+            answer = await self._complete([*messages, *self._said], tools, deadline_s=left, heard=heard)
+            if not answer.tool_calls:
+                return Consulted(
+                    answer.text, answer.model, answer.truncated, self._tokens, tuple(self._uses), self.results
+                )
+            if heard is not None:
+                heard.again()  # what it said before it called a tool is no answer
+            self._said.append(ChatMessage("assistant", answer.text, answer.tool_calls))
+
+    async def _call_what_is_wanted(self) -> None:
+        """Make the calls of the model's last message that are not made yet."""
+        for made, message in enumerate(reversed(self._said)):
+            if message.role == "assistant":
+                for wanted in message.tool_calls[made:]:
+                    await self._answer(wanted)
+                return
+
+    async def _answer(self, wanted: ToolCall) -> None:
+        """Call a tool as the model asked, and add what to tell it to the talk."""
+        number = sum(message.role == "tool" for message in self._said) + 1
+        if number > TOOL_CALLS:
+            raise ModelMisbehaved(f"The model wanted more than {TOOL_CALLS} tool calls")
+        told = await self._result(wanted, number)
+        self._said.append(ChatMessage("tool", told, tool_call_id=wanted.id))
+        if (act := self._kept.act(number)) is not None:
+            self._kept = self._kept.ended(act, told=told, ok=not told.startswith(ERROR))
+            await self._keep()
+
+    async def _result(self, wanted: ToolCall, number: int) -> str:
+        tool, arguments = self._tools.get(wanted.name), _arguments(wanted)
+        if (begun := self._kept.act(number)) is not None:
+            return await self._again(begun, tool)
+        if self._toolbox is None or tool is None or arguments is None:
+            return self._refused()
+        if tool.acts:
+            return await self._act(self._toolbox, tool, arguments, number)
+        key = f"{self._turn_id}:{number}"
+        return self._told(await call(self._toolbox, tool, arguments, key=key, trace=self._trace))
+
+    def _refused(self) -> str:
+        """Return what a model is told that calls what does not exist, once.
+
+        Raises:
+            ModelMisbehaved: It was told before.
+        """
+        self._mistakes += 1
+        if self._mistakes > REPAIRS:
+            raise ModelMisbehaved("The model called tools that do not exist, or with broken arguments")
+        names = ", ".join(self._tools) or "none"
+        return f"{ERROR} not called. The arguments must be one JSON object; the tools are: {names}"
+
+    async def _act(self, toolbox: Toolbox, tool: Tool, arguments: Mapping[str, Any], number: int) -> str:
+        """Call a tool that acts, unless this turn has done just that; the intent is on disk before."""
+        if (before := self._kept.done_before(tool.name, arguments)) is not None and before.told is not None:
+            return before.told
+        act = intent(self._turn_id, number, tool, arguments)
+        self._kept = self._kept.begun(act)
+        await self._keep()
+        return self._told(await perform(toolbox, tool, act, trace=self._trace))
+
+    async def _again(self, act: Act, tool: Tool | None) -> str:
+        """Go on with an act that an earlier run of this turn had begun, as it had begun it.
+
+        Raises:
+            ToolUnsure: Nobody knows how it ended, and its system would do it a second time.
+        """
+        if self._toolbox is None or tool is None or not tool.idempotent:
+            raise ToolUnsure(f"{act.tool} was called before a restart, and its answer was lost")
+        return self._told(await perform(self._toolbox, tool, act, trace=self._trace))
+
+    def _told(self, called: Called) -> str:
+        """Return what the model is told of a call."""
+        self._uses.append(called.use)
+        if called.failure is not None:
+            return f"{ERROR} {called.failure}"
+        return json.dumps(called.data, ensure_ascii=False, default=str)[:RESULT_CHARACTERS]
 
     @property
     def results(self) -> tuple[str, ...]:
         """What the tools have given back so far, as the model saw it."""
-        return tuple(self._results)
+        return tuple(
+            message.content
+            for message in self._said
+            if message.role == "tool" and not message.content.startswith(ERROR)
+        )
 
-    async def _talk(self, talk: list[ChatMessage], tools: Sequence[ToolSchema], heard: Heard | None) -> Consulted:
-        ends = self._trace.elapsed_ms() + MODEL_S * 1000
-        while True:
-            left = max(0.0, ends - self._trace.elapsed_ms()) / 1000
-            answer = await self._complete(talk, tools, deadline_s=left, heard=heard)
-            if not answer.tool_calls:
-                return Consulted(
-                    answer.text, answer.model, answer.truncated, self._tokens, self.uses, tuple(self._results)
-                )
-            if heard is not None:
-                heard.again()  # what it said before it called a tool is no answer
-            talk.append(ChatMessage("assistant", answer.text, answer.tool_calls))
-            for wanted in answer.tool_calls:
-                content = await self._result(wanted, tools)
-                talk.append(ChatMessage("tool", content, tool_call_id=wanted.id))
+    async def _keep(self) -> None:
+        assert self._notebook is not None
+        await self._notebook.keep(self.progress)
 
     async def _complete(
         self,
@@ -118,27 +227,6 @@ class Consultation:
             self._tokens += tokens
             note.detail = f"{answer.model}, {tokens} tokens"
         return answer
-
-    async def _result(self, wanted: ToolCall, tools: Sequence[ToolSchema]) -> str:
-        """Call a tool as the model asked, and return what to tell it."""
-        self._calls += 1
-        if self._calls > TOOL_CALLS:
-            raise ModelMisbehaved(f"The model wanted more than {TOOL_CALLS} tool calls")
-        arguments = _arguments(wanted)
-        if self._toolbox is None or arguments is None or all(tool.name != wanted.name for tool in tools):
-            self._mistakes += 1
-            if self._mistakes > REPAIRS:
-                raise ModelMisbehaved("The model called tools that do not exist, or with broken arguments")
-            names = ", ".join(tool.name for tool in tools) or "none"
-            return f"error: not called. The arguments must be one JSON object; the tools are: {names}"
-        key = f"{self._turn_id}:{self._calls}"
-        called = await call(self._toolbox, wanted.name, arguments, key=key, trace=self._trace)
-        self._uses.append(called.use)
-        if called.failure is not None:
-            return f"error: {called.failure}"
-        result = json.dumps(called.data, ensure_ascii=False, default=str)[:RESULT_CHARACTERS]
-        self._results.append(result)
-        return result
 
 
 def _arguments(wanted: ToolCall) -> dict[str, Any] | None:

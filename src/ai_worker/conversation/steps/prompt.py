@@ -55,8 +55,9 @@ def gather(findings: Findings, history: Sequence[Utterance], bars: Bars) -> Mate
 
 
 def schemas(tools: Sequence[Tool]) -> list[ToolSchema]:
-    """Return the tools that a model is offered: those that only read."""
-    return [ToolSchema(tool.name, tool.description, tool.parameters) for tool in tools if tool.risk == "read"]
+    """Return the tools that a model is offered: those that only read, or that may act without a person's word."""
+    offered = (tool for tool in tools if tool.unattended or not tool.acts)
+    return [ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered]
 
 
 def prompt(

@@ -8,6 +8,7 @@ from ai_worker.conversation.message import Reply, Utterance
 from ai_worker.conversation.model import ChatModel, ModelFailed, OnDelta
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import Phrases
+from ai_worker.conversation.progress import Notebook, Progress, ToolUse
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.consult import Consultation, Consulted, ModelMisbehaved
 from ai_worker.conversation.steps.decide import choices, is_clear, without_model
@@ -16,10 +17,10 @@ from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraf
 from ai_worker.conversation.steps.look_up import Bars, Findings
 from ai_worker.conversation.steps.prompt import Material, gather, prompt, schemas
 from ai_worker.conversation.trace import Trace
-from ai_worker.conversation.turn import ToolUse, TurnInput, TurnResult
+from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.citation import cite
-from ai_worker.skills.tool import Tool, Toolbox
+from ai_worker.skills.tool import Tool, Toolbox, ToolUnsure
 
 BY_TOOL = 0.9
 """Confidence in a model's words about what a business system said."""
@@ -64,17 +65,31 @@ class Reasoner:
         trace: Trace,
         on_delta: OnDelta | None,
         on_draft: OnDraft | None,
+        notebook: Notebook | None,
     ) -> TurnResult:
-        """Answer `text` with the model, or as well as can be without it."""
+        """Answer `text` with the model, or as well as can be without it.
+
+        A turn that has acted never ends with words that pass over it: it says what came of it, waits
+        for the model to say so, or asks a person to.
+        """
         material = gather(findings, given.history, self._bars)
         offered = schemas(tools)
         live = draft = None
         if on_delta is not None and worker.grounding == "open" and not offered:
             live = LiveText(on_delta, material=material.texts, trace=trace)
-        consultation = Consultation(self._model, self._toolbox, turn_id=given.turn_id, trace=trace)
+        consultation = Consultation(
+            self._model,
+            self._toolbox,
+            turn_id=given.turn_id,
+            tools=tools,
+            trace=trace,
+            notebook=notebook,
+            progress=given.progress,
+        )
 
         def stands(text: str) -> bool:
-            return worker.grounding == "open" or _supported(text, material, consultation.uses)
+            uses = consultation.progress.all_uses
+            return worker.grounding == "open" or _supported(text, material, uses)
 
         def shown() -> list[str]:
             return [*material.texts, *consultation.results]
@@ -84,14 +99,13 @@ class Reasoner:
         messages = prompt(worker, words, now=self._clock.now(), material=material, history=given.history, text=text)
         try:
             said = await consultation.ask(messages, offered, heard=Heard.by(live, draft))
-        except ModelFailed:
-            result = self._stand_in(given, words, findings, text) or _held(given, words)
-            return replace(result, tools=consultation.uses)
-        except ModelMisbehaved:
-            result = self._stand_in(given, words, findings, text) or compose.handed_over(words, Reason.FAILED)
-            return replace(result, tools=consultation.uses)
+        except (ModelFailed, ModelMisbehaved, ToolUnsure) as failure:
+            result = self._without(failure, consultation.progress, given, words, findings, text)
+            return replace(result, tools=consultation.progress.all_uses)
         with trace.step("guard") as note:
             result = self._guarded(said, material, worker, given, words, findings)
+            if result.decision != "answer" and consultation.progress.acted:
+                result = compose.half_told(words)
             note.detail = result.decision
         if live is not None and result.decision == "answer" and result.reply is not None:
             live.finish(result.reply.text)
@@ -99,6 +113,25 @@ class Reasoner:
         if draft is not None and draft.first_words_ms is not None:
             result = replace(result, first_words_ms=draft.first_words_ms)
         return replace(result, tools=said.uses, model=said.model, tokens=said.tokens)
+
+    def _without(
+        self,
+        failure: ModelFailed | ModelMisbehaved | ToolUnsure,
+        progress: Progress,
+        given: TurnInput,
+        words: Phrases,
+        findings: Findings,
+        text: str,
+    ) -> TurnResult:
+        """Return what is said when the model has come to no answer."""
+        if progress.unsure:
+            return compose.unsure(words)
+        waits = isinstance(failure, ModelFailed)
+        if progress.acted:
+            return _held(given, words) if waits and not given.last_chance else compose.half_told(words)
+        if (standing_in := self._stand_in(given, words, findings, text)) is not None:
+            return standing_in
+        return _held(given, words) if waits else compose.handed_over(words, Reason.FAILED)
 
     def _guarded(
         self,

@@ -14,7 +14,16 @@ LONGEST_QUESTION = 4_000
 """Characters of a message that are read; nobody asks one question in more."""
 
 Kind = Literal[
-    SmallTalk, "wordless", "media", "person", "complaint", "chosen", "none_of_these", "no_such_choice", "question"
+    SmallTalk,
+    "wordless",
+    "media",
+    "person",
+    "complaint",
+    "chosen",
+    "none_of_these",
+    "no_such_choice",
+    "rating",
+    "question",
 ]
 
 
@@ -71,6 +80,8 @@ def _kind(text: str, message: InboundMessage, pending: PendingQuestion | None) -
             return "none_of_these"
         if listening.number(text) is not None or (text.isdecimal() and len(text) == 1):
             return "no_such_choice"
+    if listening.mark(text) is not None:
+        return "rating"
     return listening.small_talk(text) or "question"
 
 

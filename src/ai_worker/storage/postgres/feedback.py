@@ -3,7 +3,7 @@
 from typing import Any
 
 from ai_worker.foundation.clock import from_micros, to_micros
-from ai_worker.learning.feedback import Rating
+from ai_worker.learning.feedback import LATELY, Rating
 from ai_worker.storage import rows
 from ai_worker.storage.postgres.database import PostgresDatabase
 
@@ -17,6 +17,12 @@ WITH known AS MATERIALIZED (SELECT turn_id FROM inbound WHERE turn_id = $1 FOR K
     WHERE excluded.at >= feedback.at
 )
 SELECT turn_id FROM known
+"""
+
+LATEST = """
+SELECT turn_id, result FROM turn JOIN inbound USING (seq)
+WHERE turn.conversation_id = (SELECT id FROM conversation WHERE channel = $1 AND key = $2)
+ORDER BY seq DESC LIMIT $3
 """
 
 OF_TURN = """
@@ -43,6 +49,10 @@ class PostgresFeedbackStore:
             rows.plain(rating.correct_answer),
         )
         return row is not None
+
+    async def latest_answer(self, channel: str, conversation_key: str) -> str | None:
+        """Return the turn of a conversation's latest answer that may be rated."""
+        return rows.rateable(await self._database.fetch(LATEST, channel, rows.plain(conversation_key), LATELY))
 
     async def of_turn(self, turn_id: str) -> list[Rating]:
         """Return what was said about an answer, oldest first."""

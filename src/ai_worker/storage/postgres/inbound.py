@@ -105,7 +105,8 @@ async def _accept(database: PostgresDatabase, rows: Sequence[Mapping[str, Any]])
     for place, turn_id, conversation_id, digest, known in found:
         row = rows[place - 1]
         if known and digest and row["digest"] and digest != row["digest"]:
-            accepted[place] = IdReused(f"The id {row['message_id']!r} was used before for another message.")
+            told = f"The id {row['message_id']!r} was used before for another message."
+            accepted[place] = IdReused(told, turn_id=turn_id)
         else:
             accepted[place] = Accepted(turn_id, conversation_id, duplicate=known)
     if any(not row[4] for row in found):

@@ -25,8 +25,18 @@ LEASE_S = 12
 """How long a lane stays its owner's without being renewed: with the wait for the next look into the
 store, a dead node's conversations go on within 15 seconds."""
 
+AHEAD_S = 120
+"""Twice as long as anything is ever put off. What is due later than that was put there before the database's
+clock was set back: it is due now, or, if somebody may be at work on it, when a fresh lease would end."""
+
 OWN = f"""
-WITH due AS MATERIALIZED (
+WITH strayed AS MATERIALIZED (
+    SELECT id AS strayed_id FROM conversation WHERE waiting > 0 AND ready_at > {MOMENT} + {AHEAD_S} * 1000000
+    ORDER BY ready_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+), back AS (
+    UPDATE conversation SET ready_at = {MOMENT} + (owner IS NOT NULL)::integer * {LEASE_S} * 1000000
+    FROM strayed WHERE conversation.id = strayed_id
+), due AS MATERIALIZED (
     SELECT id, ready_at AS due_at FROM conversation WHERE waiting > 0 AND ready_at <= {MOMENT}
     ORDER BY ready_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
 )
@@ -42,7 +52,8 @@ FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
     SELECT seq FROM inbound WHERE conversation_id = lane.id AND state = 'waiting' ORDER BY seq LIMIT 1
 ) AS oldest
 WHERE inbound.seq = oldest.seq
-RETURNING conversation_id, inbound.seq, turn_id, body, attempts, held
+RETURNING conversation_id, inbound.seq, turn_id, body, attempts, held,
+    (SELECT progress.body FROM progress WHERE progress.seq = inbound.seq)
 """
 
 RENEW = f"""
@@ -87,6 +98,11 @@ HELD = "UPDATE inbound SET held = true WHERE seq = $1"
 NOT_FAILED = "UPDATE inbound SET attempts = 0 WHERE seq = $1"
 FAILED = "UPDATE inbound SET error = $2 WHERE seq = $1"
 DEAD = "UPDATE inbound SET state = 'dead', error = $2 WHERE seq = $1"
+
+KEEP = """
+INSERT INTO progress (seq, epoch, body) VALUES ($1, $2, $3)
+ON CONFLICT (seq) DO UPDATE SET epoch = excluded.epoch, body = excluded.body
+"""
 
 FREE = f"UPDATE conversation SET owner = NULL, node = NULL, ready_at = {MOMENT} + $3 WHERE id = $2"
 
@@ -133,7 +149,7 @@ def _due_at(lane: Any) -> tuple[int, int]:
 
 def _claim(lane: Any, oldest: Any, message: Any, said: Any) -> Claim:
     conversation_id, epoch, state, reason, pending, _standalone, _due = lane
-    seq, turn_id, _body, attempts, held = oldest
+    seq, turn_id, _body, attempts, held, progress = oldest
     return Claim(
         seq=seq,
         turn_id=turn_id,
@@ -146,6 +162,7 @@ def _claim(lane: Any, oldest: Any, message: Any, said: Any) -> Claim:
         blocked=state == State.WAITING and bool(reason) and Reason(reason).blocks,
         pending=codec.pending(pending),
         history=said if message.history is None else message.history,
+        progress=codec.progress(progress),
     )
 
 
@@ -229,6 +246,13 @@ def _lane(one: Finished, lane: Any) -> tuple[Any, ...]:
         last_at, last_text = at, shorten(result.reply.text, rows.LINE)
     pending = None if result.pending is None else codec.encode(result.pending)
     return state, reason, since, pending, unread, last_at, last_text
+
+
+async def keep(database: PostgresDatabase, claim: Claim, body: str) -> None:
+    """Replace what is kept of how far a turn has come."""
+    async with database.transaction() as connection:
+        await owner(connection, claim)
+        await connection.execute(KEEP, claim.seq, claim.epoch, body)
 
 
 async def put_back(database: PostgresDatabase, connection: Any, claim: Claim, until: datetime) -> None:

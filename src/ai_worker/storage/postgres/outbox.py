@@ -48,8 +48,23 @@ WHERE id = ANY ($2::text[]) AND state = 'sending' AND attempts = 1
 RETURNING id
 """
 
+AHEAD_S = 60
+"""More than the length of a lease. What is being sent, or has never been tried, and is due later than that was
+written before the database's clock was set back."""
+
+POSTPONED_S = 900
+"""A failed send is not put off for longer, whatever the platform asks for: what is due later than that was put
+there before the clock was set back."""
+
 TAKE = f"""
-WITH due AS MATERIALIZED (
+WITH strayed AS MATERIALIZED (
+    SELECT n AS strayed_n FROM outbound WHERE head AND due_at > {MOMENT} + {AHEAD_S} * 1000000
+        AND (state = 'sending' OR attempts = 0 OR due_at > {MOMENT} + {POSTPONED_S} * 1000000)
+    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), back AS (
+    UPDATE outbound SET due_at = {MOMENT} + (state = 'sending')::integer * {LEASE_S} * 1000000
+    FROM strayed WHERE outbound.n = strayed_n
+), due AS MATERIALIZED (
     SELECT n, due_at AS was_due FROM outbound WHERE head AND due_at <= {MOMENT}
     ORDER BY due_at, n LIMIT $2 FOR UPDATE SKIP LOCKED
 )
@@ -95,7 +110,8 @@ SELECT id FROM first
 """
 
 POSTPONE = f"""
-UPDATE outbound SET state = 'waiting', due_at = {MOMENT} + $4, error = $5, unsure = $6, owner = NULL, node = NULL
+UPDATE outbound SET state = 'waiting', due_at = {MOMENT} + least($4::bigint, {POSTPONED_S} * 1000000), error = $5,
+    unsure = $6, owner = NULL, node = NULL
 WHERE id = $2 AND settled_at IS NULL AND attempts <= $3
 """
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import InboundMessage
+from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
@@ -95,6 +96,10 @@ class PostgresPipelineStore:
             mine = await outbox.insert(self._database, connection, _owned(notices, owner))
         self._database.bell.ring(Heard("turn", claim.conversation_id, claim.turn_id))
         return _chosen(notices, mine, send_before)
+
+    async def keep(self, claim: Claim, progress: Progress) -> None:
+        """Replace what is kept of how far the turn has come."""
+        await lane.keep(self._database, claim, codec.encode(progress))
 
     async def announce(self, claim: Claim, notice: OutboundMessage) -> list[OutboundMessage]:
         """Store a holding notice while the turn goes on, and mark its message as held."""

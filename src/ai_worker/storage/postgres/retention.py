@@ -1,4 +1,4 @@
-"""Forgetting: turns past their retention with all that belongs to them, then conversations that are empty.
+"""Forgetting: turns past their retention with all that belongs to them, conversations that are empty, first answers.
 
 Rows that another node holds at this moment are left for the next sweep, so that nobody waits for one.
 """
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ai_worker.foundation.clock import to_micros
+from ai_worker.pipeline.answers import KEPT
 from ai_worker.pipeline.store import RETENTION
 
 BATCH = 200
@@ -55,16 +56,23 @@ QUESTIONS = f"""
 SELECT id FROM conversation WHERE id = ANY ($1::bigint[]) AND standalone AND {EMPTY} FOR UPDATE SKIP LOCKED
 """
 
+FORGET_ANSWERS = """
+DELETE FROM first_answer WHERE place IN (
+    SELECT place FROM first_answer WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING at
+"""
+
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ANY ($1::text[])"
 FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ANY ($1::text[])"
 FORGET_TURNS = "DELETE FROM turn WHERE seq = ANY ($1::bigint[])"
+# What is kept of a turn's progress goes with its message: the reference to it cascades.
 FORGET_MESSAGES = "DELETE FROM inbound WHERE seq = ANY ($1::bigint[]) RETURNING conversation_id"
 FORGET_NOTICES = "DELETE FROM notice WHERE conversation_id = ANY ($1::bigint[]) AND at < $2"
 FORGET_CONVERSATIONS = "DELETE FROM conversation WHERE id = ANY ($1::bigint[])"
 
 
 async def sweep(connection: Any, now: datetime) -> int:
-    """Forget some of what is older than `RETENTION`; return how many rows went, 0 when there is no more."""
+    """Forget some of what is older than `RETENTION` or `KEPT`; return how many rows went, 0 when there is no more."""
     before, gone = to_micros(now - RETENTION), 0
     for statement in (TURNS, DROPPED):
         gone += await _forget_turns(connection, await connection.fetch(statement, before, BATCH), before)
@@ -72,7 +80,7 @@ async def sweep(connection: Any, now: datetime) -> int:
     for state in ("worker", "closed"):
         idle = [row[0] for row in await connection.fetch(IDLE, state, before, BATCH)]
         gone += await _forget_conversations(connection, idle, before)
-    return gone
+    return gone + len(await connection.fetch(FORGET_ANSWERS, to_micros(now - KEPT), BATCH))
 
 
 async def _forget_turns(connection: Any, turns: list[Any], before: int) -> int:

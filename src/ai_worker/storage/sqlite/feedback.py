@@ -5,7 +5,8 @@ from typing import Any
 import apsw
 
 from ai_worker.foundation.clock import from_micros, to_micros
-from ai_worker.learning.feedback import Rating
+from ai_worker.learning.feedback import LATELY, Rating
+from ai_worker.storage import rows
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 # Platforms may bring an older opinion after a newer one.
@@ -18,6 +19,12 @@ WHERE excluded.at >= feedback.at
 """
 
 KNOWN = "SELECT 1 FROM inbound WHERE turn_id = ?"
+
+LATEST = """
+SELECT turn_id, result FROM turn JOIN inbound USING (seq)
+WHERE turn.conversation_id = (SELECT id FROM conversation WHERE channel = ? AND key = ?)
+ORDER BY seq DESC LIMIT ?
+"""
 
 OF_TURN = """
 SELECT turn_id, mark, at, channel, contact, reason, correct_answer FROM feedback WHERE turn_id = ? ORDER BY at, n
@@ -39,6 +46,13 @@ class SqliteFeedbackStore:
             return connection.execute(KNOWN, (rating.turn_id,)).fetchone() is not None
 
         return await self._database.write(work, deadline_s=self._database.accept_deadline_s)
+
+    async def latest_answer(self, channel: str, conversation_key: str) -> str | None:
+        """Return the turn of a conversation's latest answer that may be rated."""
+        found = await self._database.read(
+            lambda connection: connection.execute(LATEST, (channel, conversation_key, LATELY)).fetchall()
+        )
+        return rows.rateable(found)
 
     async def of_turn(self, turn_id: str) -> list[Rating]:
         """Return what was said about an answer, oldest first."""

@@ -49,7 +49,7 @@ def accept(connection: apsw.Connection, row: Mapping[str, Any]) -> Accepted:
     if known := connection.execute(KNOWN, row).fetchone():
         turn_id, conversation_id, digest = known
         if digest and row["digest"] and digest != row["digest"]:
-            raise IdReused(f"The id {row['message_id']!r} was used before for another message.")
+            raise IdReused(f"The id {row['message_id']!r} was used before for another message.", turn_id=turn_id)
         return Accepted(turn_id, conversation_id, duplicate=True)
     (conversation_id,) = next(connection.execute(LANE, row))
     connection.execute(INSERT, {**row, "conversation_id": conversation_id})

@@ -38,7 +38,7 @@ WHERE waiting > 0 AND ready_at > :ahead AND owner IS NOT :owner
 OWN = "UPDATE conversation SET owner = ?, epoch = epoch + 1, ready_at = ? WHERE id = ?"
 
 OLDEST = """
-SELECT seq, turn_id, body, attempts, held FROM inbound
+SELECT seq, turn_id, body, attempts, held, (SELECT body FROM progress WHERE progress.seq = inbound.seq) FROM inbound
 WHERE conversation_id = ? AND state = 'waiting' ORDER BY seq LIMIT 1
 """
 
@@ -62,6 +62,8 @@ UPDATE conversation SET owner = NULL, waiting = waiting - 1, ready_at = ?, state
     waiting_since = ?, pending_question = ?, unread = ?, last_at = ?, last_text = ?
 WHERE id = ?
 """
+
+KEEP = "INSERT OR REPLACE INTO progress (seq, epoch, body) VALUES (?, ?, ?)"
 
 FREE = "UPDATE conversation SET owner = NULL, ready_at = ? WHERE id = ?"
 
@@ -89,7 +91,7 @@ def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) ->
 
 def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
     conversation_id, epoch, state, reason, pending, standalone = lane
-    seq, turn_id, body, attempts, held = oldest
+    seq, turn_id, body, attempts, held, progress = oldest
     message = codec.message(body)
     said = message.history
     if said is None:
@@ -106,6 +108,7 @@ def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
         blocked=state == State.WAITING and bool(reason) and Reason(reason).blocks,
         pending=codec.pending(pending),
         history=said,
+        progress=codec.progress(progress),
     )
 
 
@@ -166,6 +169,12 @@ def finish(
     pending = None if result.pending is None else codec.encode(result.pending)
     connection.execute(ANSWERED, (at, state, reason, since, pending, unread, last_at, last_text, claim.conversation_id))
     return str(owner)
+
+
+def keep(connection: apsw.Connection, claim: Claim, body: str) -> None:
+    """Replace what is kept of how far a turn has come."""
+    owned(connection, claim)
+    connection.execute(KEEP, (claim.seq, claim.epoch, body))
 
 
 def mark_held(connection: apsw.Connection, claim: Claim) -> str:

@@ -10,6 +10,7 @@ import apsw
 
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import InboundMessage
+from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage
@@ -102,6 +103,10 @@ class SqlitePipelineStore:
             return outbox.insert(connection, replies, owner, now)
 
         return _chosen(notices, await self._database.write(work), send_before)
+
+    async def keep(self, claim: Claim, progress: Progress) -> None:
+        """Replace what is kept of how far the turn has come."""
+        await self._database.write(partial(lane.keep, claim=claim, body=codec.encode(progress)))
 
     async def announce(self, claim: Claim, notice: OutboundMessage) -> list[OutboundMessage]:
         """Store a holding notice while the turn goes on, and mark its message as held."""

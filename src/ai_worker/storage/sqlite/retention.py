@@ -1,4 +1,4 @@
-"""Forgetting: turns past their retention with all that belongs to them, then conversations that are empty."""
+"""Forgetting: turns past their retention with all that belongs to them, empty conversations, first answers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,6 +7,7 @@ from typing import Any
 import apsw
 
 from ai_worker.foundation.clock import to_micros
+from ai_worker.pipeline.answers import KEPT
 from ai_worker.pipeline.store import RETENTION
 
 BATCH = 200
@@ -50,7 +51,12 @@ SELECT id FROM conversation WHERE state = ? AND standalone = 0 AND last_at < ? A
 ORDER BY last_at LIMIT ?
 """  # noqa: S608
 
+FORGET_ANSWERS = """
+DELETE FROM first_answer WHERE place IN (SELECT place FROM first_answer WHERE at <= ? ORDER BY at LIMIT ?)
+"""
+
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ?"
+FORGET_PROGRESS = "DELETE FROM progress WHERE seq = ?"
 FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ?"
 FORGET_TURN = "DELETE FROM turn WHERE seq = ?"
 FORGET_MESSAGE = "DELETE FROM inbound WHERE seq = ? RETURNING conversation_id"
@@ -61,7 +67,7 @@ FORGET_QUESTION = f"DELETE FROM conversation WHERE id = ? AND standalone = 1 AND
 
 
 def sweep(connection: apsw.Connection, now: datetime) -> int:
-    """Forget some of what is older than `RETENTION`; return how many rows went, 0 when there is no more."""
+    """Forget some of what is older than `RETENTION` or `KEPT`; return how many rows went, 0 when there is no more."""
     before = to_micros(now - RETENTION)
     began = connection.total_changes()
     for statement in (TURNS, DROPPED):
@@ -71,6 +77,7 @@ def sweep(connection: apsw.Connection, now: datetime) -> int:
         for (number,) in connection.execute(IDLE, (state, before, BATCH)).fetchall():
             connection.execute(FORGET_NOTICES, (number, before))
             connection.execute(FORGET_CONVERSATION, (number,))
+    connection.execute(FORGET_ANSWERS, (to_micros(now - KEPT), BATCH))
     return connection.total_changes() - began
 
 
@@ -79,6 +86,7 @@ def _forget_turns(connection: apsw.Connection, turns: Iterable[Any], before: int
     conversations: set[int] = set()
     for seq, turn_id in turns:
         connection.execute(FORGET_REPLIES, (turn_id,))
+        connection.execute(FORGET_PROGRESS, (seq,))
         connection.execute(FORGET_RATINGS, (turn_id,))
         connection.execute(FORGET_TURN, (seq,))
         conversations.update(number for (number,) in connection.execute(FORGET_MESSAGE, (seq,)))

@@ -1,4 +1,5 @@
 -- What channels remember and agree on, and what contacts think of answers. Expand only.
+-- oldest: 1
 
 -- Small things that a channel must not forget: cursors, sealed tokens, cards that are being written.
 CREATE TABLE channel_memory (
