@@ -4,7 +4,7 @@ import asyncio
 import sys
 from typing import Any
 
-from wecom_aibot_sdk import WSClient
+from wecom_aibot_sdk import WSClient  # type: ignore[import-untyped]
 
 
 async def main(ws_url: str, bot_id: str, secret: str) -> None:

@@ -27,9 +27,14 @@ USER = "linxiaoyan"
 
 @asynccontextmanager
 async def called_bot(
-    *, store: ChannelStore | None = None, stream_s: float = 330.0, poll_s: float = 0.05, **changes: Any
+    *,
+    desk: Any = None,
+    store: ChannelStore | None = None,
+    stream_s: float = 330.0,
+    poll_s: float = 0.05,
+    **changes: Any,
 ) -> AsyncIterator[tuple[SimulatedBotCallbacks, WecomBot, Desk]]:
-    desk, clock = Desk(), SystemClock()
+    desk, clock = desk or Desk(), SystemClock()
     async with SimulatedBotCallbacks(
         bot_id=peer.BOT, token=peer.TOKEN, encoding_aes_key=peer.KEY, poll_s=poll_s
     ) as platform:

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 
 from ai_worker.channels.contract import SendFailed
+from ai_worker.channels.wecom.bot import WecomBot
 from ai_worker.conversation.message import Contact, InboundMessage
 from ai_worker.foundation.clock import SystemClock
 from tests.channels.store import temporary_store
 from tests.channels.wecom.bots import Desk, answer_to, bot_at, eventually, gateway
+from tests.channels.wecom.peer import bot_settings
 
 USER = "linxiaoyan"
 EARLIER = InboundMessage(
@@ -157,3 +159,23 @@ async def test_the_secret_shows_nowhere(capsys: pytest.CaptureFixture[str]) -> N
         await eventually(lambda: platform.counts.subscribes >= 2)
         told = f"{bot.health()} {bot._settings!r} {capsys.readouterr()}"
         assert "planted-secret-42" not in told
+
+
+async def test_a_probe_connects_once_and_hangs_up_and_throws_nobody_out() -> None:
+    store = temporary_store(SystemClock())
+    async with gateway() as platform:
+        bot = WecomBot("assistant", bot_settings(ws_url=platform.ws_url), clock=SystemClock(), store=store)
+        assert (await bot.probe()).ok
+        assert platform.counts.subscribes == 1
+        async with bot_at(platform, store=store) as (running, _):
+            assert (await bot.probe()).ok
+            assert (await running.probe()).ok
+            assert platform.counts.subscribes == 2
+            await platform.displace()
+            await eventually(lambda: running.health().displaced)
+            assert "another instance" in (await bot.probe()).detail
+            assert platform.counts.subscribes == 2
+        await bot.resume()
+        platform.refuse_subscribe(853000)
+        probe = await bot.probe()
+        assert (probe.ok, "853000" in probe.detail, "Secret" in probe.fix) == (False, True, True)

@@ -10,6 +10,7 @@ from ai_worker.channels.contract import (
     CallbackResponse,
     Channel,
     ChannelHealth,
+    Probe,
     Rate,
     Receive,
     SendFailed,
@@ -149,6 +150,12 @@ class WecomBot(Channel):
             raise
         self._seen.outbound()
         return sent
+
+    async def probe(self) -> Probe:
+        """Show that the platform accepts the bot; a bot that is called back can only wait for its first callback."""
+        if self._connection is None:
+            return Probe(ok=True, detail="the platform verifies the callback address when it is saved there")
+        return await self._connection.probe()
 
     def health(self) -> ChannelHealth:
         """Return how the channel is doing."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-from ai_worker.channels.connection import PACE, LongConnection, Pace
-from ai_worker.channels.contract import ChannelHealth, Rate, Receive, Sent
+from ai_worker.channels.connection import PACE, ConnectFailed, LongConnection, Pace
+from ai_worker.channels.contract import ChannelHealth, Probe, Rate, Receive, Sent
 from ai_worker.channels.wecom import bot_cards
 from ai_worker.channels.wecom.bot_link import ANSWER_S, PING_S, BotDial, BotLink, Frame
 from ai_worker.channels.wecom.bot_sender import BotSender
@@ -38,6 +38,7 @@ TIDY_S = 5.0
 TRIES, TRY_S = 20, 1.0
 """How often an opinion or a pressed button is tried to be kept while the store is busy, so many seconds apart."""
 
+CREDENTIALS = "Copy the Bot ID and the Secret again from the bot's page, where 使用长连接 must be chosen."
 CHOSEN = "已选择：{label}"
 FORGOTTEN = "这个选项已过期，请直接输入您的问题"
 
@@ -89,19 +90,35 @@ class BotConnection:
         self._running = [asyncio.create_task(self._connection.run()), asyncio.create_task(self._tidy())]
 
     async def stop(self) -> None:
-        """Keep what has come in, then close the connection."""
+        """Close the connection, then keep what has come in over it."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._running = []
         if self._reception is not None:
             await self._reception.close()
             self._reception = None
-        for task in (*self._running, *self._aside):
+        for task in self._aside:
             task.cancel()
-        await asyncio.gather(*self._running, *self._aside, return_exceptions=True)
-        self._running = []
+        await asyncio.gather(*self._aside, return_exceptions=True)
         await self._dial.close()
 
     async def resume(self) -> None:
         """Connect again after another instance took over."""
         await self._connection.resume()
+
+    async def probe(self) -> Probe:
+        """Show that the platform accepts the bot."""
+        self._dial.open()
+        try:
+            await self._connection.try_once()
+        except (ConnectFailed, Busy) as failure:
+            fix = CREDENTIALS if isinstance(failure, ConnectFailed) and failure.refused else ""
+            return Probe(ok=False, detail=str(failure), fix=fix)
+        finally:
+            if not self._running:
+                await self._dial.close()
+        return Probe(ok=True, detail="the platform accepts the bot")
 
     def stands(self) -> bool:
         """Return whether the connection is this process's and open."""

@@ -244,6 +244,8 @@ class BotDial:
 
     def open(self) -> None:
         """Make the session; nothing is connected yet. Needs a running event loop."""
+        if self._session is not None:
+            return
         watch = aiohttp.TraceConfig()
         watch.on_request_redirect.append(_not_elsewhere)
         self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[watch])
