@@ -97,7 +97,7 @@ class WecomApp(Channel):
             store=store,
         )
         self._receive: Receive | None = None
-        self._welcoming: set[asyncio.Task[None]] = set()
+        self._welcoming: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Begin to receive; the platform is first spoken to when there is something to send."""
@@ -107,9 +107,10 @@ class WecomApp(Channel):
     async def stop(self) -> None:
         """Close connections; callbacks are told to come again."""
         self._receive = None
-        for task in self._welcoming:
+        welcoming = list(self._welcoming.values())
+        for task in welcoming:
             task.cancel()
-        await asyncio.gather(*self._welcoming, return_exceptions=True)
+        await asyncio.gather(*welcoming, return_exceptions=True)
         await self._api.close()
 
     async def callback(self, request: CallbackRequest) -> CallbackResponse:
@@ -243,10 +244,9 @@ class WecomApp(Channel):
         return answer.msgid
 
     def _welcome_aside(self, user: str) -> None:
-        if len(self._welcoming) < WELCOMES:
-            task = asyncio.create_task(self._welcome(user))
-            self._welcoming.add(task)
-            task.add_done_callback(self._welcoming.discard)
+        if user not in self._welcoming and len(self._welcoming) < WELCOMES:
+            task = self._welcoming[user] = asyncio.create_task(self._welcome(user))
+            task.add_done_callback(lambda _: self._welcoming.pop(user, None))
 
     async def _welcome(self, user: str) -> None:
         key = f"welcomed:{user}"
