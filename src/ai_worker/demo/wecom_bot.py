@@ -193,11 +193,15 @@ class SimulatedBotGateway:
         """Let the next frames (pings aside) be answered with these codes, untaken; `None`: with nothing at all."""
         self._answers.extend(errcodes)
 
-    async def cut(self) -> None:
-        """Break every connection without a farewell."""
+    async def cut(self, *, reset: bool = True) -> None:
+        """Break every connection without a farewell.
+
+        Args:
+            reset: What is on its way to the bot is lost as well; else it still arrives.
+        """
         for connection in list(self._everyone):
             if connection.transport is not None:
-                connection.transport.abort()
+                connection.transport.abort() if reset else connection.transport.close()
             self._forget(connection)
 
     async def close_cleanly(self) -> None:
