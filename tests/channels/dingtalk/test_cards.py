@@ -12,7 +12,7 @@ from ai_worker.conversation.message import Choice
 from ai_worker.demo.dingtalk import Fault, SimulatedDingtalk
 from ai_worker.foundation.clock import SystemClock
 from tests.channels.dingtalk.peer import GROUP, STAFF, TEMPLATE, Inbox, outbound, platform, started
-from tests.channels.store import temporary_store
+from tests.channels.memory import Memory
 
 TEXT = "退款一般三个工作日内到账。超过五个工作日没有到账，请把订单号发给我。"
 QUICK = CardPace(update_s=0.05)
@@ -87,7 +87,7 @@ async def test_a_lost_answer_of_the_card_ends_in_one_card(lost: str) -> None:
 
 
 async def test_a_card_is_ended_by_another_process_than_the_one_that_made_it() -> None:
-    inbox, store = Inbox(), temporary_store()
+    inbox, store = Inbox(), Memory()
     async with simulated() as dingtalk:
         async with started(dingtalk, inbox, card_template_id=TEMPLATE, store=store) as channel:
             to = await address(dingtalk, inbox)
@@ -156,7 +156,7 @@ async def test_what_a_person_wrote_is_no_card() -> None:
 
 
 async def test_too_many_calls_hold_cards_back_for_a_while() -> None:
-    inbox, store = Inbox(), temporary_store()
+    inbox, store = Inbox(), Memory()
     limit = Fault("card/streaming", 403, '{"code":"Forbidden.AccessDenied.QpsLimitForApi"}')
     async with (
         simulated() as dingtalk,
@@ -225,7 +225,7 @@ async def test_a_card_that_nobody_goes_on_with_is_ended() -> None:
 
 
 async def test_a_card_whose_process_died_and_whose_turn_was_given_up_is_ended() -> None:
-    inbox, store, pace = Inbox(), temporary_store(SystemClock()), CardPace(orphaned_s=0.3, look_s=0.05)
+    inbox, store, pace = Inbox(), Memory(SystemClock()), CardPace(orphaned_s=0.3, look_s=0.05)
     async with simulated() as dingtalk:
         async with started(dingtalk, inbox, card_template_id=TEMPLATE, store=store) as channel:
             await channel.show(draft(await address(dingtalk, inbox), TEXT[:9]))
@@ -238,7 +238,7 @@ async def test_a_card_whose_process_died_and_whose_turn_was_given_up_is_ended() 
 
 
 async def test_an_ended_card_is_on_no_list_of_open_ones() -> None:
-    inbox, store = Inbox(), temporary_store(SystemClock())
+    inbox, store = Inbox(), Memory(SystemClock())
     async with simulated() as dingtalk, started(dingtalk, inbox, card_template_id=TEMPLATE, store=store) as channel:
         to = await address(dingtalk, inbox)
         await channel.show(draft(to, TEXT[:9]))

@@ -9,7 +9,7 @@ from ai_worker.conversation.message import Choice
 from ai_worker.demo.feishu import SimulatedFeishu, Way
 from ai_worker.demo.feishu_state import Shown
 from tests.channels.feishu.peer import GROUP, USER, Inbox, draft, event, outbound, platform, request, started
-from tests.channels.store import temporary_store
+from tests.channels.memory import Memory
 
 CHOICES = (Choice("faq-1", "退货运费"), Choice("faq-2", "退款时间"))
 QUESTION = "您问的是哪一个？\n1. 退货运费\n2. 退款时间"
@@ -123,7 +123,7 @@ async def test_a_slow_store_does_not_make_the_platform_wait() -> None:
 
 
 async def test_a_card_from_before_memory_says_so() -> None:
-    store = temporary_store()
+    store = Memory()
     async with platform() as at, started(at, store=store) as channel:
         await channel.deliver(outbound(QUESTION, choices=CHOICES, rateable=True))
         (shown,) = at.shown_to(USER)

@@ -12,7 +12,7 @@ from ai_worker.demo.feishu_cards import Entity
 from ai_worker.demo.feishu_front import Fault
 from ai_worker.foundation.clock import FixedClock
 from tests.channels.feishu.peer import GROUP, USER, draft, outbound, platform, started
-from tests.channels.store import temporary_store
+from tests.channels.memory import Memory
 
 ANSWER = "退货须在签收后七天内提出，商品应保持完好。运费由卖家承担。"
 
@@ -45,7 +45,7 @@ async def test_in_a_group_the_growing_card_answers_and_mentions_the_asker() -> N
 
 
 async def test_whoever_takes_over_after_a_crash_ends_the_card_with_higher_numbers() -> None:
-    store = temporary_store()
+    store = Memory()
     async with platform() as at:
         async with started(at, store=store) as first:
             for end in range(5, 15):
@@ -62,7 +62,7 @@ async def test_whoever_takes_over_after_a_crash_ends_the_card_with_higher_number
 
 
 async def test_a_crash_between_the_card_and_its_message_leaves_one_card() -> None:
-    store = temporary_store()
+    store = Memory()
     async with platform() as at:
         async with started(at, store=store) as first:
             at.fail_next(Fault(path="/messages", takes=True, closes=True))
@@ -75,7 +75,7 @@ async def test_a_crash_between_the_card_and_its_message_leaves_one_card() -> Non
 
 
 async def test_two_writers_of_one_card_do_not_lose_the_end() -> None:
-    store = temporary_store()
+    store = Memory()
     async with platform() as at, started(at, store=store) as one, started(at, store=store) as other:
         await one.show(draft(ANSWER[:5]))
         await other.show(draft(ANSWER[:9]))
@@ -177,7 +177,7 @@ async def test_a_very_long_answer_ends_in_the_card_and_the_messages_after_it() -
 
 
 async def test_without_room_below_the_limits_the_answer_just_does_not_grow() -> None:
-    store = temporary_store()
+    store = Memory()
     async with platform() as at, started(at, store=store) as channel:
         store.busy = True
         with pytest.raises(SendFailed):

@@ -11,7 +11,7 @@ from ai_worker.conversation.message import Choice
 from ai_worker.demo.feishu import BOT
 from ai_worker.demo.feishu_front import Fault
 from tests.channels.feishu.peer import GROUP, SECRET, USER, Inbox, outbound, platform, started
-from tests.channels.store import temporary_store
+from tests.channels.memory import Memory
 
 CHOICES = (Choice("faq-1", "退货运费"), Choice("faq-2", "退款时间"))
 
@@ -254,7 +254,7 @@ async def test_the_directory_tells_name_and_department_or_nothing() -> None:
 
 async def test_two_nodes_share_one_token() -> None:
     async with platform() as at:
-        store = temporary_store()
+        store = Memory()
         async with started(at, store=store) as one, started(at, store=store) as other:
             await asyncio.gather(
                 one.deliver(outbound("一。", id="r-1")), other.deliver(outbound("二。", id="r-2", to="ou_b"))
