@@ -66,5 +66,28 @@ class Roster(Mapping[str, Channel]):
             log.info("channel.changed", channel=name, kind=channel.kind)
         return changed
 
+    def growing(self) -> Mapping[str, Channel]:
+        """Return the channels of any moment whose answers grow."""
+        return _Growing(self)
+
     def _build(self, name: str, settings: ChannelSettings) -> Channel:
         return registry.build(name, settings, clock=self._clock, store=self._store)
+
+
+class _Growing(Mapping[str, Channel]):
+    """The channels of a roster whose answers grow."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+
+    def __getitem__(self, name: str) -> Channel:
+        channel = self._roster[name]
+        if not channel.grows:
+            raise KeyError(name)
+        return channel
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, channel in self._roster.items() if channel.grows)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
