@@ -260,7 +260,9 @@ async def running(
             make_server(console, host=settings.console.host, port=settings.console.port) if console else None,
         )
         service = Service(api=doors.api_server, console=doors.console_server, links=links, events=events)
-        chores: list[Chore] = [partial(_every, GAUGES_S, _gauging(metrics, line, host, queue, channels, clock), "ops.gauges")]
+        chores: list[Chore] = [
+            partial(_every, GAUGES_S, _gauging(metrics, line, host, queue, channels, clock), "ops.gauges")
+        ]
         chores.append(partial(_every, REFRESH_S, _reloading(watch, settings, channels), "settings.reload"))
         if role != "console":
             chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))

@@ -7,9 +7,17 @@ import structlog
 from ai_worker.channels import registry
 from ai_worker.channels.contract import Channel, ChannelSettings, Rate, Receive
 from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.errors import NotFound
 from ai_worker.pipeline.channel_store import ChannelStore
 
 log = structlog.get_logger(__name__)
+
+
+class NoSuchChannel(NotFound):
+    """The settings have no channel of this name."""
+
+    code = "channels.not_found"
+    hint = "ai-worker channels list"
 
 
 class Roster(Mapping[str, Channel]):

@@ -147,4 +147,3 @@ def _tree(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         raise FileNotEditable("the changed file would not be TOML") from None
-

@@ -18,7 +18,6 @@ class SettingsWatch:
     def __init__(self, settings: Settings, *, environ: Mapping[str, str]) -> None:
         self._file = settings.file
         self._environ = environ
-        self._current = settings
         self._mark = self._look()
         self.refused: SettingsRefused | None = None
         """Why what the file says now was not taken; `None` while it is good."""
@@ -37,7 +36,7 @@ class SettingsWatch:
         except SettingsRefused as refused:
             self.refused = refused
             return None
-        self.refused, self._current = None, settings
+        self.refused = None
         return settings
 
     def waits_for_restart(self, settings: Settings, running: Settings) -> list[str]:
