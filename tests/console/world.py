@@ -1,6 +1,7 @@
 """A console over a real database, on a clock that stands still: what the tests and the screenshots look at."""
 
-from collections.abc import AsyncIterator, Mapping
+import tomllib
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,7 +11,18 @@ from typing import ClassVar
 import httpx
 
 from ai_worker import __version__
-from ai_worker.channels.contract import CallbackRequest, CallbackResponse, Channel, ChannelHealth, Rate, Receive, Sent
+from ai_worker.channels.contract import (
+    CallbackRequest,
+    CallbackResponse,
+    Channel,
+    ChannelHealth,
+    Probe,
+    Rate,
+    Receive,
+    SendFailed,
+    Sent,
+)
+from ai_worker.channels.manifest import SetupGuide, guides_in, guides_of
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.conversation.persona import Staff, Worker
@@ -29,7 +41,12 @@ CALM = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 250 * GB, 500 * GB)
 NEARLY_FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 390 * GB, 500 * GB)
 FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 410 * GB, 500 * GB)
 
-KIND_NAMES = {"wecom-app": {"zh": "企业微信", "en": "WeCom"}, "web": {"zh": "网页对话", "en": "Web chat"}}
+MANIFEST = Path(__file__).parents[1] / "channels" / "manifest.toml"
+
+
+def sample_guides() -> dict[str, SetupGuide]:
+    """Return how the kinds of the sample's channels are connected."""
+    return {**guides_of(tomllib.loads(MANIFEST.read_text("utf-8"))), **guides_in("web")}
 
 
 class DeskChannel(Channel):
@@ -41,6 +58,10 @@ class DeskChannel(Channel):
     def __init__(self, name: str, health: ChannelHealth) -> None:
         self.name = name
         self.state = health
+        self.probed = Probe(ok=True)
+        self.refusal: SendFailed | None = None
+        self.sent: list[OutboundMessage] = []
+        self.resumed = 0
 
     async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Receives nothing."""
@@ -52,10 +73,25 @@ class DeskChannel(Channel):
         return CallbackResponse(403)
 
     async def deliver(self, message: OutboundMessage) -> Sent:
+        if self.refusal is not None:
+            raise self.refusal
+        self.sent.append(message)
         return Sent()
+
+    async def probe(self) -> Probe:
+        return self.probed
+
+    async def resume(self) -> None:
+        self.resumed += 1
 
     def health(self) -> ChannelHealth:
         return self.state
+
+
+class GroupRobot(DeskChannel):
+    """A robot that only sends into its group."""
+
+    kind: ClassVar[str] = "wecom-group"
 
 
 class WebChannel(DeskChannel):
@@ -86,7 +122,7 @@ class World:
     board: Board
     links: ConsoleLinks
     machine: Machine
-    channels: Mapping[str, DeskChannel]
+    channels: dict[str, DeskChannel]
     concurrency: list[int]
     woken: list[datetime] = field(default_factory=list)
 
@@ -125,6 +161,7 @@ async def world(
     filled: bool = True,
     share: float = 0.05,
     settings: ConsoleSettings | None = None,
+    holds: bool = True,
 ) -> AsyncIterator[World]:
     """Yield a console over a database in `folder`: the sample day, or an installation without a message."""
     clock, events, board = FixedClock(), EventBus(), Board()
@@ -142,7 +179,10 @@ async def world(
             knowledge=stores.knowledge,
             dead_letters=stores.dead_letters,
             channels=channels,
-            kind_names=KIND_NAMES,
+            guides=sample_guides(),
+            memory=stores.channels,
+            holds=holds,
+            api_port=18789,
             staff=Staff([Worker("xiaozhi", "小智")]),
             board=board,
             events=events,

@@ -23,7 +23,12 @@ class Card:
 
     name: str
     kind: str
+    label: str
+    """What its kind is called."""
+
     title: str
+    """The same, with the name where one kind is configured twice."""
+
     mark: str
     health: ChannelHealth
     detail: str
@@ -120,6 +125,7 @@ class Connections:
         return Card(
             name=name,
             kind=channel.kind,
+            label=self._names.kind(t, name),
             title=self._names.title(t, name),
             mark=self._names.mark(t, name),
             health=health,
