@@ -139,6 +139,14 @@ class Section:
         if self.changed:  # also when only a secret's file is new: the running service looks at this one
             edit.replace(self.file, written, former=self.text)
 
+    def printable(self) -> str:
+        """Return the section for people to write in by hand; a secret's place is left open."""
+        shown: dict[str, edit.Value] = {"kind": self.kind, **self.values}
+        for name, value in self.values.items():
+            if self.secret(name) and not str(value).startswith(REFERENCES):
+                shown[name] = "file:…"
+        return edit.section(self.name, shown)
+
     def _text(self, values: Mapping[str, edit.Value]) -> str:
         return edit.with_channel(self.text, self.name, {"kind": self.kind, **values})
 

@@ -76,6 +76,7 @@ def setup(
     from ai_worker.cli.channels_section import Section
     from ai_worker.cli.channels_verify import verify
     from ai_worker.cli.output import print_json
+    from ai_worker.settings.edit import FileNotEditable
 
     invocation = Invocation.of(context)
     registry.settings_class(kind)
@@ -93,7 +94,11 @@ def setup(
         ask(invocation, section, url)
     if missing := section.missing():
         raise SettingMissing(f"{kind} needs: {', '.join(missing)}")
-    section.write(invocation.environ)
+    try:
+        section.write(invocation.environ)
+    except FileNotEditable:
+        print(section.printable(), file=sys.stderr)
+        raise
     if not as_json:
         _tell_written(invocation, section)
     patience = wait if wait is not None else WAIT_S if asks else 0.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ai_worker.cli.invocation import Invocation, Json, both
-from ai_worker.foundation.errors import BadInput
+from ai_worker.foundation.errors import Busy
 
 if TYPE_CHECKING:
     from ai_worker.channels.contract import Channel, Probe
@@ -28,12 +28,6 @@ HEARD = {
 }
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=both("渠道的名字", "The channel's name"))]
-
-
-class NothingHeardHere(BadInput):
-    """A command of its own receives nothing: the running service does."""
-
-    code = "channels.not_received_here"
 
 
 def register(channels: typer.Typer) -> None:
@@ -99,7 +93,7 @@ async def started(invocation: Invocation, name: str) -> "AsyncIterator[tuple[Cha
     from ai_worker.foundation.clock import SystemClock
 
     async def unheard(message: "InboundMessage") -> "Accepted":
-        raise NothingHeardHere("a command receives nothing")
+        raise Busy("a command of its own receives nothing: the running service does")
 
     async def unrated(rating: "Rating") -> bool:
         return False
