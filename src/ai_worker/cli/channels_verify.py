@@ -18,6 +18,7 @@ from ai_worker.cli.invocation import Invocation
 from ai_worker.cli.output import done
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.pipeline.channel_store import ChannelStore
+from ai_worker.storage.folder import in_use
 
 LOOK_S = 0.5
 TAKEN_UP_S = 6.0
@@ -84,7 +85,8 @@ async def verify(invocation: Invocation, section: Section, *, patience: float, q
     clock = SystemClock()
     since = clock.now() - timedelta(seconds=1) if section.changed else None
     async with _channel(fresh, section) as store:
-        running = await _taken_up(store, section.name, since)
+        alone = fresh.settings().database_file is not None and not in_use(fresh.settings().data_dir)
+        running = not alone and await _taken_up(store, section.name, since)
         outcome = Outcome(running)
         if not quiet:
             _tell_service(invocation, running)
