@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ai_worker.channels import registry
 from ai_worker.channels.manifest import SetupGuide, callback_url, guides_of
 from ai_worker.channels.registry import PLATFORMS, UnknownKind, kinds, settings_class, setup_guides, setup_steps
 from ai_worker.channels.sightings import PROOFS
@@ -100,5 +99,5 @@ def test_a_step_that_asks_for_what_nobody_described_is_a_broken_manifest() -> No
 
 
 def test_every_kind_has_a_name() -> None:
-    assert set(registry.kind_names()) >= set(kinds())
-    assert all(set(names) == set(LANGUAGES) for names in registry.kind_names().values())
+    assert set(setup_guides()) == set(kinds())
+    assert all(set(guide.name) == set(LANGUAGES) for guide in setup_guides().values())

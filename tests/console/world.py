@@ -162,8 +162,19 @@ async def world(
     share: float = 0.05,
     settings: ConsoleSettings | None = None,
     holds: bool = True,
+    alone: bool = False,
 ) -> AsyncIterator[World]:
-    """Yield a console over a database in `folder`: the sample day, or an installation without a message."""
+    """Yield a console over a database in `folder`: the sample day, or an installation without a message.
+
+    Args:
+        folder: Where the database goes.
+        language: Of a reader who has not chosen one.
+        filled: Whether it is the sample day.
+        share: How much of the sample day's traffic there is.
+        settings: Section `[console]`.
+        holds: Whether the console's process holds the long connections.
+        alone: Whether turns are worked on in other processes only.
+    """
     clock, events, board = FixedClock(), EventBus(), Board()
     now = clock.now()
     channels = sample_channels(now) if filled else {}
@@ -190,7 +201,7 @@ async def world(
             links=links,
             session_secret=b"0123456789abcdef0123456789abcdef",
             settings=settings or ConsoleSettings(),
-            concurrency=lambda: (concurrency[0], concurrency[1], concurrency[2]),
+            concurrency=None if alone else lambda: (concurrency[0], concurrency[1], concurrency[2]),
             host=machine,
             version=__version__,
             node="cn-north-1",

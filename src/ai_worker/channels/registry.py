@@ -15,7 +15,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.pipeline.channel_store import ChannelStore
 
-PLATFORMS = ("web", "wecom")
+PLATFORMS = ("dingtalk", "feishu", "web", "wecom")
 """The folders beside this file. A kind's name is its folder's, or begins with it and a hyphen."""
 
 
@@ -33,11 +33,6 @@ def kinds() -> Mapping[str, Kind]:
     """Return every kind of channel by its name, in alphabetical order."""
     offered = {name: kind for platform in PLATFORMS for name, kind in _offered_by(platform).items()}
     return MappingProxyType(dict(sorted(offered.items())))
-
-
-def kind_names() -> dict[str, dict[str, str]]:
-    """Return what people call each kind, by language (`zh-CN`, `en`), as the platforms' manifests say."""
-    return {kind: dict(guide.name) for kind, guide in setup_guides().items()}
 
 
 def setup_guides() -> Mapping[str, SetupGuide]:

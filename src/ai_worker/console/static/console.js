@@ -123,6 +123,13 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (Date.now() - touchedAt < ACTIVE_FOR_MS) event.detail.headers["X-Active"] = "1";
 });
 
+// Not `autofocus`: browsers complain of it in a page where something has the focus already.
+document.addEventListener("htmx:load", (event) => {
+  const fresh = event.detail.elt;
+  const field = fresh.matches?.("[data-focus]") ? fresh : fresh.querySelector?.("[data-focus]");
+  field?.focus();
+});
+
 // ---- the keyboard -------------------------------------------------------------------------------
 function step(distance) {
   const rows = [...document.querySelectorAll("#rows a")];
