@@ -48,6 +48,7 @@ from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox, Intake
+from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.relay import Relay
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Deliverer
@@ -238,6 +239,9 @@ async def running(
                 channels=channels,
                 guides=registry.setup_guides(),
                 memory=stores.channels,
+                pusher=Pusher(
+                    stores.pipeline, deliverers=channels, clock=clock, wake=line.delivery.wake if line else _nobody
+                ),
                 holds=role is None,
                 api_port=settings.api.port,
                 staff=staff,

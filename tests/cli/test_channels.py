@@ -150,7 +150,7 @@ def test_trying_out_a_platform_that_cannot_be_reached_says_so(cli: Cli) -> None:
     called = cli("channels", "test", "desk", "--to", "zhangsan", "--json", DESK_TOKEN="t")
 
     assert called.code == 1
-    assert called.json["sent"]["ok"] is False
+    assert called.json["sent"]["state"] == "failed"
     assert called.json["service"] is None
     assert cli("channels", "test", "nowhere", "--json", DESK_TOKEN="t").code == 1
 

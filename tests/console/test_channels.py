@@ -1,15 +1,18 @@
 """The page of channels, their guides, and what people do with a channel."""
 
 import tomllib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from ai_worker.channels.contract import ChannelHealth, Probe, SendFailed
+from ai_worker.channels.contract import ChannelHealth, Probe
 from ai_worker.channels.sightings import Sightings, proofs, prove
+from ai_worker.pipeline.store import OutboundMessage
 from tests.console.reading import attribute, csrf_of, page_of, texts, words
+from tests.console.sample import OWNER
 from tests.console.world import DeskChannel, GroupRobot, World, world
 
 HTMX = {"HX-Request": "true"}
@@ -83,42 +86,56 @@ async def test_a_displaced_channel_is_connected_again_on_the_operators_word(
     assert words(part.css_first("#channel-bot-said")) == "5 秒内会重新连接。"
 
 
-async def test_a_test_message_goes_to_whom_it_is_said(site: World, reader: httpx.AsyncClient) -> None:
+async def due(site: World) -> list[OutboundMessage]:
+    """Return what a delivery would send now, but for what the sample day left behind."""
+    claimed = await site.stores.pipeline.claim_outbound(owner=OWNER, limit=99, now=site.clock.now())
+    return [message for message in claimed if message.kind == "proactive"]
+
+
+async def test_a_test_message_waits_in_the_outbox_for_whom_it_is_said(site: World, reader: httpx.AsyncClient) -> None:
     part = page_of(await post(reader, "/channels/service-desk/test", to=" zhangsan "))
 
-    (sent,) = site.channels["service-desk"].sent
-    assert (sent.address, sent.kind) == ({"user": "zhangsan"}, "proactive")
+    (sent,) = await due(site)
+    assert (sent.channel, sent.address) == ("service-desk", {"user": "zhangsan"})
     assert "测试消息" in sent.reply.text
-    assert words(part.css_first("#channel-service-desk-said .good")) == "测试消息已被平台收下。"
+    assert len(site.woken) == 1
+    assert words(part.css_first("#channel-service-desk-said .good")) == "测试消息在发件箱里，能发时就发出。"
 
 
-async def test_a_test_message_that_is_refused_says_why_in_the_platforms_words(
-    site: World, reader: httpx.AsyncClient
-) -> None:
-    site.channels["service-desk"].refusal = SendFailed("wecom", "errcode 81013 <b>", retry_after=None)
+async def test_a_test_message_that_the_platform_took_is_said_to_be_so(site: World, reader: httpx.AsyncClient) -> None:
+    channel = site.channels["service-desk"]
+    channel.state = replace(channel.state, last_outbound_at=site.clock.now())
+
+    part = page_of(await post(reader, "/channels/service-desk/test", to="zhangsan"))
+
+    assert words(part.css_first(".good")) == "测试消息已被平台收下。"
+
+
+async def test_a_channel_in_trouble_says_why_in_the_platforms_words(site: World, reader: httpx.AsyncClient) -> None:
+    site.channels["service-desk"].state = ChannelHealth("degraded", last_error="wecom: errcode 81013 <b>")
 
     response = await post(reader, "/channels/service-desk/test", to="zhangsan")
 
-    assert words(page_of(response).css_first(".bad")) == "测试消息没有发出：wecom: errcode 81013 <b>"
+    assert words(page_of(response).css_first(".good")).endswith("能发时就发出。wecom: errcode 81013 <b>")
     assert "<b>" not in response.text
 
 
 async def test_a_test_message_to_nobody_is_not_sent(site: World, reader: httpx.AsyncClient) -> None:
     part = page_of(await post(reader, "/channels/service-desk/test", to=" "))
 
-    assert site.channels["service-desk"].sent == []
+    assert await due(site) == []
     assert "先填发给谁" in words(part.css_first(".bad"))
 
 
 async def test_a_groups_robot_needs_no_name_and_hears_nothing(site: World, reader: httpx.AsyncClient) -> None:
-    site.channels["group"] = robot = GroupRobot("group", ChannelHealth("ready"))
+    site.channels["group"] = GroupRobot("group", ChannelHealth("ready"))
     page = page_of(await reader.get("/channels"))
     assert texts(page, "#channel-group dl dt") == ["最近发出"]
     assert not page.css("#test-group input[name=to]")
 
     await post(reader, "/channels/group/test")
 
-    assert [sent.address for sent in robot.sent] == [{}]
+    assert [(sent.channel, sent.address) for sent in await due(site)] == [("group", {})]
 
 
 async def test_the_credentials_are_checked_and_what_was_expected_is_said(
@@ -150,7 +167,7 @@ async def test_the_acts_work_without_a_script(site: World, reader: httpx.AsyncCl
     tested = await reader.post("/channels/service-desk/test", data={"csrf": token, "to": "zhangsan"})
     probed = await reader.post("/channels/service-desk/probe?back=wecom-app", data={"csrf": token})
 
-    assert words(page_of(tested).css_first("#channel-service-desk-said")) == "测试消息已被平台收下。"
+    assert words(page_of(tested).css_first("#channel-service-desk-said")) == "测试消息在发件箱里，能发时就发出。"
     assert (probed.status_code, probed.headers["location"]) == (303, "/channels/add/wecom-app?name=service-desk")
 
 

@@ -19,7 +19,6 @@ from ai_worker.channels.contract import (
     Probe,
     Rate,
     Receive,
-    SendFailed,
     Sent,
 )
 from ai_worker.channels.manifest import SetupGuide, guides_in, guides_of
@@ -32,6 +31,7 @@ from ai_worker.keys.links import ConsoleLinks
 from ai_worker.ops.host import HostSample
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.facts import MessageReceived
+from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.store import OutboundMessage
 from ai_worker.storage.opening import Stores, open_stores
 from tests.console.sample import furnish
@@ -59,8 +59,6 @@ class DeskChannel(Channel):
         self.name = name
         self.state = health
         self.probed = Probe(ok=True)
-        self.refusal: SendFailed | None = None
-        self.sent: list[OutboundMessage] = []
         self.resumed = 0
 
     async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
@@ -73,9 +71,6 @@ class DeskChannel(Channel):
         return CallbackResponse(403)
 
     async def deliver(self, message: OutboundMessage) -> Sent:
-        if self.refusal is not None:
-            raise self.refusal
-        self.sent.append(message)
         return Sent()
 
     async def probe(self) -> Probe:
@@ -192,6 +187,8 @@ async def world(
             channels=channels,
             guides=sample_guides(),
             memory=stores.channels,
+            pusher=Pusher(stores.pipeline, deliverers=channels, clock=clock, wake=lambda: woken.append(clock.now())),
+            patience_s=0.0,
             holds=holds,
             api_port=18789,
             staff=Staff([Worker("xiaozhi", "小智")]),

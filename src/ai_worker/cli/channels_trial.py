@@ -11,13 +11,16 @@ from ai_worker.cli.invocation import Invocation, Json, both
 from ai_worker.foundation.errors import Busy
 
 if TYPE_CHECKING:
-    from ai_worker.channels.contract import Channel, Probe
+    from ai_worker.channels.contract import Channel, ChannelHealth, Probe
     from ai_worker.conversation.message import InboundMessage
     from ai_worker.learning.feedback import Rating
     from ai_worker.pipeline.store import Accepted
     from ai_worker.storage.opening import Stores
 
 WORDS = ("这是一条测试消息，收到就说明渠道能发送。", "This is a test message; the channel can send.")
+
+PATIENCE_S = 15.0
+"""How long a message that the running service sends is waited for."""
 
 HEARD = {
     "credentials": ("凭据可用", "the platform accepted the credentials"),
@@ -57,7 +60,7 @@ def try_out(
         print_json(told)
     else:
         _show(invocation, told)
-    if not told["probe"]["ok"] or (told["sent"] and not told["sent"]["ok"]):
+    if not told["probe"]["ok"] or (told["sent"] and told["sent"]["state"] == "failed"):
         raise typer.Exit(1)
 
 
@@ -129,29 +132,41 @@ def _known(invocation: Invocation, name: str) -> None:
 
 async def _try(invocation: Invocation, name: str, to: str | None) -> dict[str, Any]:
     from ai_worker.channels import trial
-    from ai_worker.channels.contract import SendFailed
     from ai_worker.channels.sightings import proofs, prove, sighting
     from ai_worker.foundation.clock import SystemClock
+    from ai_worker.pipeline.push import Pusher
 
     clock = SystemClock()
     async with started(invocation, name) as (channel, opened):
+        store = opened.channels
         probe = await trial.ask(channel)
         if probe.ok:
-            await prove(opened.channels, name, "credentials", clock.now())
-        sent: dict[str, Any] | None = None
-        if to is not None:
-            try:
-                taken = await trial.send(channel, to=to, text=invocation.say(*WORDS), clock=clock)
-                sent = {"ok": True, "platform_id": taken.platform_id, "detail": ""}
-            except SendFailed as failure:
-                sent = {"ok": False, "platform_id": "", "detail": str(failure)}
-        seen = await sighting(opened.channels, name)
-        proved = await proofs(opened.channels, name)
+            await prove(store, name, "credentials", clock.now())
+
+        async def health() -> "ChannelHealth | None":
+            seen = await sighting(store, name)
+            return seen.health if seen else None
+
+        sent, text = None, invocation.say(*WORDS)
+        if to is not None and await health() is not None:
+            pusher = Pusher(opened.pipeline, deliverers={name: channel}, clock=clock)
+            sent = await trial.push(
+                *(pusher, opened.dead_letters, name),
+                to=to,
+                text=text,
+                health=health,
+                clock=clock,
+                patience_s=PATIENCE_S,
+            )
+        elif to is not None:
+            sent = await trial.send(channel, to=to, text=text, clock=clock)
+        seen = await sighting(store, name)
+        proved = await proofs(store, name)
     return {
         "name": name,
         "kind": channel.kind,
         "probe": {"ok": probe.ok, "detail": probe.detail, "fix": probe.fix},
-        "sent": sent,
+        "sent": {"state": sent.state, "detail": sent.detail} if sent else None,
         "service": {"state": seen.health.state, "detail": seen.health.detail} if seen else None,
         "proofs": {proof: at.isoformat() for proof, at in proved.items()},
     }
@@ -166,8 +181,14 @@ def _show(invocation: Invocation, told: dict[str, Any]) -> None:
     show_probe(invocation, Probe(**told["probe"]))
     if told["sent"] is None:
         print(invocation.say("– 没有发测试消息，加 --to 就发", "– No message was sent; --to sends one"))
-    elif told["sent"]["ok"]:
+    elif told["sent"]["state"] == "taken":
         done(invocation.say("测试消息已被平台收下", "The platform took the test message"))
+    elif told["sent"]["state"] == "waiting":
+        words = (
+            "… 测试消息在发件箱里，服务会接着发",
+            "… The test message is in the outbox; the service goes on",
+        )
+        print(invocation.say(*words), told["sent"]["detail"])
     else:
         failed(invocation.say("测试消息没有发出", "The test message was not sent") + f": {told['sent']['detail']}")
     if told["service"] is None:

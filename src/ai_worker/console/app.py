@@ -43,6 +43,7 @@ from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.facts import MessageReceived, TurnCompleted
+from ai_worker.pipeline.push import Pusher
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +76,7 @@ def create_console(
     channels: Mapping[str, Channel],
     guides: Mapping[str, SetupGuide],
     memory: ChannelStore,
+    pusher: Pusher,
     holds: bool,
     api_port: int,
     staff: Staff,
@@ -92,6 +94,7 @@ def create_console(
     clock: Clock,
     time_zone: str,
     language: str,
+    patience_s: float = 8.0,
 ) -> Console:
     """Return the console.
 
@@ -103,6 +106,7 @@ def create_console(
         channels: By configured name; they may change while the console runs.
         guides: How each kind of channel is connected, and what it is called.
         memory: Where the processes of this installation keep what their channels have seen.
+        pusher: Sends test messages, as all proactive ones go.
         holds: Whether this process holds the channels' long connections.
         api_port: Of the API, where platforms call.
         staff: The first worker names the console.
@@ -121,6 +125,7 @@ def create_console(
         clock: Tells the time.
         time_zone: IANA name of the zone in which times are shown.
         language: Used until the reader chooses another.
+        patience_s: How long somebody waits to hear what came of a test message.
     """
     sessions = Sessions(session_secret, clock=clock)
     live = Live(events=events, clock=clock)
@@ -169,7 +174,14 @@ def create_console(
     given_up = DeadLettersPage(frame=frame, desk=letters, conversations=conversations, names=names, clock=clock)
     connections = ChannelsPage(
         frame=frame,
-        connections=Connections(channels, memory, names, holds=holds, clock=clock),
+        connections=Connections(
+            *(channels, memory, names),
+            pusher=pusher,
+            letters=dead_letters,
+            patience_s=patience_s,
+            holds=holds,
+            clock=clock,
+        ),
         conversations=conversations,
         setup=guides,
         names=names,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ai_worker.channels import trial
-from ai_worker.channels.contract import Channel, ChannelHealth, Probe, Proof, SendFailed, Sent
+from ai_worker.channels.contract import Channel, ChannelHealth, Probe, Proof
 from ai_worker.channels.roster import NoSuchChannel
 from ai_worker.channels.sightings import PROOFS, proofs, proofs_of, prove, sighting
 from ai_worker.console.channels import ChannelNames
@@ -15,6 +15,8 @@ from ai_worker.console.words import Words
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
 from ai_worker.pipeline.channel_store import ChannelStore
+from ai_worker.pipeline.deadletter import DeadLetterStore
+from ai_worker.pipeline.push import Pusher
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,16 @@ class Connections:
     """Reads and tries channels."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], memory: ChannelStore, names: ChannelNames, *, holds: bool, clock: Clock
+        self,
+        channels: Mapping[str, Channel],
+        memory: ChannelStore,
+        names: ChannelNames,
+        *,
+        pusher: Pusher,
+        letters: DeadLetterStore,
+        patience_s: float,
+        holds: bool,
+        clock: Clock,
     ) -> None:
         """Prepare.
 
@@ -61,10 +72,14 @@ class Connections:
             channels: By name; they may change at any time.
             memory: Where the processes of the installation say what they have seen.
             names: What channels are called.
+            pusher: Sends test messages.
+            letters: Where a test message is found if it was given up.
+            patience_s: How long somebody waits to hear what came of a test message.
             holds: Whether this process holds the long connections itself.
             clock: Tells the time.
         """
         self._channels, self._memory, self._names, self._holds = channels, memory, names, holds
+        self._pusher, self._letters, self._patience_s = pusher, letters, patience_s
         self._clock = clock
 
     def channel(self, name: str) -> Channel:
@@ -150,16 +165,26 @@ class Connections:
                 await prove(self._memory, name, "credentials", self._clock.now())
         return probe
 
-    async def send(self, name: str, to: str, text: str) -> Sent | SendFailed:
-        """Send a test message; return how it went.
+    async def send(self, name: str, to: str, text: str) -> trial.Trial:
+        """Send a test message; return what came of it.
 
         Raises:
             NoSuchChannel: There is none of this name (any more).
+            Busy: It could not be kept.
         """
-        try:
-            return await trial.send(self.channel(name), to=to, text=text, clock=self._clock)
-        except SendFailed as failure:
-            return failure
+        self.channel(name)
+
+        async def health() -> ChannelHealth:
+            return await self.health(name)
+
+        return await trial.push(
+            *(self._pusher, self._letters, name),
+            to=to,
+            text=text,
+            health=health,
+            clock=self._clock,
+            patience_s=self._patience_s,
+        )
 
     async def resume(self, name: str) -> None:
         """Let the channel take back a connection that another instance has.

@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from ai_worker.channels.contract import SendFailed
 from ai_worker.channels.manifest import SetupGuide
 from ai_worker.console import guides
 from ai_worker.console.channels import ChannelNames
@@ -127,10 +126,8 @@ class ChannelsPage:
         if card.names_contact and not to:
             return await self._said(request, session, name, t("channels.test_to_whom"), good=False)
         sent = await self._connections.send(name, to, t("channels.test_words"))
-        if isinstance(sent, SendFailed):
-            said = t("channels.test_failed", detail=condition(t, str(sent)))
-            return await self._said(request, session, name, said, good=False)
-        return await self._said(request, session, name, t("channels.test_sent"), good=True)
+        said = t(f"channels.test_{sent.state}", detail=condition(t, sent.detail))
+        return await self._said(request, session, name, said, good=sent.state != "failed")
 
     async def _said(self, request: Request, session: Session, name: str, said: str, *, good: bool) -> Response:
         """Answer what was done: in place, or with the page it was done on."""
