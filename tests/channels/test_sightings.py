@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ai_worker.channels.contract import ChannelHealth
-from ai_worker.channels.sightings import FRESH, Sightings, proofs, prove, sighting
+from ai_worker.channels.sightings import FRESH, Sightings, proofs, prove, sighting, unneeded
 from ai_worker.foundation.clock import FixedClock
 from tests.channels.store import temporary_store
 from tests.console.world import DeskChannel
@@ -74,3 +74,13 @@ async def test_a_process_without_the_connections_keeps_proofs_and_does_not_say_h
 
     assert await sighting(store, "desk") is None
     assert await proofs(store, "desk") == {"callback": clock.now()}
+
+
+def test_a_channel_that_is_called_back_needs_no_long_connection() -> None:
+    now = FixedClock().now()
+
+    assert unneeded("connection", ChannelHealth("ready"))
+    assert not unneeded("connection", ChannelHealth("connecting"))
+    assert not unneeded("connection", ChannelHealth("ready", "connected from another node"))
+    assert not unneeded("connection", ChannelHealth("ready", connected_at=now))
+    assert not unneeded("callback", ChannelHealth("ready"))

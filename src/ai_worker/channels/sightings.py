@@ -118,6 +118,11 @@ def proofs_of(health: ChannelHealth) -> dict[Proof, datetime]:
     return found
 
 
+def unneeded(proof: Proof, health: ChannelHealth) -> bool:
+    """Return whether a channel works without this proof: one that is called back has no long connection."""
+    return proof == "connection" and health.state == "ready" and health.connected_at is None and not health.detail
+
+
 def _proof_key(proof: Proof) -> str:
     return f"proof:{proof}"
 

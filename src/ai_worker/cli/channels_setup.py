@@ -101,6 +101,9 @@ def setup(
         raise
     if not as_json:
         _tell_written(invocation, section)
+    if asks:
+        words = ("下面逐步验证；Ctrl+C 可以随时离开。", "Now each step is verified; Ctrl+C leaves at any time.")
+        print(invocation.say(*words))
     patience = wait if wait is not None else WAIT_S if asks else 0.0
     outcome = asyncio.run(verify(invocation, section, patience=patience, quiet=as_json))
     if as_json:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from ai_worker.channels import registry, trial
 from ai_worker.channels.contract import Proof
 from ai_worker.channels.manifest import SetupStep
-from ai_worker.channels.sightings import proofs, prove, sighting
+from ai_worker.channels.sightings import proofs, prove, sighting, unneeded
 from ai_worker.cli.channels_section import Section
 from ai_worker.cli.channels_trial import show_probe, started
 from ai_worker.cli.invocation import Invocation
@@ -45,7 +45,7 @@ class Check:
 
     step: str
     proof: Proof
-    status: Literal["ok", "fail", "waiting"]
+    status: Literal["ok", "fail", "waiting", "unneeded"]
     at: datetime | None = None
     detail: str = ""
     fix: str = ""
@@ -146,7 +146,8 @@ async def _wait(
     platform = registry.setup_guides()[section.kind].platform[invocation.language]
     waited = invocation.say(*WAITED[proof]).format(platform=platform)
     if patience and not quiet:
-        print(invocation.say(f"… 等待{waited}", f"… waiting for {waited}"), flush=True)
+        title = step.title[invocation.language]
+        print(invocation.say(f"… {title}：等待{waited}", f"… {title}: waiting for {waited}"), flush=True)
     left = patience
     while True:
         at = (await proofs(store, section.name)).get(proof)
@@ -155,6 +156,9 @@ async def _wait(
                 clock = at.astimezone(ZoneInfo(invocation.settings().time_zone)).strftime("%H:%M:%S")
                 done(invocation.say(*SEEN[proof]).format(platform=platform) + f" {clock}")
             return Check(step.id, proof, "ok", at)
+        seen = await sighting(store, section.name)
+        if seen is not None and (since is None or seen.at > since) and unneeded(proof, seen.health):
+            return Check(step.id, proof, "unneeded")
         if left <= 0:
             if not quiet:
                 print(invocation.say(f"– 还没有看到{waited}", f"– not seen yet: {waited}"))

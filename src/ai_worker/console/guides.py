@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from ai_worker.channels.contract import Proof
+from ai_worker.channels.contract import ChannelHealth, Proof
 from ai_worker.channels.manifest import SetupField, SetupGuide, SetupStep, callback_url
+from ai_worker.channels.sightings import unneeded
 from ai_worker.console.words import Words
 
 _NAME = re.compile(r"[\w-]{1,64}")
@@ -69,8 +70,25 @@ def options(guide: SetupGuide) -> dict[str, list[str]]:
     return {field: list(values) for field, values in found.items()}
 
 
-def rows(t: Words, guide: SetupGuide, chosen: Asked, proved: Mapping[Proof, datetime], *, now: datetime) -> list[Row]:
-    """Return the steps that are to be taken, in order."""
+def rows(
+    t: Words,
+    guide: SetupGuide,
+    chosen: Asked,
+    proved: Mapping[Proof, datetime],
+    health: ChannelHealth | None,
+    *,
+    now: datetime,
+) -> list[Row]:
+    """Return the steps that are to be taken, in order.
+
+    Args:
+        t: The reader's words.
+        guide: Of the channel's kind.
+        chosen: What the reader has chosen.
+        proved: What was seen of the channel, and when.
+        health: How it is doing; `None` while there is none.
+        now: The current time.
+    """
     platform = guide.platform[t.language]
     return [
         Row(
@@ -78,12 +96,18 @@ def rows(t: Words, guide: SetupGuide, chosen: Asked, proved: Mapping[Proof, date
             title=step.title[t.language],
             text=step.told(t.language, name=chosen.name, public_url=chosen.public_url),
             url=callback_url(chosen.public_url, chosen.name) if step.calls_back else "",
-            proof=t(f"proof.wait_{step.proof}", platform=platform) if step.proof else "",
+            proof=_waits(t, step, platform, health),
             proved=_seen(t, step, platform, proved, now),
         )
         for step in guide.steps
         if step.applies(chosen.options)
     ]
+
+
+def _waits(t: Words, step: SetupStep, platform: str, health: ChannelHealth | None) -> str:
+    if step.proof is None or (health is not None and unneeded(step.proof, health)):
+        return ""
+    return t(f"proof.wait_{step.proof}", platform=platform)
 
 
 def _seen(t: Words, step: SetupStep, platform: str, proved: Mapping[Proof, datetime], now: datetime) -> str:

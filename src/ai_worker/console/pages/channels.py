@@ -160,12 +160,13 @@ class ChannelsPage:
         chosen = guides.asked(guide, request.query_params, default_url=default_url)
         running = self._connections.find(chosen.name, guide.kind) is not None
         proved = await self._connections.proofs(chosen.name) if running else {}
+        health = await self._connections.health(chosen.name) if running else None
         return {
             "guide": guide,
             "title": guide.name[t.language],
             "asked": chosen,
             "options": guides.options(guide),
-            "rows": guides.rows(t, guide, chosen, proved, now=self._clock.now()),
+            "rows": guides.rows(t, guide, chosen, proved, health, now=self._clock.now()),
             "snippet": guides.snippet(t, guide, chosen),
             "running": running,
             "kind": guide.kind,
