@@ -39,7 +39,7 @@ async def test_a_channel_is_set_up_verified_tried_out_and_mended_while_the_servi
         async with asyncio.timeout(20):
             await platform.connected()
         said = await platform.say("manager01", "你好")
-        assert await platform.reply_to("manager01", after=said)
+        await platform.reply_to("manager01", after=said)
         code, told = await setting_up
         assert {check["proof"]: check["status"] for check in told["checks"]} == {
             "credentials": "ok",
