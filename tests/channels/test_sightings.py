@@ -76,7 +76,7 @@ async def test_a_process_without_the_connections_keeps_proofs_and_does_not_say_h
     assert await proofs(store, "desk") == {"callback": clock.now()}
 
 
-def test_a_channel_that_is_called_back_needs_no_long_connection() -> None:
+def test_a_channel_that_is_called_back_needs_no_long_connection_nor_the_other_way_round() -> None:
     now = FixedClock().now()
 
     assert unneeded("connection", ChannelHealth("ready"))
@@ -84,3 +84,5 @@ def test_a_channel_that_is_called_back_needs_no_long_connection() -> None:
     assert not unneeded("connection", ChannelHealth("ready", "connected from another node"))
     assert not unneeded("connection", ChannelHealth("ready", connected_at=now))
     assert not unneeded("callback", ChannelHealth("ready"))
+    assert unneeded("callback", ChannelHealth("ready", connected_at=now))
+    assert not unneeded("message", ChannelHealth("ready", connected_at=now))

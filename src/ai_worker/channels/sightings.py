@@ -119,7 +119,9 @@ def proofs_of(health: ChannelHealth) -> dict[Proof, datetime]:
 
 
 def unneeded(proof: Proof, health: ChannelHealth) -> bool:
-    """Return whether a channel works without this proof: one that is called back has no long connection."""
+    """Return whether a channel works without this proof: it is called back or it connects, seldom both."""
+    if proof == "callback":
+        return health.state == "ready" and health.connected_at is not None
     return proof == "connection" and health.state == "ready" and health.connected_at is None and not health.detail
 
 
