@@ -15,7 +15,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.sqlite import channels, gaps, inbound, lane, outbox, retention
+from ai_worker.storage.sqlite import channels, contacts, gaps, inbound, lane, outbox, retention
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BODIES_KEPT = timedelta(days=7)
@@ -193,7 +193,8 @@ class SqlitePipelineStore:
 
         def work(connection: apsw.Connection) -> int:
             connection.execute(SWEEP_BODIES, (before, SWEEP))
-            return connection.changes() + retention.sweep(connection, now) + channels.sweep(connection, now)
+            bodies = connection.changes()
+            return bodies + sum(each.sweep(connection, now) for each in (retention, channels, contacts))
 
         return await self._database.write(work)
 
