@@ -12,8 +12,8 @@ UTTERANCES = 12
 
 SAID = """
 SELECT lane.id, finished_at, seq, text, reply, NULL AS body,
-    CASE WHEN grouped THEN coalesce(contact_id, '') END, CASE WHEN grouped THEN coalesce(
-        (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.contact_id),
+    CASE WHEN grouped THEN coalesce(said_by, '') END, CASE WHEN grouped THEN coalesce(
+        (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
         contact_name) END
 FROM unnest($1::bigint[], $3::boolean[]) AS lane (id, grouped) CROSS JOIN LATERAL (
     SELECT seq, finished_at, reply FROM turn WHERE conversation_id = lane.id ORDER BY seq DESC LIMIT $2

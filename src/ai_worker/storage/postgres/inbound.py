@@ -66,7 +66,7 @@ WITH given AS MATERIALIZED (
         ready_at = CASE conversation.waiting WHEN 0 THEN excluded.ready_at ELSE conversation.ready_at END
     RETURNING id, channel, key
 ), kept AS (
-    INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, contact_id, contact_name,
+    INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, said_by, contact_name,
         text, body)
     SELECT channel, message_id, turn_id, lane.id, received_at, digest, fresh.contact_id, fresh.contact_name, text, body
     FROM fresh JOIN lane USING (channel, key) ORDER BY place

@@ -45,8 +45,8 @@ FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
 WHERE inbound.seq = oldest.seq
 RETURNING conversation_id, inbound.seq, turn_id, body, attempts, held,
     (SELECT progress.body FROM progress WHERE progress.seq = inbound.seq),
-    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.contact_id),
-    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.contact_id)
+    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by)
 """
 
 RENEW = f"""

@@ -15,8 +15,8 @@ WHERE turn.conversation_id = ? ORDER BY turn.seq DESC LIMIT ?
 
 # In a group it matters who asked.
 GROUP_TURNS = """
-SELECT turn.finished_at, inbound.text, turn.result, inbound.contact_id, coalesce(
-    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.contact_id),
+SELECT turn.finished_at, inbound.text, turn.result, inbound.said_by, coalesce(
+    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
     inbound.contact_name)
 FROM turn JOIN inbound USING (seq) WHERE turn.conversation_id = ? ORDER BY turn.seq DESC LIMIT ?
 """

@@ -37,7 +37,7 @@ RETURNING id
 """
 
 INSERT = """
-INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, contact_id, contact_name,
+INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, said_by, contact_name,
     text, body)
 VALUES (:channel, :message_id, :turn_id, :conversation_id, :received_at, :digest, :contact_id, :contact_name,
     :text, :body)

@@ -39,8 +39,8 @@ OWN = "UPDATE conversation SET owner = ?, epoch = epoch + 1, ready_at = ? WHERE 
 
 OLDEST = """
 SELECT seq, turn_id, body, attempts, held, (SELECT body FROM progress WHERE progress.seq = inbound.seq),
-    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.contact_id),
-    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.contact_id)
+    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by)
 FROM inbound WHERE conversation_id = ? AND state = 'waiting' ORDER BY seq LIMIT 1
 """
 

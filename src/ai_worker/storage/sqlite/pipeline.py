@@ -193,8 +193,8 @@ class SqlitePipelineStore:
 
         def work(connection: apsw.Connection) -> int:
             connection.execute(SWEEP_BODIES, (before, SWEEP))
-            bodies = connection.changes()
-            return bodies + sum(each.sweep(connection, now) for each in (retention, channels, contacts))
+            gone = connection.changes() + retention.sweep(connection, now)
+            return gone + channels.sweep(connection, now) + contacts.sweep(connection, now)
 
         return await self._database.write(work)
 

@@ -10,10 +10,10 @@ CALLED = """coalesce(
     (SELECT name FROM contact WHERE contact.channel = conversation.channel AND contact.id = conversation.contact_id),
     contact_name)"""
 SPEAKER = """coalesce(
-    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.contact_id),
+    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
     contact_name),
-    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.contact_id),
-    contact_id"""
+    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    said_by"""
 
 WHO = f"SELECT {CALLED}, contact_id, worker, grouped FROM conversation WHERE id = ?"  # noqa: S608
 

@@ -19,4 +19,6 @@ ALTER TABLE conversation ADD COLUMN grouped boolean NOT NULL DEFAULT false;
 ALTER TABLE conversation ADD COLUMN group_name text NOT NULL DEFAULT '';
 CREATE INDEX conversation_of_contact ON conversation (channel, contact_id) WHERE NOT standalone AND NOT grouped;
 
-ALTER TABLE inbound ADD COLUMN contact_id text;  -- NULL: accepted by a version that did not keep it
+-- NULL: accepted by a version that did not keep it. The version before says `contact_id` where it joins the two
+-- tables, and means the other one's; so this one has a name of its own.
+ALTER TABLE inbound ADD COLUMN said_by text;
