@@ -41,6 +41,7 @@ from ai_worker.ops.metrics import Metrics
 from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.directory import Directory
 from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.inbox import Inbox, Intake
@@ -271,11 +272,19 @@ async def running(
             chores.append(queue.inbox.run)
         if queue is not None and role in (None, "runner"):
             chores.append(queue.reader.run)
+        chores += _looking_up(channels, stores, events, clock)
         doors.bind()
         if line is not None:  # the folder's lock says that no other runner of this node lives
             line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
         async with _at_work(line, inbox.accept, stores.feedback.record, doors, channels, chores, service.failed):
             yield service
+
+
+def _looking_up(channels: Mapping[str, Channel], stores: Stores, events: EventBus, clock: Clock) -> list[Chore]:
+    """Ask the platforms that have a directory who their contacts are; the others cost nothing."""
+    have_one = (name for name, channel in channels.items() if type(channel).look_up is not Channel.look_up)
+    look_ups = {name: channels[name].look_up for name in have_one}
+    return [Directory(look_ups, store=stores.contacts, events=events, clock=clock).run] if look_ups else []
 
 
 @dataclass(frozen=True, slots=True)
