@@ -41,7 +41,7 @@ from ai_worker.ops.metrics import Metrics
 from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
-from ai_worker.pipeline.directory import Directory
+from ai_worker.pipeline.directory import Directory, LookUp
 from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.inbox import Inbox, Intake
@@ -256,6 +256,8 @@ async def running(
         chores: list[Chore] = [partial(_every, GAUGES_S, _gauging(metrics, line, host, queue), "ops.gauges")]
         if role != "console":
             chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
+            look_up_of = partial(_look_up_of, channels)
+            chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
         if line is not None:
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
         if role is not None or not embedded:
@@ -272,7 +274,6 @@ async def running(
             chores.append(queue.inbox.run)
         if queue is not None and role in (None, "runner"):
             chores.append(queue.reader.run)
-        chores += _looking_up(channels, stores, events, clock)
         doors.bind()
         if line is not None:  # the folder's lock says that no other runner of this node lives
             line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
@@ -280,11 +281,10 @@ async def running(
             yield service
 
 
-def _looking_up(channels: Mapping[str, Channel], stores: Stores, events: EventBus, clock: Clock) -> list[Chore]:
-    """Ask the platforms that have a directory who their contacts are; the others cost nothing."""
-    have_one = (name for name, channel in channels.items() if type(channel).look_up is not Channel.look_up)
-    look_ups = {name: channels[name].look_up for name in have_one}
-    return [Directory(look_ups, store=stores.contacts, events=events, clock=clock).run] if look_ups else []
+def _look_up_of(channels: Mapping[str, Channel], name: str) -> LookUp | None:
+    """Return how a channel's platform is asked who somebody is; `None` where nobody could say."""
+    channel = channels.get(name)
+    return None if channel is None or type(channel).look_up is Channel.look_up else channel.look_up
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.ids import new_id
 from ai_worker.pipeline import directory
-from ai_worker.pipeline.directory import STALE, Directory
+from ai_worker.pipeline.directory import STALE, Directory, LookUp
 from ai_worker.pipeline.facts import ConversationChanged
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.sending import SendFailed
@@ -78,8 +78,11 @@ async def scene(folder: Path, *, channels: tuple[str, ...] = ("desk",)) -> Async
 
 @asynccontextmanager
 async def at_work(made: Scene) -> AsyncIterator[None]:
-    look_ups = {name: platform.look_up for name, platform in made.platforms.items()}
-    desks = Directory(look_ups, store=made.stores.contacts, events=made.events, clock=made.clock, pause_s=0)
+    def look_up_of(channel: str) -> LookUp | None:
+        platform = made.platforms.get(channel)
+        return platform.look_up if platform else None
+
+    desks = Directory(look_up_of, store=made.stores.contacts, events=made.events, clock=made.clock, pause_s=0)
     running = asyncio.create_task(desks.run())
     try:
         yield
@@ -196,6 +199,17 @@ async def test_a_channel_without_a_directory_costs_nothing(tmp_path: Path) -> No
         await made.write("wang", channel="website")
         await settled(made)
         assert "wang" not in made.platforms["desk"].asked
+
+
+async def test_a_channel_that_comes_later_is_asked_too_and_one_that_changed_by_its_new_settings(tmp_path: Path) -> None:
+    async with scene(tmp_path) as made:
+        made.platforms["feishu"] = Platform()
+        await made.write("wang", channel="feishu")
+        await until(lambda: len(made.changed) == 1)
+        former, made.platforms["feishu"] = made.platforms["feishu"], Platform()
+        await made.write("lin", channel="feishu")
+        await until(lambda: len(made.changed) == 2)
+        assert (former.asked, made.platforms["feishu"].asked) == (["wang"], ["lin"])
 
 
 async def test_no_more_is_remembered_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ people to read; nothing depends on it, so whatever fails here is tried later or 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
@@ -49,7 +49,7 @@ class Directory:
 
     def __init__(
         self,
-        look_ups: Mapping[str, LookUp],
+        look_up_of: Callable[[str], LookUp | None],
         *,
         store: ContactStore,
         events: EventBus,
@@ -59,36 +59,51 @@ class Directory:
         """Begin to hear of messages; nothing is asked until `run`.
 
         Args:
-            look_ups: By channel; a channel that is missing costs nothing.
+            look_up_of: Returns how a channel's platform is asked; `None` for one that has no directory. It
+                is called for every message, for channels come and go.
             store: Keeps what the platforms say.
             events: Tells of messages; told when a conversation's contact has got a name.
             clock: Tells the time.
             pause_s: Between two questions to one platform.
         """
-        self._desks = {
-            channel: _Desk(channel, look_up, store=store, events=events, clock=clock, pause_s=pause_s)
-            for channel, look_up in look_ups.items()
-        }
+        self._look_up_of = look_up_of
+        self._store = store
+        self._events = events
+        self._clock = clock
+        self._pause_s = pause_s
+        self._desks: dict[str, _Desk] = {}
+        self._opened = asyncio.Queue[_Desk]()
         events.subscribe(MessageReceived, self._hear)
 
     def _hear(self, fact: MessageReceived) -> None:
-        desk = self._desks.get(fact.channel)
-        if desk is not None and fact.contact_id:
+        look_up = self._look_up_of(fact.channel) if fact.contact_id else None
+        if look_up is not None:
+            desk = self._desks.get(fact.channel) or self._open(fact.channel)
+            desk.look_up = look_up
             desk.hear(fact.contact_id, fact.conversation_id)
+
+    def _open(self, channel: str) -> "_Desk":
+        desk = _Desk(channel, store=self._store, events=self._events, clock=self._clock, pause_s=self._pause_s)
+        self._desks[channel] = desk
+        self._opened.put_nowait(desk)
+        return desk
 
     async def run(self) -> None:
         """Look contacts up until cancelled."""
-        await asyncio.gather(*(desk.run() for desk in self._desks.values()))
+        async with asyncio.TaskGroup() as at_work:
+            while True:
+                desk = await self._opened.get()
+                at_work.create_task(desk.run())
 
 
 class _Desk:
     """One channel's list."""
 
-    def __init__(
-        self, channel: str, look_up: LookUp, *, store: ContactStore, events: EventBus, clock: Clock, pause_s: float
-    ) -> None:
+    look_up: LookUp
+    """How the platform is asked: the channel's latest, for its settings may have changed."""
+
+    def __init__(self, channel: str, *, store: ContactStore, events: EventBus, clock: Clock, pause_s: float) -> None:
         self._channel = channel
-        self._look_up = look_up
         self._store = store
         self._events = events
         self._clock = clock
@@ -127,7 +142,7 @@ class _Desk:
                 if (good := await self._kept(contact_id)) > timedelta(0):
                     self._remember(contact_id, good)
                     return 0.0
-                found = await self._look_up(contact_id)
+                found = await self.look_up(contact_id)
                 if found is not None and (found.name or found.department):
                     await self._store.keep(self._channel, found, at=self._clock.now())
                     self._events.publish(ConversationChanged(conversation_id))
