@@ -228,6 +228,7 @@ async def running(
                 stats=stores.stats,
                 knowledge=stores.knowledge,
                 dead_letters=stores.dead_letters,
+                contacts=stores.contacts,
                 channels=channels,
                 kind_names=registry.kind_names(),
                 staff=staff,

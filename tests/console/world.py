@@ -141,6 +141,7 @@ async def world(
             stats=stores.stats,
             knowledge=stores.knowledge,
             dead_letters=stores.dead_letters,
+            contacts=stores.contacts,
             channels=channels,
             kind_names=KIND_NAMES,
             staff=Staff([Worker("xiaozhi", "小智")]),

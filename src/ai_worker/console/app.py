@@ -18,6 +18,7 @@ from ai_worker.console.channels import ChannelNames, KindNames
 from ai_worker.console.frame import Frame
 from ai_worker.console.gate import Gate
 from ai_worker.console.guard import Guard
+from ai_worker.console.identity import Identities
 from ai_worker.console.letters import Letters
 from ai_worker.console.live import Live
 from ai_worker.console.mishaps import Mishaps
@@ -27,6 +28,7 @@ from ai_worker.console.pages.overview import OverviewPage
 from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
 from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
+from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.persona import Staff
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
@@ -68,6 +70,7 @@ def create_console(
     stats: StatsStore,
     knowledge: KnowledgeStore,
     dead_letters: DeadLetterStore,
+    contacts: ContactStore,
     channels: Mapping[str, Channel],
     kind_names: KindNames,
     staff: Staff,
@@ -93,6 +96,7 @@ def create_console(
         stats: What the overview counts.
         knowledge: Asked for unanswered questions.
         dead_letters: What was given up, for a person to decide about.
+        contacts: Who contacts are, and which of them are one person.
         channels: By configured name.
         kind_names: Kind → language → display name; kinds that are missing have words of the console's own.
         staff: The first worker names the console.
@@ -149,6 +153,7 @@ def create_console(
         letters=letters,
         staff=staff,
         names=names,
+        identities=Identities(contacts, conversations=conversations, names=names, clock=clock),
         board=board,
         events=events,
         wake=wake,
