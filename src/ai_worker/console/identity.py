@@ -87,8 +87,10 @@ class Identities:
         return [self._card(t, one) for one in (known, *await self._contacts.others(key))]
 
     async def link(self, number: int, person: str, form: FormData) -> None:
-        """Link the contact of a conversation with the one that the form names."""
+        """Link the contact of a private conversation with the one that the form names."""
         conversation = await self._conversations.conversation(number)
+        if conversation.group:
+            raise NoSuchContact(f"{conversation.label} is a group's: it has no one contact.")
         one, other = key_of(conversation), key_in(form)
         await self._contacts.link(one, other, at=self._clock.now())
         log.info("console.contacts_linked", one=_told(one), other=_told(other), by=person)

@@ -155,7 +155,8 @@ class ConversationsPage:
                 return RedirectResponse(f"/conversations/{number}?state={state}", 303)
             context = await self._relisted(request, state, shown=number)
             context |= await self._shown(request, session, number)
-            context |= {"keep_composer": False, "linked": change == self._identities.link}
+            identity = change in (self._identities.link, self._identities.unlink)
+            context |= {"keep_composer": identity, "linked": identity}
             return self._frame.part(request, session, "parts/changed.html", **context)
 
         return act
