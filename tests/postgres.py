@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -36,14 +36,14 @@ def _binaries() -> Path | None:
 class Server:
     """A running server that can be stopped, killed and started again on the same data."""
 
-    def __init__(self, bin: Path, *, durable: bool = False) -> None:
+    def __init__(self, bin: Path, *, durable: bool = False, settings: Sequence[str] = ()) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="aiw-postgres-"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self._bin = bin
         self._options = ["-h", "127.0.0.1", "-p", f"{self.port}", "-k", f"{self.folder}"]
-        self._options += [] if durable else ["-c", "fsync=off"]
+        self._options += [word for one in (*([] if durable else ["fsync=off"]), *settings) for word in ("-c", one)]
         self._who: dict[str, Any] = {}
         if os.getuid() == 0:
             user = next(name for name in USERS if _known(name))
@@ -64,6 +64,12 @@ class Server:
     def _data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def pid(self) -> int:
+        """The process whose children serve the connections."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and return once it accepts connections."""
         with (self.folder / "log").open("ab") as log:
@@ -77,7 +83,7 @@ class Server:
         deadline = time.monotonic() + START_S
         ready = [f"{self._bin}/pg_isready", "-q", "-h", "127.0.0.1", "-p", f"{self.port}"]
         while subprocess.run(ready, check=False).returncode:
-            assert time.monotonic() < deadline, (self.folder / "log").read_text(errors="replace")[-2000:]
+            assert time.monotonic() < deadline, self.log()[-2000:]
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -86,6 +92,10 @@ class Server:
             self._process.send_signal(how)
             self._process.wait(30)
             self._process = None
+
+    def log(self) -> str:
+        """Return what it has logged so far."""
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def remove(self) -> None:
         """End it and delete its files."""
@@ -106,11 +116,15 @@ def _known(user: str) -> bool:
     return True
 
 
-def own_server() -> Server:
-    """Return a server that is the caller's alone, to stop and to remove; skips where there are no binaries."""
+def own_server(*settings: str) -> Server:
+    """Return a server that is the caller's alone, to stop and to remove; skips where there are no binaries.
+
+    Args:
+        settings: More of its settings, `name=value` each.
+    """
     if (bin := _binaries()) is None:
         pytest.skip("PostgreSQL's initdb and postgres are not installed")
-    return Server(bin)
+    return Server(bin, settings=settings)
 
 
 @contextmanager

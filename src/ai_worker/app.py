@@ -44,6 +44,7 @@ from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.directory import Directory, LookUp
 from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
+from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox, Intake
 from ai_worker.pipeline.relay import Relay
 from ai_worker.pipeline.runner import Runner
@@ -335,7 +336,13 @@ def _line(
 
     deliverers: dict[str, Deliverer] = {**channels, API_CHANNEL: callbacks}
     delivery = Delivery(
-        stores.pipeline, deliverers=deliverers, events=events, clock=clock, owner=owner, apology=apology
+        stores.pipeline,
+        deliverers=deliverers,
+        governor=Governor(stores.channels),
+        events=events,
+        clock=clock,
+        owner=owner,
+        apology=apology,
     )
     runner = Runner(
         stores.pipeline,

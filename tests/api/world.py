@@ -34,11 +34,13 @@ from ai_worker.ops.health import Check, Readiness
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.drafts import Drafts
+from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Sent
 from ai_worker.pipeline.store import OutboundMessage
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
@@ -162,7 +164,8 @@ async def open_world(
     sender = CallbackSender(
         hosts=told.callback_hosts, secret_of=keyring.callback_secret, turn=conversations.turn, clock=clock
     )
-    delivery = Delivery(store, deliverers={"api": sender}, events=events, clock=clock, owner="test")
+    governor = Governor(SqliteChannelStore(database, clock))
+    delivery = Delivery(store, deliverers={"api": sender}, governor=governor, events=events, clock=clock, owner="test")
     turns = ToldTurns()
     runner = Runner(
         store,

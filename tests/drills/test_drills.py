@@ -33,6 +33,13 @@ def test_the_kill_drill_leaves_the_sites_own_settings_and_data_alone(cli: Cli, s
     assert [file.name for file in site.iterdir()] == ["ai-worker.toml"]
 
 
+def test_nodes_that_share_a_file_are_refused(cli: Cli) -> None:
+    done = cli("drill", "kill", "--nodes", "2")
+
+    assert (done.code, done.out) == (2, "")
+    assert "PostgreSQL" in done.err
+
+
 async def test_the_kill_drill_fails_a_build_that_acknowledges_what_is_not_on_disk(tmp_path: Path) -> None:
     report = await _drill(tmp_path, NOT_DURABLE)
 

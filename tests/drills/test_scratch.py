@@ -26,7 +26,7 @@ async def test_sqlite_needs_no_scratch_place() -> None:
 
 
 @pytest.mark.slow
-async def test_the_kill_drill_counts_zeros_on_postgresql_and_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_the_kill_drill_counts_zeros_on_two_nodes_and_leaves_nothing_behind(tmp_path: Path) -> None:
     url = shared_server().url("public")
     plain = url.partition("?")[0]
     before = await _schemas(plain)
@@ -34,7 +34,20 @@ async def test_the_kill_drill_counts_zeros_on_postgresql_and_leaves_nothing_behi
     settings.write_text(f'data_dir = "{tmp_path}/data"\n[storage]\nurl = "{url}"\n', encoding="utf-8")
 
     drill = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ai_worker", "drill", "kill", "--kills", "3", "--messages", "200", "--json"),
+        *(
+            sys.executable,
+            "-m",
+            "ai_worker",
+            "drill",
+            "kill",
+            "--kills",
+            "3",
+            "--messages",
+            "200",
+            "--nodes",
+            "2",
+            "--json",
+        ),
         *("--config", str(settings)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

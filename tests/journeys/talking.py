@@ -9,7 +9,7 @@ from pathlib import Path
 from ai_worker.demo.wecom import SimulatedWecom
 from ai_worker.drills.ledger import Entry, Tally, count
 from ai_worker.drills.load import Pace, Talk
-from ai_worker.drills.scratch import CHANNEL, WecomApplication, open_model
+from ai_worker.drills.scratch import WecomApplication, open_model
 from ai_worker.drills.site import Site
 from ai_worker.drills.ways import WecomWay, echo, numbers
 from ai_worker.foundation.clock import SystemClock
@@ -55,5 +55,5 @@ async def house(
     async with WecomWay(DESK) as way, ScriptedModel(echo, delay_s=delay_s) as model:
         text = open_model(model.base_url) + DESK.settings(way.platform.api_base)
         async with Site(folder, text, environ) as site:
-            way.platform.callback_url = f"{site.url}/channels/{CHANNEL}/callback"
+            way.call(site)
             yield House(site, way, model)

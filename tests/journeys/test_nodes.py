@@ -1,105 +1,121 @@
-"""Two real services on one PostgreSQL: one is killed, one is paused, and everybody is answered once."""
+"""Two real services on one PostgreSQL, under load: one is paused for half a minute, the other one is killed."""
 
 import asyncio
-import re
+import random
 import signal
-from collections import Counter
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from ai_worker.demo.wecom import SimulatedWecom
-from ai_worker.drills.scratch import CHANNEL, WecomApplication, open_model
+from ai_worker.drills.ledger import Entry, Tally, count
+from ai_worker.drills.load import Pace, Talk, lanes_of
+from ai_worker.drills.scratch import WecomApplication, open_model
 from ai_worker.drills.site import Site
-from ai_worker.llm.scripted import Asked, ScriptedModel
+from ai_worker.drills.ways import WecomWay, echo
+from ai_worker.foundation.clock import SystemClock
+from ai_worker.llm.scripted import Asked, Say, ScriptedModel
 from tests.postgres import shared_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 DESK = WecomApplication()
-NUMBER = re.compile(r"编号 (\d+)")
-USERS = [f"u{n}" for n in range(20)]
-ONCE = Counter({str(number): 1 for number in range(40)})
+MEMBERS, A_SECOND = 30, 10
+BEFORE_S, PAUSE_S, AFTER_S = 3.0, 30.0, 4.0
+ALONE_S = 2.0
+"""How long before the end of the pause the other node is killed: nobody works then."""
+
+NOTICED_S = 1.0
+"""After this time a load balancer sends nothing more to a node that does not answer."""
+
+LONGEST_TURN_S = 2.0
+RESUME_S = 15.0
+"""Within this time somebody else works on what a dead or paused node had in work."""
 
 
-def _echo(asked: Asked) -> str:
-    return f"收到，编号 {NUMBER.findall(asked.last)[-1]}，已经登记。"
+async def _answered(way: WecomWay, entries: list[Entry], *, within_s: float) -> None:
+    """Return once all of these are answered.
 
-
-@asynccontextmanager
-async def _nodes(folder: Path, model: ScriptedModel, platform: SimulatedWecom) -> AsyncIterator[tuple[Site, Site]]:
-    """Run two services on one new schema."""
-    url = shared_server().url()
-    settings = open_model(model.base_url) + DESK.settings(platform.api_base) + f'[storage]\nurl = "{url}"\n'
-    async with AsyncExitStack() as stack:
-        sites = []
-        for name in ("a", "b"):
-            (folder / name).mkdir()
-            sites.append(await stack.enter_async_context(Site(folder / name, settings)))
-            await sites[-1].start()
-        yield sites[0], sites[1]
-
-
-async def _say(platform: SimulatedWecom, sites: tuple[Site, Site], place: int) -> None:
-    """Every user says one thing; half of the callbacks reach either node."""
-    for half, site in enumerate(sites):
-        platform.callback_url = f"{site.url}/channels/{CHANNEL}/callback"
-        said = (
-            platform.say(user, f"请登记，编号 {2 * n + place}")
-            for n, user in enumerate(USERS)
-            if (n + place) % 2 == half
-        )
-        assert all(one.acknowledged for one in await asyncio.gather(*said))
-
-
-def _answered(platform: SimulatedWecom) -> Counter[str]:
-    return Counter(
-        number for user in USERS for shown in platform.shown_to(user) for number in NUMBER.findall(shown.text)
-    )
-
-
-async def _all_answered(platform: SimulatedWecom) -> None:
-    async with asyncio.timeout(60):
-        while len(_answered(platform)) < len(ONCE):
+    Raises:
+        TimeoutError: They are not, after so many seconds.
+    """
+    async with asyncio.timeout(within_s):
+        while count(entries, await way.look(entries)).lost:
             await asyncio.sleep(0.1)
 
 
-async def test_a_killed_nodes_conversations_are_answered_by_the_other(tmp_path: Path) -> None:
+@asynccontextmanager
+async def _nodes(folder: Path, way: WecomWay, model: ScriptedModel) -> AsyncIterator[tuple[Site, Site]]:
+    """Run two services on one new schema."""
+    settings, url = open_model(model.base_url) + DESK.settings(way.platform.api_base), shared_server().url()
+    async with AsyncExitStack() as stack:
+        sites = list[Site]()
+        for name in ("one", "two"):
+            (folder / name).mkdir()
+            sites.append(await stack.enter_async_context(Site(folder / name, settings, storage_url=url)))
+        await asyncio.gather(*(site.start() for site in sites))
+        way.call(*sites)
+        yield sites[0], sites[1]
+
+
+async def _first_unanswered(way: WecomWay, talk: Talk) -> list[Entry]:
+    """Return, for each conversation, the message that is in work or would be next."""
+    shown = await way.look(talk.entries)
+    waiting = [entry for entry in talk.entries if entry.accepted_at is not None and entry.number not in shown]
+    return [lane[0] for lane in lanes_of(waiting)]
+
+
+async def _taken_over(way: WecomWay, stuck: list[Entry]) -> float:
+    """Return how long it took until all of these were answered; fails if somebody was not in time."""
+    began = time.monotonic()
+    assert stuck, "nothing was in work at that moment: the load is too small"
+    await _answered(way, stuck, within_s=RESUME_S + LONGEST_TURN_S)
+    return time.monotonic() - began
+
+
+async def _through_a_pause_and_a_kill(way: WecomWay, one: Site, two: Site, talk: Talk) -> None:
+    """Pause node two under load, kill node one before it wakes."""
+    await asyncio.sleep(BEFORE_S)
+    two.process.send_signal(signal.SIGSTOP)
+    taken_over = asyncio.create_task(_taken_over(way, await _first_unanswered(way, talk)))
+    await asyncio.sleep(NOTICED_S)
+    way.call(one)
+    await asyncio.sleep(PAUSE_S - ALONE_S - NOTICED_S)
+    print(f"a paused node's conversations were answered after {await taken_over:.1f} s")
+
+    await one.kill()
+    taken_over = asyncio.create_task(_taken_over(way, await _first_unanswered(way, talk)))
+    await asyncio.sleep(ALONE_S)
+    two.process.send_signal(signal.SIGCONT)
+    way.call(two)
+    print(f"a dead node's conversations were answered after {await taken_over:.1f} s")
+
+
+async def test_of_two_nodes_one_is_paused_and_one_dies_and_everybody_is_answered_once(tmp_path: Path) -> None:
+    chance, pace = random.Random(), Pace()
+    seconds = BEFORE_S + PAUSE_S + AFTER_S
+    entries = [Entry(number, number % MEMBERS) for number in range(int(seconds * A_SECOND))]
+
+    def rule(asked: Asked) -> Say:
+        return Say(echo(asked), delay_s=chance.uniform(0, LONGEST_TURN_S))
+
     async with (
-        DESK.platform() as platform,
-        ScriptedModel(_echo, delay_s=2.0) as model,
-        _nodes(tmp_path, model, platform) as (one, two),
+        WecomWay(DESK, slow_sends=10_000) as way,
+        ScriptedModel(rule) as model,
+        _nodes(tmp_path, way, model) as (one, two),
     ):
-        await _say(platform, (one, two), 0)
-        await _say(platform, (one, two), 1)
+        talk = Talk(way, entries, pace=pace, clock=SystemClock(), on_accept=lambda: None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(talk.run())
+            group.create_task(pace.release(len(entries), over_s=seconds))
+            group.create_task(_through_a_pause_and_a_kill(way, one, two, talk))
+        await _answered(way, entries, within_s=60)
+        await asyncio.sleep(2.0)  # a second reply would come about now
 
-        await one.kill()
-        model.delay_s = 0.0
-        await _all_answered(platform)
-
-        await asyncio.sleep(1.0)  # a second reply would come about now
-        assert _answered(platform) == ONCE
-        assert await two.stop() == 0
-
-
-async def test_a_paused_node_says_nothing_when_it_wakes(tmp_path: Path) -> None:
-    async with (
-        DESK.platform() as platform,
-        ScriptedModel(_echo, delay_s=2.0) as model,
-        _nodes(tmp_path, model, platform) as (one, two),
-    ):
-        await _say(platform, (one, two), 0)
-        await _say(platform, (one, two), 1)
-
-        assert one.process is not None
-        one.process.send_signal(signal.SIGSTOP)
-        model.delay_s = 0.0
-        await _all_answered(platform)
-        one.process.send_signal(signal.SIGCONT)
-
-        await asyncio.sleep(3.0)  # what it had in work would come out about now
-        assert _answered(platform) == ONCE
-        assert await one.stop() == 0
+        assert count(entries, await way.look(entries)) == Tally(
+            accepted=len(entries), replied=len(entries), lost=0, duplicated=0, out_of_order=0
+        )
+        assert '"runner.lease_lost"' in two.log(), "the paused node had nothing in work: the load is too small"
         assert await two.stop() == 0

@@ -15,6 +15,7 @@ from ai_worker.foundation.clock import Clock, FixedClock, SystemClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.pipeline.delivery import MAX_ATTEMPTS, Delivery
 from ai_worker.pipeline.facts import ReplySettled
+from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.outbox import outbound
 from ai_worker.pipeline.sending import Deliverer, SendFailed, Sent
 from ai_worker.pipeline.store import OutboundMessage
@@ -86,6 +87,7 @@ async def desk(folder: Path, platform: Platform, clock: Clock = CLOCK) -> AsyncI
         delivery = Delivery(
             stores.pipeline,
             deliverers={"desk": platform},
+            governor=Governor(stores.channels),
             events=events,
             clock=clock,
             owner=OWNER,

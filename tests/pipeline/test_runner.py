@@ -20,6 +20,7 @@ from ai_worker.pipeline.board import Board, Delta, Finished, Restart
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import TurnGivenUp
+from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Deliverer, Sent
@@ -72,7 +73,12 @@ class Desk:
         self.stores, self.channel, self.turns = stores, Channel(), Scripted(answer)
         self.events, self.board = EventBus(), Board()
         self.delivery = Delivery(
-            stores.pipeline, deliverers={"desk": self.channel}, events=self.events, clock=CLOCK, owner="run-1"
+            stores.pipeline,
+            deliverers={"desk": self.channel},
+            governor=Governor(stores.channels),
+            events=self.events,
+            clock=CLOCK,
+            owner="run-1",
         )
         self.runner = Runner(
             stores.pipeline,

@@ -12,7 +12,7 @@ import pytest
 
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.errors import Misconfigured
-from ai_worker.storage.schema import ForeignDatabase, SchemaTooNew
+from ai_worker.storage.schema import ForeignDatabase
 from ai_worker.storage.sqlite.connect import StorageUnusable
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
 from ai_worker.storage.sqlite.migrations import APPLICATION_ID
@@ -56,19 +56,6 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     await _filled(tmp_path / "store.db")
 
     assert (tmp_path / "store.db").stat().st_mode & 0o777 == 0o600
-
-
-async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
-    await _filled(tmp_path / "store.db")
-    with apsw.Connection(str(tmp_path / "store.db")) as newer:
-        newer.pragma("user_version", 99)
-
-    with pytest.raises(SchemaTooNew, match="99"):
-        open_database(tmp_path / "store.db")
-
-    with apsw.Connection(str(tmp_path / "store.db")) as newer:
-        assert newer.pragma("user_version") == 99
-        assert newer.execute("SELECT count(*) FROM inbound").fetchall() == [(300,)]
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -117,14 +118,17 @@ class AccessToken:
         return None
 
     async def _fetched(self) -> tuple[str, float]:
-        value, seconds = await self._fetch()
+        try:
+            value, seconds = await self._fetch()
+        except SendFailed:
+            with suppress(Busy):  # the other nodes need not wait for our turn to run out
+                await self._store.disown(self._turn, owner=self._owner)
+            raise
         until = self._clock.now() + timedelta(seconds=seconds)
         sealed = self._cipher.encrypt(msgspec.json.encode(_Kept(value, until))).decode()
-        try:
+        with suppress(Busy):  # the next node fetches for itself
             await self._store.remember(self._channel, KEY, sealed, until=until)
             await self._store.disown(self._turn, owner=self._owner)
-        except Busy:
-            pass  # the next node fetches for itself
         return value, seconds
 
     async def _recall(self) -> tuple[str, float] | None:

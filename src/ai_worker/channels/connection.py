@@ -7,6 +7,7 @@ connection lives, who may hold it, when to try again and when to leave it alone 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
@@ -24,23 +25,40 @@ log = structlog.get_logger(__name__)
 Ending = Literal["lost", "displaced"]
 """`lost`: closed or broken, whoever did it. `displaced`: another instance took the connection over."""
 
-DIAL_S = 15.0
-"""Discovery, connecting and subscribing may take this long together: none of them may hang for ever."""
 
-BACKOFF_BASE_S, BACKOFF_CAP_S = 1.0, 30.0
-REFUSED_TIMES, REFUSED_PAUSE_S = 5, 300.0
-"""After so many refusals of the credentials in a row, they are tried only this often."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long everything takes, in seconds. Only tests have a reason for other figures."""
 
-STOOD_S = 10.0
-"""A connection that stood for this long was a good one: the next failure begins a new backoff."""
+    dial_s: float = 15.0
+    """Discovery, connecting and subscribing may take this long together: none of them may hang for ever."""
 
-LEASE = timedelta(seconds=15)
-RENEW_S = 5.0
-LOOK_S = 1.0
-"""How often a connection's liveness, and a word of the operator, are looked for."""
+    backoff_base_s: float = 1.0
+    backoff_cap_s: float = 30.0
+    refused_pause_s: float = 300.0
+    """After `REFUSED_TIMES` refusals of the credentials in a row, they are tried only this often."""
 
-ROTATED_S = 30.0
-"""How long the old connection is still read after the new one stands."""
+    stood_s: float = 10.0
+    """A connection that stood for this long was a good one: the next is opened at once."""
+
+    fell_cap_s: float = 5.0
+    """The longest wait after connections that were accepted and then fell soon: the platform is there, and
+    what it cannot hand over meanwhile may be gone."""
+
+    lease_s: float = 15.0
+    renew_s: float = 5.0
+    look_s: float = 1.0
+    """How often a connection's liveness, and a word of the operator, are looked for."""
+
+    rotated_s: float = 30.0
+    """How long the old connection is still read after the new one stands."""
+
+    close_s: float = 5.0
+    """A connection that does not close within this is left to the operating system."""
+
+
+PACE = Pace()
+REFUSED_TIMES = 5
 
 DISPLACED, STAY_AWAY = "displaced", timedelta(hours=1)
 """Key under which all nodes, and later starts, find that another instance took the connection over; it is
@@ -88,7 +106,15 @@ class LongConnection:
     """Keeps one link up for one channel, for as long as `run` runs."""
 
     def __init__(
-        self, channel: str, dial: Dial, *, silent_s: float, single: bool, clock: Clock, store: ChannelStore
+        self,
+        channel: str,
+        dial: Dial,
+        *,
+        silent_s: float,
+        single: bool,
+        clock: Clock,
+        store: ChannelStore,
+        pace: Pace = PACE,
     ) -> None:
         """Prepare; nothing goes over the network before `run`.
 
@@ -99,13 +125,18 @@ class LongConnection:
             single: The platform allows one connection: one node holds it, by a lease in the store.
             clock: Tells the time.
             store: Where nodes agree who connects.
+            pace: How long everything takes.
         """
         self._channel, self._dial, self._silent_s, self._single = channel, dial, silent_s, single
-        self._clock, self._store = clock, store
+        self._clock, self._store, self._pace = clock, store, pace
         self._owner = new_id("link")
         self._lease = f"connection:{channel}"
         self._resumed = asyncio.Event()
-        self._old: set[asyncio.Task[Ending]] = set()
+        self._serving: asyncio.Task[Ending] | None = None
+        self._old: set[asyncio.Task[None]] = set()
+        self._untold: datetime | None = None
+        """Until when to stay away, as long as the store could not be told."""
+
         self.link: Link | None = None
         """The link that stands now; `None` while there is none, or another node has it."""
 
@@ -118,11 +149,11 @@ class LongConnection:
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
-        attempt = refusals = 0
+        attempt = refusals = falls = 0
         try:
             while True:
                 if not await self._mine() or await self._stays_away():
-                    await self._rest(RENEW_S)
+                    await self._rest(self._pace.renew_s)
                     continue
                 try:
                     link = await self._connect()
@@ -130,13 +161,14 @@ class LongConnection:
                     attempt, refusals = attempt + 1, refusals + 1 if failure.refused else 0
                     await self._pause(failure, attempt, refusals)
                     continue
-                refusals = 0
+                attempt = refusals = 0
                 began = self._clock.monotonic()
                 if await self._keep(link) == "displaced":
                     await self._give_way()
-                attempt = 0 if self._clock.monotonic() - began >= STOOD_S else attempt + 1
-                if attempt and not self.displaced:
-                    await asyncio.sleep(backoff(attempt, base=BACKOFF_BASE_S, cap=BACKOFF_CAP_S))
+                    continue
+                falls = 0 if self._clock.monotonic() - began >= self._pace.stood_s else falls + 1
+                if falls:
+                    await self._rest(backoff(falls, base=self._pace.backoff_base_s, cap=self._pace.fell_cap_s))
         finally:
             await self._leave()
 
@@ -147,6 +179,7 @@ class LongConnection:
             Busy: The store cannot be asked now.
         """
         await self._store.forget(self._channel, DISPLACED)
+        self._untold = None
         self._resumed.set()
 
     def health(self) -> ChannelHealth:
@@ -167,7 +200,7 @@ class LongConnection:
         if not self._single:
             return True
         try:
-            mine = await self._store.own(self._lease, owner=self._owner, lease=LEASE)
+            mine = await self._store.own(self._lease, owner=self._owner, lease=timedelta(seconds=self._pace.lease_s))
         except Busy:
             return False
         self.elsewhere = not mine
@@ -175,15 +208,21 @@ class LongConnection:
 
     async def _connect(self) -> Link:
         try:
-            async with asyncio.timeout(DIAL_S):
+            async with asyncio.timeout(self._pace.dial_s):
                 return await self._dial()
         except TimeoutError:
-            raise ConnectFailed(self._channel, f"no connection within {DIAL_S:.0f} s") from None
+            raise ConnectFailed(self._channel, f"no connection within {self._pace.dial_s:g} s") from None
+        except ConnectFailed:
+            raise
+        except Exception as defect:  # a defect in one attempt must not end all later ones
+            log.exception("channel.dial_defect", channel=self._channel)
+            raise ConnectFailed(self._channel, f"a defect: {type(defect).__name__}") from defect
 
     async def _pause(self, failure: ConnectFailed, attempt: int, refusals: int) -> None:
         self.last_error = str(failure)
         slow = refusals >= REFUSED_TIMES
-        seconds = REFUSED_PAUSE_S if slow else backoff(attempt, base=BACKOFF_BASE_S, cap=BACKOFF_CAP_S)
+        pace = self._pace
+        seconds = pace.refused_pause_s if slow else backoff(attempt, base=pace.backoff_base_s, cap=pace.backoff_cap_s)
         seconds = max(seconds, failure.pause_s)
         report = log.error if slow else log.warning
         report(
@@ -207,7 +246,7 @@ class LongConnection:
         while True:
             self.link, self.connected_at, self.last_error = link, self._clock.now(), ""
             log.info("channel.connected", channel=self._channel)
-            serving = asyncio.create_task(link.serve())
+            self._serving = serving = asyncio.create_task(link.serve())
             ending = await self._watch(link, serving)
             if ending != "rotating":
                 self.link, self.connected_at = None, None
@@ -224,23 +263,27 @@ class LongConnection:
 
     async def _watch(self, link: Link, serving: "asyncio.Task[Ending]") -> Literal["lost", "displaced", "rotating"]:
         renewed = self._clock.monotonic()
-        while True:
-            await asyncio.wait({serving}, timeout=LOOK_S)
-            if serving.done():
-                return self._ending(serving)
-            if link.rotating.is_set():
-                return "rotating"
-            now = self._clock.monotonic()
-            if now - link.heard_at > self._silent_s:
-                self.last_error = f"nothing was heard for {self._silent_s:.0f} s"
-                return "lost"
-            if self._single and now - renewed >= RENEW_S:
-                if not await self._mine():
-                    if now - renewed < LEASE.total_seconds() - RENEW_S and not self.elsewhere:
-                        continue  # the store is slow; the lease still runs
-                    self.last_error = "the lease of the connection was lost"
+        rotating = asyncio.create_task(link.rotating.wait())  # heard at once: the platform may be silent from now on
+        try:
+            while True:
+                await asyncio.wait({serving, rotating}, timeout=self._pace.look_s, return_when=asyncio.FIRST_COMPLETED)
+                if serving.done():
+                    return self._ending(serving)
+                if link.rotating.is_set():
+                    return "rotating"
+                now = self._clock.monotonic()
+                if now - link.heard_at > self._silent_s:
+                    self.last_error = f"nothing was heard for {self._silent_s:.0f} s"
                     return "lost"
-                renewed = now
+                if self._single and now - renewed >= self._pace.renew_s:
+                    if not await self._mine():
+                        if not self.elsewhere and now - renewed < self._pace.lease_s - self._pace.renew_s:
+                            continue  # the store is slow; the lease still runs
+                        self.last_error = "the lease of the connection was lost"
+                        return "lost"
+                    renewed = now
+        finally:
+            rotating.cancel()
 
     def _ending(self, serving: "asyncio.Task[Ending]") -> Ending:
         error = serving.exception()
@@ -261,47 +304,50 @@ class LongConnection:
     def _let_run_out(self, link: Link, serving: "asyncio.Task[Ending]") -> None:
         """Go on reading the old link until the platform closes it, for a bounded time."""
 
-        async def run_out() -> Ending:
-            await asyncio.wait({serving}, timeout=ROTATED_S)
-            await self._end(link, serving)
-            return "lost"
+        async def run_out() -> None:
+            try:
+                await asyncio.wait({serving}, timeout=self._pace.rotated_s)
+            finally:
+                await self._end(link, serving)
 
         task = asyncio.create_task(run_out())
         self._old.add(task)
         task.add_done_callback(self._old.discard)
 
-    @staticmethod
-    async def _end(link: Link, serving: "asyncio.Task[Ending]") -> None:
+    async def _end(self, link: Link, serving: "asyncio.Task[Ending]") -> None:
         with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(self._pace.close_s):
                 await link.close()
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
 
     async def _give_way(self) -> None:
         """Leave the connection to the instance that took it: two would throw each other out for ever."""
+        if not await self._mine() and self.elsewhere:
+            return  # it was a node of our own, which has the lease by now
         log.error("channel.displaced", channel=self._channel)
         self.displaced = True
-        until = self._clock.now() + STAY_AWAY
-        with suppress(Busy):  # this node stays away all the same
-            await self._store.remember(self._channel, DISPLACED, until.isoformat(), until=until)
+        self._untold = self._clock.now() + STAY_AWAY
 
     async def _stays_away(self) -> bool:
         """Return whether another instance has the connection and the operator has not said to take it back."""
         try:
+            if self._untold is not None:
+                until = self._untold
+                await self._store.remember(self._channel, DISPLACED, until.isoformat(), until=until)
+                self._untold = None
             self.displaced = await self._store.recall(self._channel, DISPLACED) is not None
         except Busy:
             return True
         return self.displaced
 
     async def _leave(self) -> None:
-        if self.link is not None:
-            with suppress(OSError, TimeoutError):
-                async with asyncio.timeout(5.0):
-                    await self.link.close()
-            self.link = None
         for task in list(self._old):
             task.cancel()
+        await asyncio.gather(*self._old, return_exceptions=True)
+        if self.link is not None and self._serving is not None:
+            await self._end(self.link, self._serving)
+        self.link, self.connected_at = None, None
         if self._single:
             with suppress(Busy):
                 await self._store.disown(self._lease, owner=self._owner)

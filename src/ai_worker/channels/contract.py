@@ -155,6 +155,15 @@ class Channel(Protocol):
         """
         ...
 
+    def reach(self, to: str) -> Mapping[str, str]:
+        """Return the address for messages that nobody asked for.
+
+        Args:
+            to: Whom: a contact's id, or `group:` and a group's; empty where there is only one target.
+        """
+        group = to.removeprefix("group:")
+        return {} if not to else {"user": to} if group == to else {"chat": group}
+
     def sends_here(self) -> bool:
         """Return whether this process can send now; False while the one connection is another node's."""
         return True

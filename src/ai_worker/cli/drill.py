@@ -52,17 +52,31 @@ def kill(
         Literal["wecom", "api", "both"],
         typer.Option("--path", metavar="wecom|api|both", help=both("消息从哪里进来", "Which way the messages come in")),
     ] = "both",
+    nodes: Annotated[
+        int,
+        typer.Option(
+            "--nodes", min=1, metavar="N", help=both("几个节点共用一个 PostgreSQL", "Nodes that share one PostgreSQL")
+        ),
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Run the kill drill."""
     from ai_worker.drills.kill import KillDrill
 
     invocation = _begin(context)
+    if nodes > 1 and invocation.settings().storage.url.startswith("sqlite:"):
+        raise typer.BadParameter(
+            invocation.say(
+                "--nodes 要求设置里的 [storage] url 是 PostgreSQL：SQLite 文件只属于一台机器",
+                "--nodes asks for PostgreSQL in [storage] url: a SQLite file belongs to one machine",
+            )
+        )
     status = _Status()
     report = _run(
         invocation,
         lambda storage_url: KillDrill(
             storage_url=storage_url,
+            nodes=nodes,
             kills=kills,
             messages=messages,
             through=path,

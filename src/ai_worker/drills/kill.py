@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -80,6 +81,8 @@ class KillDrill:
         messages: How many messages are sent while that goes on.
         through: Which ways in.
         storage_url: A scratch database; empty means a SQLite file in the scratch folder.
+        nodes: So many services on that database, which must be PostgreSQL if it is more than one. Each
+            kill hits one of them.
         environ: More environment variables for the process that is killed.
         patience_s: The drill ends when nothing was answered for so long: what is missing then is lost.
         report: Hears how far it is, several times a second.
@@ -92,13 +95,14 @@ class KillDrill:
         messages: int,
         through: Through = "both",
         storage_url: str = "",
+        nodes: int = 1,
         environ: Mapping[str, str] | None = None,
         patience_s: float = PATIENCE_S,
         report: Callable[[Progress], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
         self._kills, self._messages, self._through = kills, messages, through
-        self._storage_url, self._environ = storage_url, environ
+        self._storage_url, self._nodes, self._environ = storage_url, nodes, environ
         self._patience_s = patience_s
         self._report = report
         self._clock = clock or SystemClock()
@@ -119,14 +123,14 @@ class KillDrill:
             wecom = await stack.enter_async_context(WecomWay(_DESK, slow_sends=self._messages))
             model = await stack.enter_async_context(ScriptedModel(self._rule))
             settings = open_model(model.base_url) + _DESK.settings(wecom.platform.api_base)
-            site = await stack.enter_async_context(Site(folder, settings, self._environ, storage_url=self._storage_url))
-            wecom.call(site)
-            api = await stack.enter_async_context(ApiWay(site))
+            sites = [await stack.enter_async_context(site) for site in self._sites(folder, settings)]
+            wecom.call(*sites)
+            api = await stack.enter_async_context(ApiWay(*sites))
             talks = self._talks(wecom, api)
-            await site.start()
-            await self._under_load(site, talks)
+            await asyncio.gather(*(site.start() for site in sites))
+            await self._under_load(sites, talks)
             tally = await self._settled(talks)
-            await site.stop()
+            await asyncio.gather(*(site.stop() for site in sites))
         return KillReport(
             tally,
             messages=self._messages,
@@ -136,6 +140,15 @@ class KillDrill:
             repeated=sum(talk.repeated for talk in talks),
             seconds=self._clock.monotonic() - began,
         )
+
+    def _sites(self, folder: Path, settings: str) -> list[Site]:
+        """Return the nodes, which share everything but their folders and ports."""
+        key, sites = secrets.token_hex(24), list[Site]()
+        for number in range(self._nodes):
+            own = folder / f"node-{number + 1}"
+            own.mkdir()
+            sites.append(Site(own, settings, self._environ, storage_url=self._storage_url, key=key))
+        return sites
 
     def _rule(self, asked: Asked) -> Say:
         return Say(echo(asked), delay_s=self._chance.uniform(0, LONGEST_TURN_S))
@@ -154,7 +167,7 @@ class KillDrill:
     def _count_accepted(self) -> None:
         self._accepted += 1
 
-    async def _under_load(self, site: Site, talks: Sequence[Talk]) -> None:
+    async def _under_load(self, sites: Sequence[Site], talks: Sequence[Talk]) -> None:
         """Kill and restart again and again while messages keep coming; return once all are acknowledged."""
         share = self._messages // (self._kills + 1)
         phase_s = max(SHORTEST_PHASE_S, share / A_SECOND)
@@ -166,6 +179,7 @@ class KillDrill:
                 feeding.append(asyncio.create_task(self._pace.release(share, over_s=phase_s)))
                 await asyncio.sleep(self._chance.uniform(0.05, phase_s))
                 self._count_hits(talks)
+                site = self._chance.choice(sites)
                 await site.kill()
                 self._killed += 1
                 await site.start()

@@ -45,6 +45,7 @@ class Site:
         environ: More environment variables for its processes.
         storage_url: Where its data is, if not in a SQLite file in its folder. Two sites with the same
             address are two nodes of one installation.
+        key: An API key for everything that a program may do; a random one unless it is given.
         program: What Python runs: the package, or something that wraps it.
     """
 
@@ -55,6 +56,7 @@ class Site:
         environ: Mapping[str, str] | None = None,
         *,
         storage_url: str = "",
+        key: str = "",
         program: Sequence[str] = ("-m", "ai_worker"),
     ) -> None:
         self.folder = folder
@@ -69,8 +71,7 @@ class Site:
             f"[console]\nport = {self.console_port}\n{storage}{bracket}{tables}\n",
             encoding="utf-8",
         )
-        self.key = secrets.token_hex(24)
-        """An API key for everything that a program may do."""
+        self.key = key or secrets.token_hex(24)
 
         self._program = tuple(program)
         self._environ = {**_foreign(os.environ), "API_KEY": self.key, **(environ or {})}

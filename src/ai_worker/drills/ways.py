@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from itertools import cycle
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -69,6 +70,7 @@ class WecomWay:
         """
         self.platform = application.platform()
         self._slow_sends = slow_sends
+        self._urls = cycle([""])
 
     async def __aenter__(self) -> Self:
         await self.platform.__aenter__()
@@ -80,12 +82,14 @@ class WecomWay:
     ) -> None:
         await self.platform.__aexit__(kind, error, traceback)
 
-    def call(self, site: Site) -> None:
-        """Deliver to this site from now on."""
-        self.platform.callback_url = f"{site.url}/channels/{CHANNEL}/callback"
+    def call(self, *sites: Site) -> None:
+        """Deliver to these sites from now on, in turn."""
+        self._urls = cycle([f"{site.url}/channels/{CHANNEL}/callback" for site in sites])
+        self.platform.callback_url = next(self._urls)
 
     async def send(self, entry: Entry) -> bool:
         """Let the member say it: up to three deliveries, as the platform makes them."""
+        self.platform.callback_url = next(self._urls)
         said = await self.platform.say(
             _member(entry.conversation), question(entry.number), msg_id=str(7_000_000_000_000_000_000 + entry.number)
         )
@@ -106,10 +110,14 @@ class WecomWay:
 
 
 class ApiWay:
-    """A program that posts messages; every other conversation asks to be called back, the rest fetch."""
+    """A program that posts messages; every other conversation asks to be called back, the rest fetch.
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    Args:
+        sites: Nodes of one installation, which are called in turn.
+    """
+
+    def __init__(self, *sites: Site) -> None:
+        self._sites = cycle(sites)
         self._called: defaultdict[int, list[float]] = defaultdict(list)
         self._fetched: dict[int, list[float]] = {}
         self._heard = 0
@@ -139,7 +147,7 @@ class ApiWay:
             **({"callback_url": self._receiver.url} if _called_back(entry) else {}),
         }
         try:
-            status, answer = await self._site.post("/api/v1/messages", body)
+            status, answer = await next(self._sites).post("/api/v1/messages", body)
         except (aiohttp.ClientError, TimeoutError):
             return False
         if status == 503:
@@ -165,7 +173,7 @@ class ApiWay:
         """Ask how the message's turns stand; more than one is counted by the ledger."""
         async with slots:
             try:
-                status, turn = await self._site.get(f"/api/v1/turns/{min(entry.turns)}")
+                status, turn = await next(self._sites).get(f"/api/v1/turns/{min(entry.turns)}")
             except (aiohttp.ClientError, TimeoutError):
                 return
         if status == 200 and turn["status"] == "done" and entry.number in numbers(turn.get("text") or ""):

@@ -12,15 +12,21 @@ from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
 from ai_worker.pipeline.facts import ReplySettled
+from ai_worker.pipeline.governor import Governor
+from ai_worker.pipeline.leases import LeaseRanOut, Leases
 from ai_worker.pipeline.outbox import Apology, as_sent
-from ai_worker.pipeline.sending import Deliverer, SendFailed, Sent
+from ai_worker.pipeline.sending import Deliverer, Need, SendFailed, Sent
 from ai_worker.pipeline.store import FinalState, OutboundMessage, PipelineStore
 
 log = structlog.get_logger(__name__)
 
 
-class _LeaseRanOut(Exception):
-    """The row may be another owner's by now: whoever that is sends it."""
+class _NoRoom(Exception):
+    """It cannot be sent for so many seconds: the platform takes no more, or the store is busy."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 POLL_S = 0.5
@@ -30,12 +36,15 @@ BATCH = 200
 MOST_SENDS = 20_000
 """Rows in work at once; nothing more is claimed above it."""
 
+SOONEST_S = 1.0
+"""A row that goes back is not due sooner: by then its task here has ended, whoever claims it."""
+
 MAX_ATTEMPTS = 8
 PER_CHANNEL = 200
 """Sends in progress at once on one channel; more wait here, with their leases renewed."""
 
-RENEW_S = 4.0
-"""Leases of rows that wait for their send, or are being sent, are extended this often."""
+PATIENCE_S = 2.0
+"""How long a message waits here, all in all, for room under a platform's limit; else it goes back to the store."""
 
 
 class Delivery:
@@ -45,6 +54,10 @@ class Delivery:
     (they are this owner's already), and the loop claims what is due after a failure, a restart, or
     because a person wrote it. The store gives out one row of a conversation at a time, so order
     needs no lock here.
+
+    Before each send the governor is asked for room under the platform's limits. A message that has to
+    wait for long, or whose channel is connected on another node, goes back to the store: it has not
+    failed, so that is no attempt, and nothing of it is kept here.
     """
 
     def __init__(
@@ -52,33 +65,43 @@ class Delivery:
         store: PipelineStore,
         *,
         deliverers: Mapping[str, Deliverer],
+        governor: Governor,
         events: EventBus,
         clock: Clock,
         owner: str,
         apology: Apology = str,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Put the delivery between a store and its channels.
 
         Args:
             store: Keeps what is to go out.
             deliverers: Who carries it, by channel.
+            governor: Says when there is room under the platforms' limits.
             events: Told how each delivery ended.
             clock: Tells the time.
             owner: Name of this process.
             apology: What a late answer begins with; by default it goes out as it is.
+            patience_s: How long a message waits here for room under a platform's limit.
         """
         self._store = store
         self._deliverers = deliverers
+        self._governor = governor
         self._events = events
         self._clock = clock
         self._owner = owner
         self._apology = apology
+        self._patience_s = patience_s
         self._wake = asyncio.Event()
         self._stopping = False
         self._sends: dict[str, asyncio.Task[None]] = {}
-        self._leased: dict[str, OutboundMessage] = {}
-        self._guards: dict[str, asyncio.Timeout] = {}
+        self._leases = Leases(store, clock=clock)
         self._slots = {name: asyncio.Semaphore(PER_CHANNEL) for name in deliverers}
+
+    @property
+    def active(self) -> int:
+        """How many rows are in work: being sent, or waiting shortly for their turn."""
+        return len(self._sends)
 
     def wake(self) -> None:
         """Look into the store now: something may be due."""
@@ -87,15 +110,15 @@ class Delivery:
     def begin(self, messages: Sequence[OutboundMessage]) -> None:
         """Send rows that are this owner's and stored as being sent; one that is in work stays so."""
         for message in messages:
-            self._leased[message.id] = message
+            self._leases.take(message)
             if message.id not in self._sends:
-                task = asyncio.create_task(self._carry(message))
+                task = asyncio.create_task(self._send(message))
                 self._sends[message.id] = task
                 task.add_done_callback(partial(self._ended, message.id))
 
     async def run(self) -> None:
         """Claim and send due rows until `drain` is called."""
-        renewing = asyncio.create_task(self._renew())
+        renewing = asyncio.create_task(self._leases.renew())
         try:
             while not self._stopping:
                 self._wake.clear()
@@ -119,8 +142,10 @@ class Delivery:
         await asyncio.gather(*sends, return_exceptions=True)
 
     async def _claim(self, limit: int) -> list[OutboundMessage]:
+        elsewhere = [name for name, deliverer in self._deliverers.items() if not deliverer.sends_here()]
+        now = self._clock.now()
         try:
-            return await self._store.claim_outbound(owner=self._owner, limit=limit, now=self._clock.now())
+            return await self._store.claim_outbound(owner=self._owner, limit=limit, now=now, without=elsewhere)
         except Busy:
             log.warning("delivery.store_busy")
             return []
@@ -132,49 +157,29 @@ class Delivery:
         except TimeoutError:
             return
 
-    async def _renew(self) -> None:
-        """Keep the rows that wait for a slot, or are being sent, this owner's; forget those that no longer are."""
-        while True:
-            await asyncio.sleep(RENEW_S)
-            if not self._leased:
-                continue
-            asked = list(self._leased.values())
-            try:
-                renewed = await self._store.renew_outbound(asked, now=self._clock.now())
-            except Busy:
-                log.warning("delivery.store_busy")
-                continue
-            for message in renewed:
-                if message.id in self._leased:
-                    self._leased[message.id] = message
-                    self._guard(message.id)
-
     def _ended(self, outbound_id: str, _task: asyncio.Task[None]) -> None:
         del self._sends[outbound_id]
-        self._leased.pop(outbound_id, None)
-
-    async def _carry(self, message: OutboundMessage) -> None:
-        try:
-            await self._send(message)
-        except Busy:  # not recorded: the row's lease runs out by itself and it comes back as unsure
-            log.warning("delivery.store_busy", outbound=message.id)
+        self._leases.give_up(outbound_id)
 
     async def _send(self, message: OutboundMessage) -> None:
         """Send one message and record how that ended, or when it is to be tried again."""
-        if self._clock.now() >= message.expires_at:
+        if message.kind != "proactive" and self._clock.now() >= message.expires_at:
             await self._settle(message, "expired", error="not deliverable in time")
             return
         deliverer = self._deliverers.get(message.channel)
         if deliverer is None:
             await self._settle(message, "failed", error="the channel is no longer configured")
             return
+        if not deliverer.sends_here():
+            await self._postpone(message, 0.0, unsure=message.unsure)
+            return
         try:
-            async with self._slots[message.channel]:
-                now = self._clock.now()
-                sent = await self._deliver(deliverer, as_sent(message, now=now, apology=self._apology))
+            sent = await self._send_in_turn(deliverer, message)
+        except _NoRoom as full:
+            await self._postpone(message, max(full.seconds, SOONEST_S), unsure=message.unsure)
         except SendFailed as failure:
             await self._failed(message, failure)
-        except _LeaseRanOut:  # a process that was paused, or cut off from its store: the row comes back as unsure
+        except LeaseRanOut:  # a process that was paused, or cut off from its store: the row comes back as unsure
             log.warning("delivery.lease_ran_out", channel=message.channel, outbound=message.id)
         except Exception as defect:  # a task boundary: a defect in one channel must not stop the others
             log.exception("delivery.defect", channel=message.channel, outbound=message.id)
@@ -184,47 +189,75 @@ class Delivery:
             state: FinalState = "delivered" if sent.confirmed else "sent"
             await self._settle(message, state, platform_id=sent.platform_id)
 
-    async def _deliver(self, deliverer: Deliverer, message: OutboundMessage) -> Sent:
-        """Send a message for as long as its row is this owner's.
+    async def _send_in_turn(self, deliverer: Deliverer, message: OutboundMessage) -> Sent:
+        """Send a message once there is a slot, and room under the platform's limits.
 
-        A process that wakes up after its lease sends nothing: its clocks have moved on, so the look at
-        the lease, or the timer that has run out, comes before anything else of the send.
+        Raises:
+            _NoRoom: That takes too long to wait for it here.
+            SendFailed: The platform did not take it.
+            LeaseRanOut: It is not ours to send any more.
         """
-        left = self._left(message.id)
-        if left is not None and left <= 0:
-            raise _LeaseRanOut
-        guard = asyncio.timeout(left)
+        patience = self._patience_s
+        while True:
+            async with self._slots[message.channel]:
+                made = as_sent(message, now=self._clock.now(), apology=self._apology)
+                wait = await self._ask(message, deliverer.needs(made))
+                if wait <= 0:
+                    whole = await self._merged(deliverer, made)
+                    return await self._leases.within(message.id, partial(deliverer.deliver, whole))
+            if (patience := patience - wait) < 0:
+                raise _NoRoom(wait)
+            await asyncio.sleep(wait)
+
+    async def _merged(self, deliverer: Deliverer, message: OutboundMessage) -> OutboundMessage:
+        """Return a proactive message with those that wait behind it, where the platform's limits are so low."""
+        if message.kind != "proactive" or not deliverer.merges or message.unsure:
+            return message
         try:
-            async with guard:
-                self._guards[message.id] = guard
-                return await deliverer.deliver(message)
-        except TimeoutError:
-            if guard.expired():
-                raise _LeaseRanOut from None
-            raise
-        finally:
-            self._guards.pop(message.id, None)
+            return await self._store.merge(message, most_bytes=deliverer.merges)
+        except Busy as busy:  # it may have all their words by now: what is stored must be read again
+            raise _NoRoom(busy.retry_after) from None
 
-    def _left(self, outbound_id: str) -> float | None:
-        """Return for how many seconds a row may still be sent; `None` if nothing limits it."""
-        until = self._leased[outbound_id].send_before
-        return None if until is None else until - self._clock.monotonic()
-
-    def _guard(self, outbound_id: str) -> None:
-        """Move the timer of a send to the end of its new lease."""
-        guard, left = self._guards.get(outbound_id), self._left(outbound_id)
-        if guard is not None and left is not None and not guard.expired():
-            guard.reschedule(asyncio.get_running_loop().time() + left)
+    async def _ask(self, message: OutboundMessage, needs: Sequence[Need]) -> float:
+        """Return for how many seconds there is no room; 0.0 if the message was counted and must go out."""
+        while True:
+            try:
+                return await self._governor.admit(message.channel, needs)
+            except Busy as busy:  # it is ours, and unsent: giving it up now would make it look as if it might be sent
+                left = self._leases.left(message.id)
+                if left is not None and left <= busy.retry_after:
+                    raise LeaseRanOut from None
+                await asyncio.sleep(busy.retry_after)
 
     async def _failed(self, message: OutboundMessage, failure: SendFailed) -> None:
         unsure = message.unsure or failure.unsure
-        if failure.retry_after is None or message.attempt >= MAX_ATTEMPTS:
+        if failure.retry_after is None or (message.attempt >= MAX_ATTEMPTS and not failure.blocks):
             await self._settle(message, "unknown" if unsure else "failed", error=str(failure))
             return
         delay = max(failure.retry_after, backoff(message.attempt, base=1.0, cap=60.0))
-        until = self._clock.now() + timedelta(seconds=delay)
         log.warning("delivery.postponed", channel=message.channel, outbound=message.id, seconds=round(delay, 1))
-        await self._store.postpone(self._leased[message.id], until=until, error=str(failure), unsure=unsure)
+        if failure.blocks:
+            await self._block(message.channel, failure.blocks, failure.retry_after)
+        await self._postpone(message, delay, error=str(failure), unsure=unsure, counts=not failure.blocks)
+
+    async def _block(self, channel: str, key: str, seconds: float) -> None:
+        try:
+            await self._governor.block(channel, key, seconds=seconds)
+        except Busy:  # the others hear it from the platform; this message waits in any case
+            log.warning("delivery.store_busy", channel=channel, limit=key)
+
+    async def _postpone(
+        self, message: OutboundMessage, seconds: float, *, unsure: bool, error: str = "", counts: bool = False
+    ) -> None:
+        """Give a row back that is to be claimed after so many seconds."""
+        until = self._clock.now() + timedelta(seconds=seconds)
+        while True:
+            try:
+                mine = self._leases.row(message.id)
+                await self._store.postpone(mine, until=until, error=error, unsure=unsure, counts=counts)
+                break
+            except Busy as busy:  # left alone it would look, after its lease, as if it might have been sent
+                await asyncio.sleep(busy.retry_after)
 
     async def _settle(
         self, message: OutboundMessage, state: FinalState, *, error: str = "", platform_id: str = ""
@@ -232,7 +265,7 @@ class Delivery:
         now = self._clock.now()
         while True:
             try:
-                mine = self._leased[message.id]  # claimed anew, perhaps, while the store was busy
+                mine = self._leases.row(message.id)  # claimed anew, perhaps, while the store was busy
                 more = await self._store.settle(mine, state, now=now, error=error, platform_id=platform_id)
                 break
             except Busy as busy:  # it has gone out: forgetting that would send it twice

@@ -1,6 +1,6 @@
 """The port through which the pipeline keeps its promises. Every method is durable when it returns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -130,6 +130,24 @@ class OutboundMessage:
     """When the message that it answers was accepted; `None` where no message was."""
 
 
+@dataclass(frozen=True, slots=True)
+class ProactiveMessage:
+    """Something that is said unasked."""
+
+    id: str
+    """Derived from whatever its sender calls it: the same id is one message."""
+
+    channel: str
+    to: str
+    """The contact, group or room, in the platform's own words."""
+
+    address: Mapping[str, str]
+    reply: Reply
+    at: datetime
+    urgent: bool = False
+    """It goes out before all others to the same target that are not."""
+
+
 class PipelineStore(Protocol):
     """Keeps inbound messages, turns and outbound messages."""
 
@@ -216,10 +234,32 @@ class PipelineStore(Protocol):
         """Give the message up: a visible dead letter; the lane goes on with the next."""
         ...
 
-    async def claim_outbound(self, *, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+    async def claim_outbound(
+        self, *, owner: str, limit: int, now: datetime, without: Collection[str] = ()
+    ) -> list[OutboundMessage]:
         """Take due outbound messages for sending, oldest first, one per conversation at most.
 
-        A row whose sender died while sending comes back with `unsure` set.
+        A row whose sender died while sending comes back with `unsure` set. Those of the channels
+        `without` are left to other nodes.
+        """
+        ...
+
+    async def push(self, message: ProactiveMessage) -> bool:
+        """Store a proactive message, to be claimed at once; return False if its id is known already.
+
+        Those to one target are one conversation of their own, which nobody sees: they go out one
+        after the other, urgent ones first, and never between a question and its answer.
+        """
+        ...
+
+    async def merge(self, outbound: OutboundMessage, *, most_bytes: int) -> OutboundMessage:
+        """Let proactive messages that wait for the same target go out with one that is about to be sent.
+
+        As many as fit into `most_bytes` of UTF-8, in their order, a blank line between two. From then
+        on they are one message: it has all their words, durably, and how it ends is how they end.
+
+        Returns:
+            The message with all their words; unchanged if nothing fits, or it is not its sender's any more.
         """
         ...
 
@@ -245,8 +285,14 @@ class PipelineStore(Protocol):
         """
         ...
 
-    async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
-        """Record a failed send that is to be tried again at `until`; nothing, as for `settle`."""
+    async def postpone(
+        self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool, counts: bool = True
+    ) -> None:
+        """Record a failed send that is to be tried again at `until`; nothing, as for `settle`.
+
+        Where it does not count (it was not sent, or the platform only said "later"), the attempt is
+        taken back.
+        """
         ...
 
     async def next_due(self, *, now: datetime) -> datetime | None:

@@ -21,7 +21,7 @@ class ClientMissing(Misconfigured):
     """The settings name Kafka servers, and the Kafka client is not installed."""
 
     code = "queue.client_missing"
-    hint = 'pip install "ai-worker[kafka]"'
+    hint = "pip install 'ai-worker[kafka]'; in a folder with the source: ./scripts/setup --with kafka"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from ai_worker.foundation.errors import Misconfigured
 from ai_worker.storage import codec, rows
 from ai_worker.storage.folder import AlreadyRunning, held
 from ai_worker.storage.opening import need_driver
+from ai_worker.storage.schema import SchemaTooNew, migrations
 
 if TYPE_CHECKING:
     import apsw
@@ -49,7 +50,10 @@ class TargetNotEmpty(Misconfigured):
     """There is something in the schema that everything is to be moved to."""
 
     code = "storage.target_not_empty"
-    hint = "Name another schema in the address (?schema=NAME), or drop the one that is there."
+    hint = (
+        "Name another schema in the address (?schema=NAME), or drop the one that is there. If an earlier move to it "
+        "was cut off without a word, it is whole: a move leaves everything or nothing."
+    )
 
 
 class NothingToMove(Misconfigured):
@@ -111,11 +115,26 @@ async def move(file: Path, url: str, *, data_dir: Path, clock: Clock) -> list[Mo
         with told_apart():
             connection, reader = await open_single(target.address), open_reader(file)
             try:
+                _know_all(reader)
                 async with connection.transaction():
                     return await _copy(reader, connection, target.address.schema)
             finally:
                 reader.close()
                 connection.terminate()
+
+
+def _know_all(source: "apsw.Connection") -> None:
+    """Make sure that there is nothing in the file that would be left behind.
+
+    Raises:
+        SchemaTooNew: A newer version has added to it. That is no obstacle to working on it, but to copying it.
+    """
+    version, latest = int(source.pragma("user_version")), migrations("ai_worker.storage.sqlite")[-1].number
+    if version > latest:
+        raise SchemaTooNew(
+            f"The database has schema {version}, and this ai-worker knows schemas up to {latest}: "
+            "it would leave behind what a newer one has added. Nothing was moved."
+        )
 
 
 async def _copy(source: "apsw.Connection", target: Any, schema: str) -> list[Moved]:

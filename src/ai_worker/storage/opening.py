@@ -39,7 +39,7 @@ class DriverMissing(Misconfigured):
     """The settings name a PostgreSQL database, and its driver is not installed."""
 
     code = "storage.driver_missing"
-    hint = "pip install 'ai-worker[postgres]'"
+    hint = "pip install 'ai-worker[postgres]'; in a folder with the source: ./scripts/setup --with postgres"
 
 
 class FolderUnusable(Misconfigured):

@@ -14,7 +14,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.ids import new_id
 from ai_worker.foundation.text import fold, shorten
-from ai_worker.pipeline.store import Claim, FinalState, OutboundMessage
+from ai_worker.pipeline.store import Claim, FinalState, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec
 
 LINE = 120
@@ -25,6 +25,9 @@ QUESTION = 200
 
 LIFETIME = timedelta(hours=24)
 """How long a person's words are worth delivering."""
+
+BETWEEN = "\n\n"
+"""Between two messages that go out as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,53 @@ def said(conversation_id: int, lane: Sequence[Any], person: str, reply: Reply, a
         "expires_at": to_micros(at + LIFETIME),
         "body": codec.encode(reply),
     }
+
+
+def pushed(message: ProactiveMessage) -> dict[str, Any]:
+    """Return the row for a proactive message; `conversation_id` is added when it is known."""
+    return {
+        "id": message.id,
+        "turn_id": None,
+        "channel": message.channel,
+        "address": codec.encode(message.address),
+        "kind": "proactive",
+        "person": "",
+        "created_at": to_micros(message.at),
+        "expires_at": to_micros(message.at + LIFETIME),
+        "body": codec.encode(message.reply),
+    }
+
+
+def push_lane(message: ProactiveMessage) -> dict[str, Any]:
+    """Return the row for the conversation in which a target's proactive messages go out: a list shows none of it."""
+    return {
+        "channel": message.channel,
+        "key": f"push:{message.to}",
+        "contact_id": message.to,
+        "address": codec.encode(message.address),
+        "at": to_micros(message.at),
+    }
+
+
+def merged(first: Reply, waiting: Sequence[Any], most_bytes: int) -> tuple[Reply, list[int]]:
+    """Return a message's words with those that wait behind it, and the numbers of the rows that fitted.
+
+    Args:
+        first: What goes out in any case.
+        waiting: Number, body and attempts of each row in its order. One that was tried before ends the
+            row: it may be repeated only with its own words.
+        most_bytes: UTF-8.
+    """
+    texts, taken = [first.text], list[int]()
+    room = most_bytes - len(first.text.encode())
+    for number, body, attempts in waiting:
+        text = codec.reply(body).text
+        room -= len(text.encode()) + len(BETWEEN)
+        if attempts or room < 0:
+            break
+        texts.append(text)
+        taken.append(number)
+    return replace(first, text=BETWEEN.join(texts)), taken
 
 
 def gap(claim: Claim, now: datetime) -> dict[str, Any]:

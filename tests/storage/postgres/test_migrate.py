@@ -179,32 +179,78 @@ async def test_without_a_sqlite_file_there_is_nothing_to_move(tmp_path: Path) ->
     assert "storage.nothing_to_move" in done.stderr
 
 
-async def test_a_move_that_is_killed_in_the_middle_leaves_nothing_and_runs_again(tmp_path: Path) -> None:
-    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old:
-        await _furnish(old)
-    url = shared_server().url("moved_twice")
-    async with open_stores(url, data_dir=tmp_path, clock=CLOCK):
-        pass
+GATE = 4_711
+"""The advisory lock at which a copy waits until it is killed."""
+
+STOP_AT = """
+CREATE FUNCTION {schema}.gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF {at} THEN PERFORM pg_advisory_xact_lock_shared({gate}); END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER gate BEFORE INSERT ON {schema}.{table} FOR EACH ROW EXECUTE FUNCTION {schema}.gate()
+"""
+
+
+async def _killed_at(url: str, table: str, at: str, folder: Path) -> None:
+    """Begin a move, and send SIGKILL once it has come to a row of a table."""
+    schema = url.partition("schema=")[2]
     beside = await asyncpg.connect(url.partition("?")[0])
-    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'moved_twice.gap'::regclass"
-    command = [sys.executable, "-m", "ai_worker", "storage", "migrate", "--to", url]
-    _call(tmp_path, "version")
+    await beside.execute(STOP_AT.format(schema=schema, table=table, at=at, gate=GATE))
     async with beside.transaction():
-        await beside.execute("LOCK TABLE moved_twice.gap IN ACCESS SHARE MODE")
-        await beside.execute("LOCK TABLE moved_twice.notice IN SHARE ROW EXCLUSIVE MODE")
+        await beside.execute("SELECT pg_advisory_xact_lock($1)", GATE)
         process = await asyncio.create_subprocess_exec(
-            *command, "--config", str(tmp_path / "ai-worker.toml"), env=os.environ
+            *(sys.executable, "-m", "ai_worker", "storage", "migrate", "--to", url),
+            *("--config", str(folder / "ai-worker.toml")),
+            env=os.environ,
+            stderr=asyncio.subprocess.DEVNULL,
         )
         async with asyncio.timeout(20):
-            while not await beside.fetchval(blocked.replace("gap", "notice")):
+            while not await beside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND objid = $1", GATE):
                 await asyncio.sleep(0.05)
         process.send_signal(signal.SIGKILL)
         await process.wait()
-
-    async with asyncio.timeout(20):
-        while (done := await asyncio.to_thread(_call, tmp_path, *command[3:], "--json")).returncode == 3:
-            await asyncio.sleep(0.2)
+        assert await beside.fetchval(f"SELECT count(*) FROM {schema}.conversation") == 0
+    await beside.execute(f"DROP FUNCTION {schema}.gate CASCADE", timeout=20)
     await beside.close()
 
+
+@pytest.mark.parametrize(
+    ("table", "at"),
+    [("conversation", "true"), ("inbound", "NEW.seq = 17"), ("outbound", "NEW.n = 9"), ("passage", "true")],
+)
+async def test_a_move_that_is_killed_in_the_middle_leaves_nothing_and_runs_again(
+    tmp_path: Path, table: str, at: str
+) -> None:
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old:
+        await _furnish(old)
+    url = shared_server().url()
+    async with open_stores(url, data_dir=tmp_path, clock=CLOCK):
+        pass
+    _call(tmp_path, "version")
+
+    await _killed_at(url, table, at, tmp_path)
+
+    async with open_stores(url, data_dir=tmp_path, clock=CLOCK) as half:
+        assert await half.conversations.conversations() == []
+    again = ("storage", "migrate", "--to", url, "--json")
+    async with asyncio.timeout(20):  # the server may need a moment to notice that the first one is dead
+        while (done := await asyncio.to_thread(_call, tmp_path, *again)).returncode == 3:
+            await asyncio.sleep(0.2)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["tables"]["inbound"] == {"from": 30, "to": 30}
+    counts = json.loads(done.stdout)["tables"]
+    assert counts["inbound"] == {"from": 30, "to": 30}
+    assert all(rows["from"] == rows["to"] for rows in counts.values())
+
+
+async def test_a_move_that_was_cut_off_after_its_end_is_whole_and_says_so_when_it_is_repeated(tmp_path: Path) -> None:
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old:
+        await _furnish(old)
+    url = shared_server().url()
+    again = ("storage", "migrate", "--to", url)
+    assert (await asyncio.to_thread(_call, tmp_path, *again)).returncode == 0  # its words did not reach anybody
+
+    done = await asyncio.to_thread(_call, tmp_path, *again)
+
+    assert done.returncode == 4
+    assert "storage.target_not_empty" in done.stderr
+    assert "已经是完整的" in done.stderr

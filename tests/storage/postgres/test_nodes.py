@@ -132,6 +132,29 @@ async def test_a_node_whose_clock_is_wrong_neither_takes_nor_loses_a_lease(off: 
         await database.close()
 
 
+async def test_a_living_node_keeps_its_lease_when_the_databases_clock_is_set_back() -> None:
+    clock = FixedClock()
+    url = shared_server().url()
+    databases = [await PostgresDatabase.open(url, clock=clock, node=name, held=clock) for name in ("node-1", "node-2")]
+    one, two = (Node(database, database.node) for database in databases)
+    await one.store.accept(message(0))
+    (claim,) = await one.claim()
+
+    clock.advance(timedelta(hours=-2))
+    for _ in range(6):
+        assert await two.claim() == []
+        clock.advance(timedelta(seconds=5))
+        await one.store.renew([claim], now=clock.now())
+
+    (sent,) = await one.finish(claim)
+    for _ in range(6):
+        assert await two.store.claim_outbound(owner="node-2", limit=9, now=clock.now()) == []
+        clock.advance(timedelta(seconds=4))
+        assert await one.store.renew_outbound([sent], now=clock.now())
+    for database in databases:
+        await database.close()
+
+
 async def test_a_restarted_node_frees_its_own_and_nobody_elses() -> None:
     url = shared_server().url()
     async with node(url) as one, node(url, "node-2") as two:

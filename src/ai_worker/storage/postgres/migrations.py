@@ -1,9 +1,9 @@
-"""Numbered SQL files, each applied once and in one transaction with the version it leads to."""
+"""Numbered SQL files, each applied once and in one transaction with the version it leads to; see `storage.schema`."""
 
 from typing import Any
 
 from ai_worker.storage.postgres.address import Address
-from ai_worker.storage.schema import ForeignDatabase, scripts, too_new
+from ai_worker.storage.schema import ForeignDatabase, Migration, admit, migrations
 
 LOCK = 0x4149574B
 """`AIWK`: the advisory lock that is held while a schema is changed, together with the schema's own number."""
@@ -11,7 +11,8 @@ LOCK = 0x4149574B
 MIGRATION_MS = 600_000
 """How long one step may take, and how long it waits for another node that is at it."""
 
-VERSION = "SELECT version FROM schema_version"
+# Schemas made before there was a column `oldest` do not say it; as JSON, a column that is not there is NULL.
+VERSION = "SELECT version, (to_jsonb(schema_version) ->> 'oldest')::integer FROM schema_version"
 
 # One look: between two, another node could make the schema.
 TABLES = """
@@ -22,25 +23,25 @@ WHERE nspname = $1 AND relkind IN ('r', 'p', 'v', 'm')
 
 
 async def migrate(connection: Any, address: Address) -> int:
-    """Bring our schema to that of this version; return its number.
+    """Bring our schema to that of this version; return its number, which may be higher.
 
     Safe to run from several nodes at once: each step takes the lock and looks again. A step that is
     killed in the middle leaves nothing behind.
 
     Raises:
         ForeignDatabase: The schema belongs to another program.
-        SchemaTooNew: The schema is newer than this program.
+        SchemaTooNew: The schema is newer than this program can work on.
     """
-    steps = scripts(__package__)
-    latest = steps[-1][0]
+    steps = migrations(__package__)
+    latest = steps[-1].number
     version = await _version(connection, address, latest)
-    for number, script in steps:
-        if version < number:
+    for step in steps:
+        if version < step.number:
             async with connection.transaction():
                 await _hold(connection, address)
-                if (version := await _version(connection, address, latest)) < number:
-                    await _apply(connection, address, number, script)
-                    version = number
+                if (version := await _version(connection, address, latest)) < step.number:
+                    await _apply(connection, address, step)
+                    version = step.number
     return version
 
 
@@ -61,15 +62,15 @@ async def _version(connection: Any, address: Address, latest: int) -> int:
                 f"The schema {address.schema} holds tables of another program; nothing in it was changed."
             )
         return 0
-    version = int(await connection.fetchval(VERSION))
-    if version > latest:
-        raise too_new(version, latest)
-    return version
+    version, oldest = await connection.fetchrow(VERSION)
+    admit(version, oldest, latest)
+    return int(version)
 
 
-async def _apply(connection: Any, address: Address, number: int, script: str) -> None:
+async def _apply(connection: Any, address: Address, step: Migration) -> None:
     await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {address.schema}")  # a plain name: `address.parse` saw to it
-    await connection.execute(script, timeout=MIGRATION_MS / 1000)
+    await connection.execute(step.script, timeout=MIGRATION_MS / 1000)
     await connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)")
+    await connection.execute("ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS oldest integer")
     await connection.execute("DELETE FROM schema_version")
-    await connection.execute("INSERT INTO schema_version VALUES ($1)", number)
+    await connection.execute("INSERT INTO schema_version (version, oldest) VALUES ($1, $2)", step.number, step.oldest)

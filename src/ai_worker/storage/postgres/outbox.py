@@ -5,7 +5,7 @@ rows behind one that has to wait cost nothing, and cannot overtake it. Who adds 
 holds the lock on its conversation, so that there is always exactly one head where there must be one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ai_worker.foundation.clock import from_micros, to_micros
@@ -48,9 +48,24 @@ WHERE id = ANY ($2::text[]) AND state = 'sending' AND attempts = 1
 RETURNING id
 """
 
+AHEAD_S = 60
+"""More than the length of a lease. What is being sent, or has never been tried, and is due later than that was
+written before the database's clock was set back."""
+
+POSTPONED_S = 900
+"""A failed send is not put off for longer, whatever the platform asks for: what is due later than that was put
+there before the clock was set back."""
+
 TAKE = f"""
-WITH due AS MATERIALIZED (
-    SELECT n, due_at AS was_due FROM outbound WHERE head AND due_at <= {MOMENT}
+WITH strayed AS MATERIALIZED (
+    SELECT n AS strayed_n FROM outbound WHERE head AND due_at > {MOMENT} + {AHEAD_S} * 1000000
+        AND (state = 'sending' OR attempts = 0 OR due_at > {MOMENT} + {POSTPONED_S} * 1000000)
+    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), back AS (
+    UPDATE outbound SET due_at = {MOMENT} + (state = 'sending')::integer * {LEASE_S} * 1000000
+    FROM strayed WHERE outbound.n = strayed_n
+), due AS MATERIALIZED (
+    SELECT n, due_at AS was_due FROM outbound WHERE head AND due_at <= {MOMENT} AND channel <> ALL ($5::text[])
     ORDER BY due_at, n LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE outbound SET unsure = unsure OR state = 'sending', state = 'sending', attempts = attempts + 1, owner = $3,
@@ -86,7 +101,7 @@ WITH settled AS (
     SELECT next.n, lane.id FROM unnest($7::bigint[]) AS lane (id) CROSS JOIN LATERAL (
         SELECT n FROM outbound WHERE conversation_id = lane.id AND settled_at IS NULL
             AND n NOT IN (SELECT n FROM settled)
-        ORDER BY head DESC, n LIMIT 1
+        ORDER BY head DESC, urgent DESC, n LIMIT 1
     ) AS next
 ), moved AS (
     UPDATE outbound SET head = true FROM first WHERE outbound.n = first.n AND NOT head
@@ -94,8 +109,24 @@ WITH settled AS (
 SELECT id FROM first
 """
 
+# Of a lane that is locked. What is being sent stays the head.
+URGENT_FIRST = """
+WITH first AS MATERIALIZED (
+    SELECT n FROM outbound WHERE conversation_id = $1 AND settled_at IS NULL AND urgent
+    ORDER BY n LIMIT 1
+), back AS (
+    UPDATE outbound SET head = false FROM first
+    WHERE conversation_id = $1 AND settled_at IS NULL AND head AND NOT urgent AND state = 'waiting'
+    RETURNING first.n
+)
+UPDATE outbound SET head = true FROM back WHERE outbound.n = back.n
+"""
+
+# What was not even tried is looked at again after a minute at the latest: due later than that it would have strayed.
 POSTPONE = f"""
-UPDATE outbound SET state = 'waiting', due_at = {MOMENT} + $4, error = $5, unsure = $6, owner = NULL, node = NULL
+UPDATE outbound SET state = 'waiting', error = $5, unsure = $6, owner = NULL, node = NULL,
+    due_at = {MOMENT} + least($4::bigint, CASE WHEN $7 THEN {POSTPONED_S} ELSE {AHEAD_S} END * 1000000::bigint),
+    attempts = attempts - CASE WHEN attempts = $3 AND state = 'sending' AND NOT $7 THEN 1 ELSE 0 END
 WHERE id = $2 AND settled_at IS NULL AND attempts <= $3
 """
 
@@ -126,12 +157,23 @@ async def insert(database: PostgresDatabase, connection: Any, made: Sequence[dic
     return mine
 
 
-async def claim(database: PostgresDatabase, owner: str, limit: int) -> list[OutboundMessage]:
+async def claim(database: PostgresDatabase, owner: str, limit: int, without: Collection[str]) -> list[OutboundMessage]:
     """Take due heads for sending, those that have been due longest first."""
     send_before = database.clock.monotonic() + SEND_S
-    taken = await database.fetch(TAKE, database.moment, limit, owner, database.node)
+    taken = await database.fetch(TAKE, database.moment, limit, owner, database.node, list(without))
     taken.sort(key=_was_due)
     return [_message(row, send_before) for row in taken]
+
+
+async def insert_new(database: PostgresDatabase, connection: Any, row: dict[str, Any]) -> bool:
+    """Store a row that waits, in a conversation that is locked; return False if its id is known."""
+    given = [[{**row, "first": True}[name]] for name in COLUMNS]
+    return bool(await connection.fetch(INSERT, database.moment, database.node, *given))
+
+
+async def urgent_first(connection: Any, conversation_id: int) -> None:
+    """Let an urgent message stand before one that only waits; the conversation is locked."""
+    await connection.execute(URGENT_FIRST, conversation_id)
 
 
 def _was_due(row: Any) -> tuple[int, int]:

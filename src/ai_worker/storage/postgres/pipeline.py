@@ -1,6 +1,6 @@
 """The pipeline's store on PostgreSQL."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +11,9 @@ from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
-from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage
+from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.postgres import channels, contacts, gaps, inbound, lane, outbox, retention
+from ai_worker.storage.postgres import channels, contacts, gaps, inbound, lane, outbox, push, retention
 from ai_worker.storage.postgres.batch import Batch
 from ai_worker.storage.postgres.connect import DEADLINE_S
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -120,9 +120,22 @@ class PostgresPipelineStore:
         if await lane.bury(self._database, claim, rows.plain(error)):
             self._database.bell.ring(Heard("turn", claim.conversation_id, claim.turn_id))
 
-    async def claim_outbound(self, *, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+    async def claim_outbound(
+        self, *, owner: str, limit: int, now: datetime, without: Collection[str] = ()
+    ) -> list[OutboundMessage]:
         """Take due outbound messages for sending, oldest first, one per conversation at most."""
-        return await outbox.claim(self._database, owner, limit)
+        return await outbox.claim(self._database, owner, limit, without)
+
+    async def push(self, message: ProactiveMessage) -> bool:
+        """Store a proactive message, to be claimed at once; return False if its id is known already."""
+        conversation_id, fresh = await push.push(self._database, message)
+        if fresh:
+            self._database.bell.ring(Heard("outbound", conversation_id))
+        return fresh
+
+    async def merge(self, outbound: OutboundMessage, *, most_bytes: int) -> OutboundMessage:
+        """Let proactive messages that wait for the same target go out with one that is about to be sent."""
+        return await push.merge(self._database, outbound, most_bytes)
 
     async def renew_outbound(self, messages: Sequence[OutboundMessage], *, now: datetime) -> list[OutboundMessage]:
         """Extend the leases of sends in progress; return those that still are their sender's."""
@@ -142,11 +155,22 @@ class PostgresPipelineStore:
         ended = rows.Ended(state, now, rows.plain(error), rows.plain(platform_id))
         return await self._settles.put((outbound, ended))
 
-    async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
+    async def postpone(
+        self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool, counts: bool = True
+    ) -> None:
         """Record a failed send that is to be tried again at `until`; nothing if its lease is lost."""
         database = self._database
-        given = (outbound.id, outbound.attempt, database.until(until), rows.plain(error), unsure)
-        await database.fetch(outbox.POSTPONE, database.moment, *given)
+        left = database.until(until)
+        given = (outbound.id, outbound.attempt, left, rows.plain(error), unsure, counts)
+        if outbound.kind == "proactive":
+            async with database.transaction() as connection:
+                await connection.execute(outbox.LANES, [outbound.conversation_id])
+                await connection.execute(outbox.POSTPONE, database.moment, *given)
+                await outbox.urgent_first(connection, outbound.conversation_id)
+        else:
+            await database.fetch(outbox.POSTPONE, database.moment, *given)
+        if not left:  # for another node, whose connection it takes
+            database.bell.ring(Heard("outbound", outbound.conversation_id))
 
     async def next_due(self, *, now: datetime) -> datetime | None:
         """Return when the next inbound or outbound work becomes due; `None` when there is none."""

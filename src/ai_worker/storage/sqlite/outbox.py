@@ -4,7 +4,7 @@
 rows behind one that has to wait cost nothing, and cannot overtake it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,7 +38,11 @@ VALUES (:id, :turn_id, :conversation_id, :channel, :address, :kind, :person, :st
 ON CONFLICT (id) DO NOTHING
 """
 
-DUE = "SELECT n FROM outbound WHERE head = 1 AND due_at <= ? ORDER BY due_at, n LIMIT ?"
+# The channels to be left out are one text, each between two separators.
+DUE = """
+SELECT n FROM outbound WHERE head = 1 AND due_at <= ? AND instr(?, char(31) || channel || char(31)) = 0
+ORDER BY due_at, n LIMIT ?
+"""
 
 TAKE = """
 UPDATE outbound SET unsure = iif(state = 'sending', 1, unsure), state = 'sending', attempts = attempts + 1,
@@ -60,6 +64,15 @@ WHERE id = ? AND settled_at IS NULL AND attempts <= ?
 # What moves up is due when it was to be due: a postponed row at its time, one that is being sent when its lease ends.
 FIRST = "SELECT n, head FROM outbound WHERE conversation_id = ? AND settled_at IS NULL ORDER BY n LIMIT 1"
 
+URGENT_FIRST = """
+SELECT n, head FROM outbound WHERE conversation_id = ? AND settled_at IS NULL AND urgent = 1 ORDER BY n LIMIT 1
+"""
+STEP_BACK = """
+UPDATE outbound SET head = 0 WHERE conversation_id = ? AND settled_at IS NULL AND head = 1 AND urgent = 0
+    AND state = 'waiting'
+"""
+STEP_FORWARD = "UPDATE outbound SET head = 1 WHERE n = ?"
+
 # A resubmitted row stands before the head that was there; two heads would be sent side by side.
 MOVE_UP = """
 UPDATE outbound SET head = 1 WHERE n = ? AND NOT EXISTS (
@@ -70,6 +83,8 @@ POSTPONE = """
 UPDATE outbound SET state = 'waiting', due_at = ?, error = ?, unsure = ?, owner = NULL
 WHERE id = ? AND settled_at IS NULL AND attempts <= ?
 """
+
+TAKE_BACK = "UPDATE outbound SET attempts = attempts - 1 WHERE id = ? AND state = 'sending' AND attempts = ?"
 
 RENEW = "UPDATE outbound SET due_at = ? WHERE id = ? AND attempts = ? AND state = 'sending' RETURNING id"
 
@@ -102,10 +117,13 @@ def insert_waiting(connection: apsw.Connection, row: dict[str, Any], now: dateti
     connection.execute(INSERT, {**row, "owner": None, "due_at": to_micros(now), "state": "waiting", "attempts": 0})
 
 
-def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+def claim(
+    connection: apsw.Connection, owner: str, limit: int, now: datetime, without: Collection[str]
+) -> list[OutboundMessage]:
     """Take due heads for sending, those that have been due longest first."""
     connection.execute(FROM_THE_FUTURE, {"now": to_micros(now), "ahead": to_micros(now + AHEAD), "owner": owner})
-    due = connection.execute(DUE, (to_micros(now), limit)).fetchall()
+    left = "".join(f"\x1f{channel}\x1f" for channel in without)
+    due = connection.execute(DUE, (to_micros(now), left, limit)).fetchall()
     lease = to_micros(now + LEASE)
     return [_message(connection.execute(TAKE, (owner, lease, n)).fetchone()) for (n,) in due]
 
@@ -136,15 +154,33 @@ def settle(connection: apsw.Connection, message: OutboundMessage, ended: rows.En
     """
     given = (ended.state, to_micros(ended.at), ended.error, ended.platform_id, message.id, message.attempt)
     connection.execute(SETTLE, given)
-    first = connection.execute(FIRST, (message.conversation_id,)).fetchone()
+    first = None
+    if message.kind == "proactive":
+        first = connection.execute(URGENT_FIRST, (message.conversation_id,)).fetchone()
+    first = first or connection.execute(FIRST, (message.conversation_id,)).fetchone()
     if first is not None and not first[1]:
         connection.execute(MOVE_UP, (first[0], message.conversation_id))
     return first is not None
 
 
-def postpone(connection: apsw.Connection, message: OutboundMessage, until: datetime, error: str, unsure: bool) -> None:
+def postpone(
+    connection: apsw.Connection, message: OutboundMessage, until: datetime, error: str, unsure: bool, counts: bool
+) -> None:
     """Put a row back for `until`; a settled one stays settled."""
+    if not counts:
+        connection.execute(TAKE_BACK, (message.id, message.attempt))
     connection.execute(POSTPONE, (to_micros(until), error, int(unsure), message.id, message.attempt))
+    if message.kind == "proactive":
+        urgent_first(connection, message.conversation_id)
+
+
+def urgent_first(connection: apsw.Connection, conversation_id: int) -> None:
+    """Let an urgent message stand before one that only waits; one that is being sent stays the head."""
+    first = connection.execute(URGENT_FIRST, (conversation_id,)).fetchone()
+    if first is not None and not first[1]:
+        connection.execute(STEP_BACK, (conversation_id,))
+        if connection.changes():
+            connection.execute(STEP_FORWARD, (first[0],))
 
 
 def renew(connection: apsw.Connection, messages: Sequence[OutboundMessage], now: datetime) -> set[str]:

@@ -1,7 +1,7 @@
 """The pipeline's store on SQLite."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,9 +13,9 @@ from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
-from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage
+from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.sqlite import channels, contacts, gaps, inbound, lane, outbox, retention
+from ai_worker.storage.sqlite import channels, contacts, gaps, inbound, lane, outbox, push, retention
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BODIES_KEPT = timedelta(days=7)
@@ -126,11 +126,25 @@ class SqlitePipelineStore:
         """Give the message up: a visible dead letter; the lane goes on with the next."""
         await self._database.write(partial(lane.bury, claim=claim, error=error, now=now))
 
-    async def claim_outbound(self, *, owner: str, limit: int, now: datetime) -> list[OutboundMessage]:
+    async def claim_outbound(
+        self, *, owner: str, limit: int, now: datetime, without: Collection[str] = ()
+    ) -> list[OutboundMessage]:
         """Take due outbound messages for sending, oldest first, one per conversation at most."""
         send_before = self._send_before()
-        taken = await self._database.write(partial(outbox.claim, owner=owner, limit=limit, now=now))
+        work = partial(outbox.claim, owner=owner, limit=limit, now=now, without=without)
+        taken = await self._database.write(work)
         return [replace(message, send_before=send_before) for message in taken]
+
+    async def push(self, message: ProactiveMessage) -> bool:
+        """Store a proactive message, to be claimed at once; return False if its id is known already."""
+        work = partial(push.push, message=message, lane=rows.push_lane(message), row=rows.pushed(message))
+        return await self._database.write(work)
+
+    async def merge(self, outbound: OutboundMessage, *, most_bytes: int) -> OutboundMessage:
+        """Let proactive messages that wait for the same target go out with one that is about to be sent."""
+        now = self._clock.now()
+        work = partial(push.merge, message=outbound, most_bytes=most_bytes, now=now)
+        return await self._database.write(work) or outbound
 
     async def renew_outbound(self, messages: Sequence[OutboundMessage], *, now: datetime) -> list[OutboundMessage]:
         """Extend the leases of sends in progress; return those that still are their sender's."""
@@ -151,9 +165,12 @@ class SqlitePipelineStore:
         ended = rows.Ended(state, now, error, platform_id)
         return await self._database.write(partial(outbox.settle, message=outbound, ended=ended))
 
-    async def postpone(self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool) -> None:
+    async def postpone(
+        self, outbound: OutboundMessage, *, until: datetime, error: str, unsure: bool, counts: bool = True
+    ) -> None:
         """Record a failed send that is to be tried again at `until`."""
-        await self._database.write(partial(outbox.postpone, message=outbound, until=until, error=error, unsure=unsure))
+        work = partial(outbox.postpone, message=outbound, until=until, error=error, unsure=unsure, counts=counts)
+        await self._database.write(work)
 
     async def next_due(self, *, now: datetime) -> datetime | None:
         """Return when the next inbound or outbound work becomes due; `None` when there is none."""

@@ -1,5 +1,6 @@
 -- The first schema. Times are microseconds since 1970 UTC; JSON columns are text, written by codec.py.
 -- Tables and columns are called as in the embedded store, so that its rows can be copied over.
+-- oldest: 1
 
 -- Messages with one contact or group, and the lane in which they are worked off.
 CREATE TABLE conversation (

@@ -1,5 +1,5 @@
 -- First answers to requests with an Idempotency-Key, for 24 hours.
--- Expand only: the version before knows nothing of this table and needs nothing of it.
+-- oldest: 1
 
 CREATE TABLE first_answer (
     place bytea PRIMARY KEY,            -- SHA-256 of the caller and the key

@@ -1,5 +1,6 @@
--- How far turns have come with tools that act. Expand only: the version before does not look at it, and
--- takes a turn's row along when it forgets the turn.
+-- How far turns have come with tools that act. The version before does not look at it, and takes a
+-- turn's row along when it forgets the turn.
+-- oldest: 1
 
 CREATE TABLE progress (
     seq bigint PRIMARY KEY REFERENCES inbound (seq) ON DELETE CASCADE,

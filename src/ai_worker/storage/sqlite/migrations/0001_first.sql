@@ -1,4 +1,5 @@
 -- The first schema. Times are microseconds since 1970 UTC; JSON columns are written by codec.py.
+-- oldest: 1
 
 -- Messages with one contact or group, and the lane in which they are worked off.
 CREATE TABLE conversation (

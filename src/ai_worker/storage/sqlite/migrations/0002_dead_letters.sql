@@ -1,5 +1,5 @@
 -- Dead letters that a person decided about, and the indexes by which they are listed and old rows are found.
--- Expand only: the version before reads and writes these tables as before.
+-- oldest: 1
 
 ALTER TABLE inbound ADD COLUMN dropped_at INTEGER;   -- a dead message was put away for good
 ALTER TABLE outbound ADD COLUMN dropped_at INTEGER;  -- an undeliverable reply was put away for good

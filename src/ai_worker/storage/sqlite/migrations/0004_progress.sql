@@ -1,4 +1,5 @@
--- How far turns have come with tools that act. Expand only: the version before does not look at it.
+-- How far turns have come with tools that act. The version before does not look at it.
+-- oldest: 1
 
 CREATE TABLE progress (
     seq INTEGER PRIMARY KEY REFERENCES inbound (seq),

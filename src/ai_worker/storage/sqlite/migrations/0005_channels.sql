@@ -1,4 +1,5 @@
 -- What channels remember and agree on, and what contacts think of answers. Expand only.
+-- oldest: 1
 
 -- Small things that a channel must not forget: cursors, sealed tokens, cards that are being written.
 CREATE TABLE channel_memory (
@@ -41,3 +42,8 @@ CREATE TABLE feedback (
     correct_answer TEXT NOT NULL,
     UNIQUE (turn_id, channel, contact)
 ) STRICT;
+
+-- Proactive messages: urgent ones stand before the others of their conversation, and several go out as one.
+ALTER TABLE outbound ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbound ADD COLUMN merged_into TEXT;  -- the id of the row that has its words by now; its state is then `merged`
+CREATE INDEX outbound_urgent ON outbound (conversation_id, n) WHERE settled_at IS NULL AND urgent = 1;

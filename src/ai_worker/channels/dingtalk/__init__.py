@@ -1,0 +1,1 @@
+"""DingTalk (钉钉): robots of enterprise applications, and custom group robots."""
