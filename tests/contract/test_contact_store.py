@@ -221,6 +221,17 @@ async def test_in_a_group_history_and_thread_say_who_said_what(stores: Stores) -
     assert said == [("林晓燕", None), ("王芳", "财务部"), ("zheng", None), ("林晓燕", None)]
 
 
+async def test_a_dead_letter_of_a_group_is_whose_who_said_it(stores: Stores) -> None:
+    await stores.contacts.keep("service-desk", Contact("wang-fang", "王芳", "财务部"), at=stores.clock.now())
+    for who, name, text in (("lin", None, "毒消息"), ("wang-fang", None, "也是毒的"), ("zheng", "郑凯", "好消息")):
+        await say_in_group(stores, who, text, name=name)
+    for _ in range(2):
+        await stores.pipeline.bury(await stores.claim_one(), error="ValueError: 读不懂", now=stores.clock.now())
+
+    letters = await stores.dead_letters.dead_letters()
+    assert [(one.contact_id, one.contact_name) for one in letters] == [("wang-fang", "王芳"), ("lin", None)]
+
+
 async def test_in_private_nobody_needs_to_be_told_apart(stores: Stores) -> None:
     await write(stores, WANG, "王芳")
     await stores.answer()

@@ -15,11 +15,15 @@ BATCH = 200
 """Most contacts that one sweep forgets."""
 
 KNOWN = """
-SELECT $1::text, $2::text, coalesce(contact.name, private.contact_name), department, looked_up_at, person_id
-FROM (SELECT) AS asked LEFT JOIN contact ON contact.channel = $1 AND contact.id = $2 LEFT JOIN (
-    SELECT true AS there, contact_name FROM conversation
-    WHERE channel = $1 AND contact_id = $2 AND NOT standalone AND NOT grouped LIMIT 1) AS private ON true
-WHERE contact.id IS NOT NULL OR there
+SELECT channel, id, coalesce(name, (
+    SELECT contact_name FROM conversation WHERE channel = $1 AND contact_id = $2 AND NOT standalone AND NOT grouped LIMIT 1
+)), department, looked_up_at, person_id
+FROM contact WHERE channel = $1 AND id = $2
+UNION ALL
+SELECT channel, contact_id, contact_name, NULL, NULL, NULL
+FROM conversation WHERE channel = $1 AND contact_id = $2 AND NOT standalone AND NOT grouped
+    AND NOT EXISTS (SELECT FROM contact WHERE contact.channel = $1 AND contact.id = $2)
+LIMIT 1
 """
 
 KEEP = """

@@ -17,15 +17,19 @@ BATCH = 200
 """Most contacts that one sweep forgets."""
 
 KNOWN = """
-SELECT :channel, :id, coalesce(contact.name, private.contact_name), department, looked_up_at, person_id
-FROM (SELECT 1) LEFT JOIN contact ON contact.channel = :channel AND contact.id = :id LEFT JOIN (
-    SELECT 1 AS there, contact_name FROM conversation
-    WHERE channel = :channel AND contact_id = :id AND standalone = 0 AND grouped = 0 LIMIT 1) AS private ON true
-WHERE contact.id IS NOT NULL OR there
+SELECT channel, id, coalesce(name, (
+    SELECT contact_name FROM conversation WHERE channel = :channel AND contact_id = :id AND standalone = 0 AND grouped = 0 LIMIT 1
+)), department, looked_up_at, person_id
+FROM contact WHERE channel = :channel AND id = :id
+UNION ALL
+SELECT channel, contact_id, contact_name, NULL, NULL, NULL
+FROM conversation WHERE channel = :channel AND contact_id = :id AND standalone = 0 AND grouped = 0
+    AND NOT EXISTS (SELECT 1 FROM contact WHERE contact.channel = :channel AND contact.id = :id)
+LIMIT 1
 """
 
 KEEP = """
-INSERT INTO contact (channel, id, name, department, looked_up_at, at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+INSERT INTO contact (channel, id, name, department, looked_up_at, at) VALUES (:channel, :id, :name, :department, :at, :at)
 ON CONFLICT (channel, id) DO UPDATE SET name = excluded.name, department = excluded.department,
     looked_up_at = excluded.looked_up_at, at = excluded.at
 """
@@ -39,8 +43,8 @@ SELECT channel, id, max(name), max(department), max(looked_up_at), max(person_id
     WHERE standalone = 0 AND grouped = 0
     UNION ALL
     SELECT channel, id, name, department, looked_up_at, person_id FROM contact)
-WHERE name LIKE ?1 ESCAPE '\\' OR id LIKE ?1 ESCAPE '\\'
-GROUP BY channel, id ORDER BY coalesce(max(name), id), channel, id LIMIT ?2
+WHERE name LIKE :pattern ESCAPE '\\' OR id LIKE :pattern ESCAPE '\\'
+GROUP BY channel, id ORDER BY coalesce(max(name), id), channel, id LIMIT :limit
 """
 
 OTHERS = """
@@ -49,7 +53,7 @@ SELECT other.channel, other.id, coalesce(other.name, (
     WHERE channel = other.channel AND contact_id = other.id AND standalone = 0 AND grouped = 0 LIMIT 1)),
     other.department, other.looked_up_at, other.person_id
 FROM contact AS one JOIN contact AS other ON other.person_id = one.person_id
-WHERE one.channel = ?1 AND one.id = ?2 AND NOT (other.channel = ?1 AND other.id = ?2)
+WHERE one.channel = :channel AND one.id = :id AND NOT (other.channel = :channel AND other.id = :id)
 ORDER BY other.channel, other.id
 """
 
@@ -60,7 +64,7 @@ BE = "UPDATE contact SET person_id = ? WHERE channel = ? AND id = ?"
 BECOME = "UPDATE contact SET person_id = ? WHERE person_id = ?"
 LEFT_ALONE = """
 UPDATE contact SET person_id = NULL
-WHERE person_id = ?1 AND (SELECT count(*) FROM contact WHERE person_id = ?1) = 1
+WHERE person_id = :person AND (SELECT count(*) FROM contact WHERE person_id = :person) = 1
 """
 
 FORGET = """
@@ -84,17 +88,18 @@ class SqliteContactStore:
 
     async def keep(self, channel: str, contact: Contact, *, at: datetime) -> None:
         """Keep what the directory says of a contact."""
-        row = (channel, contact.id, *rows.directory(contact), to_micros(at))
-        await self._database.write(lambda connection: _run(connection, KEEP, *row))
+        name, department = rows.directory(contact)
+        row = {"channel": channel, "id": contact.id, "name": name, "department": department, "at": to_micros(at)}
+        await self._database.write(lambda connection: _run(connection, KEEP, row))
 
     async def search(self, words: str, *, limit: int = 10) -> list[KnownContact]:
         """Return known contacts in whose name or id `words` stand."""
-        asked = (rows.pattern(words), limit)
+        asked = {"pattern": rows.pattern(words), "limit": limit}
         return await self._database.read(lambda connection: _all(connection, SEARCH, asked))
 
     async def others(self, key: ContactKey) -> list[KnownContact]:
         """Return the other contacts of the same person."""
-        return await self._database.read(lambda connection: _all(connection, OTHERS, (key.channel, key.id)))
+        return await self._database.read(lambda connection: _all(connection, OTHERS, _named(key)))
 
     async def link(self, one: ContactKey, other: ContactKey, *, at: datetime) -> None:
         """Say that two contacts are one person."""
@@ -120,7 +125,7 @@ class SqliteContactStore:
             found = _known(connection, key)
             if found is not None and found.person_id is not None:
                 connection.execute(BE, (None, key.channel, key.id))
-                connection.execute(LEFT_ALONE, (found.person_id,))
+                connection.execute(LEFT_ALONE, {"person": found.person_id})
 
         await self._database.write(work)
 
@@ -132,7 +137,7 @@ def sweep(connection: apsw.Connection, now: datetime) -> int:
 
 
 def _known(connection: apsw.Connection, key: ContactKey) -> KnownContact | None:
-    row = connection.execute(KNOWN, {"channel": key.channel, "id": key.id}).fetchone()
+    row = connection.execute(KNOWN, _named(key)).fetchone()
     return None if row is None else rows.contact(row)
 
 
@@ -143,9 +148,13 @@ def _expected(connection: apsw.Connection, key: ContactKey) -> KnownContact:
     return found
 
 
-def _all(connection: apsw.Connection, statement: str, asked: tuple[Any, ...]) -> list[KnownContact]:
+def _all(connection: apsw.Connection, statement: str, asked: dict[str, Any]) -> list[KnownContact]:
     return [rows.contact(row) for row in connection.execute(statement, asked)]
 
 
-def _run(connection: apsw.Connection, statement: str, *values: Any) -> None:
-    connection.execute(statement, values)
+def _run(connection: apsw.Connection, statement: str, row: dict[str, Any]) -> None:
+    connection.execute(statement, row)
+
+
+def _named(key: ContactKey) -> dict[str, Any]:
+    return {"channel": key.channel, "id": key.id}
