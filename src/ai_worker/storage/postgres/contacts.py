@@ -16,8 +16,8 @@ BATCH = 200
 
 KNOWN = """
 SELECT channel, id, coalesce(name, (
-    SELECT contact_name FROM conversation WHERE channel = $1 AND contact_id = $2 AND NOT standalone AND NOT grouped LIMIT 1
-)), department, looked_up_at, person_id
+    SELECT contact_name FROM conversation WHERE channel = $1 AND contact_id = $2 AND NOT standalone
+        AND NOT grouped LIMIT 1)), department, looked_up_at, person_id
 FROM contact WHERE channel = $1 AND id = $2
 UNION ALL
 SELECT channel, contact_id, contact_name, NULL, NULL, NULL

@@ -18,8 +18,8 @@ BATCH = 200
 
 KNOWN = """
 SELECT channel, id, coalesce(name, (
-    SELECT contact_name FROM conversation WHERE channel = :channel AND contact_id = :id AND standalone = 0 AND grouped = 0 LIMIT 1
-)), department, looked_up_at, person_id
+    SELECT contact_name FROM conversation WHERE channel = :channel AND contact_id = :id AND standalone = 0
+        AND grouped = 0 LIMIT 1)), department, looked_up_at, person_id
 FROM contact WHERE channel = :channel AND id = :id
 UNION ALL
 SELECT channel, contact_id, contact_name, NULL, NULL, NULL
@@ -29,7 +29,8 @@ LIMIT 1
 """
 
 KEEP = """
-INSERT INTO contact (channel, id, name, department, looked_up_at, at) VALUES (:channel, :id, :name, :department, :at, :at)
+INSERT INTO contact (channel, id, name, department, looked_up_at, at)
+VALUES (:channel, :id, :name, :department, :at, :at)
 ON CONFLICT (channel, id) DO UPDATE SET name = excluded.name, department = excluded.department,
     looked_up_at = excluded.looked_up_at, at = excluded.at
 """
