@@ -1,12 +1,13 @@
 """What Kafka in front of the store adds to a message: CPU of the service, and time until it is stored.
 
-    python -m benchmarks.kafka [BOOTSTRAP_SERVERS]
+    python -m benchmarks.kafka [BOOTSTRAP_SERVERS] [--quick]
 
 Without servers, librdkafka's mock cluster is started as a process of its own; it is no Kafka, so
 its times say little, while the CPU of our service is our own. The same load goes through the same
-service without and with the queue, in turn.
+service without and with the queue, in turn; what the queue adds is the median of these pairs.
 """
 
+import argparse
 import asyncio
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from ai_worker.demo.wecom import SimulatedWecom
 from ai_worker.drills.scratch import CHANNEL, WecomApplication, open_model
 from ai_worker.drills.site import Site
 from ai_worker.llm.scripted import ScriptedModel
+from benchmarks.scene import line
 
 MESSAGES = 2_000
 AT_ONCE = 100
@@ -57,29 +59,34 @@ def mock_cluster() -> Iterator[str]:
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        asyncio.run(_compare(sys.argv[1], "Kafka"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("servers", nargs="?", help="a real cluster; without, a mock cluster is started")
+    parser.add_argument("--quick", action="store_true", help="one pair: shows that it works, measures little")
+    given = parser.parse_args()
+    rounds = 1 if given.quick else ROUNDS
+    if given.servers:
+        asyncio.run(_compare(given.servers, "Kafka", rounds))
         return
     with mock_cluster() as servers:
-        asyncio.run(_compare(servers, "librdkafka's mock cluster"))
+        asyncio.run(_compare(servers, "librdkafka's mock cluster", rounds))
 
 
-async def _compare(servers: str, name: str) -> None:
+async def _compare(servers: str, name: str, rounds: int) -> None:
     plain, queued = [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         plain.append(await _run(""))
         queued.append(await _run(_queue(servers)))
-    without, with_queue = median(each[0] for each in plain), median(each[0] for each in queued)
-    print(f"{MESSAGES} messages, {AT_ONCE} in flight, callback → instant model → message/send; median of {ROUNDS}")
-    print(f"{'without a queue':<50}{without:>8.2f} ms CPU a message")
-    print(f"{f'with {name} before the store':<50}{with_queue:>8.2f} ms CPU a message")
-    print(f"{'added by the queue':<50}{with_queue - without:>8.2f} ms CPU a message")
-    print(f"{'answered, without':<50}{median(each[1] for each in plain):>8.0f} a second")
-    print(f"{'answered, with':<50}{median(each[1] for each in queued):>8.0f} a second")
-    print(f"{'one alone, acknowledged: without':<50}{median(each[2] for each in plain):>8.1f} ms")
-    print(f"{'one alone, acknowledged: with':<50}{median(each[2] for each in queued):>8.1f} ms")
-    print(f"{'idle, without':<50}{median(each[3] for each in plain):>8.1f} % of a core")
-    print(f"{'idle, with':<50}{median(each[3] for each in queued):>8.1f} % of a core")
+    print(f"{MESSAGES} messages, {AT_ONCE} in flight, callback → instant model → message/send; {rounds} pairs in turn")
+    line("without a queue", median(each[0] for each in plain), "ms CPU", name="kafka_without_ms")
+    line(f"with {name} before the store", median(each[0] for each in queued), "ms CPU", name="kafka_ms")
+    added = median(with_queue[0] - without[0] for without, with_queue in zip(plain, queued, strict=True))
+    line("added by the queue, median of the pairs", added, "ms CPU", name="kafka_added_ms")
+    line("answered, without", median(each[1] for each in plain), "/s", digits=0)
+    line("answered, with", median(each[1] for each in queued), "/s", digits=0, name="kafka_rate")
+    line("one alone, acknowledged: without", median(each[2] for each in plain), "ms", digits=1)
+    line("one alone, acknowledged: with", median(each[2] for each in queued), "ms", digits=1)
+    line("idle, without", median(each[3] for each in plain), "% of a core", digits=1)
+    line("idle, with", median(each[3] for each in queued), "% of a core", digits=1)
 
 
 def _queue(servers: str) -> str:

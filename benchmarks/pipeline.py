@@ -1,6 +1,6 @@
 """What a message costs on its whole way, and what a crowd, a hot conversation and a full store do to it.
 
-    python -m benchmarks.pipeline [throughput] [roles] [storm] [hot] [stored]
+    python -m benchmarks.pipeline [throughput] [postgres] [roles] [storm] [crowd] [hot] [stored] [--quick]
 
 Everything is measured on the real service as its own process, from the encrypted callback to the
 platform's `message/send`, with an open worker, no knowledge and a scripted model. CPU milliseconds
@@ -16,176 +16,93 @@ the parts are for a database that several machines share.
 
 import argparse
 import asyncio
+import gc
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
+from tests.postgres import durable_server
 
-from ai_worker.drills.overload import OverloadDrill
 from ai_worker.drills.site import Role
-from ai_worker.foundation.clock import SystemClock
-from ai_worker.storage.sqlite.database import SqliteDatabase
-from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
+from benchmarks.crowd import crowd, hot, storm
+from benchmarks.filling import fill
 from benchmarks.scene import Scene, line, percentile, scene
-from benchmarks.store import Timing, accept_all, answer_all
-
-MESSAGES = 3_000
-RUNS = 3
-STORM, CROWD = 1_000, 10_000
-MODEL_S = 2.0
-STORED = (10_000, 1_000_000)
-FILLING = 2_000
-
-OTHERS = 100
-HOT_PER_S = 20
-HOT_S = 15.0
-HOT_MODEL_S = 0.2
+from benchmarks.sizes import QUICK, Sizes
 
 
-async def throughput() -> None:
+async def throughput(sizes: Sizes) -> None:
+    """Steady load with a model that answers at once, over SQLite."""
     async with scene() as running:
-        await running.converse("warm", 400, at_once=200)
-        runs = [await running.throughput(f"run{number}-", MESSAGES) for number in range(RUNS)]
-        line(f"callback → instant model → send, {MESSAGES} messages", percentile([r[0] for r in runs], 0.5), "ms CPU")
-        line(
-            "  200 in flight, everything on this machine", percentile([r[1] for r in runs], 0.5), "answered/s", digits=0
-        )
-        line("  resident memory", running.rss_mb(), "MiB", digits=0)
+        await _steady(running, f"callback → instant model → send, {sizes.messages:,} messages", sizes, "embedded")
 
 
-async def roles() -> None:
+async def postgres(sizes: Sizes) -> None:
+    """The same over a PostgreSQL server on this machine, with flushes to disk."""
+    with durable_server() as server:
+        async with scene(storage_url=server.url("benchmark")) as running:
+            await _steady(running, f"the same over PostgreSQL, {sizes.messages:,} messages", sizes, "postgres")
+
+
+async def roles(sizes: Sizes) -> None:
+    """One process, and two over the same file."""
     two: tuple[Role, ...] = ("runner", "api")
     for label, parts in (("one process", ()), ("two processes, api and runner, one SQLite file", two)):
         async with scene(roles=parts) as running:
-            await running.converse("warm", 400, at_once=200)
-            runs = [await running.throughput(f"run{number}-", MESSAGES) for number in range(RUNS)]
-            line(label, percentile([r[0] for r in runs], 0.5), "ms CPU")
-            line("  200 in flight", percentile([r[1] for r in runs], 0.5), "answered/s", digits=0)
+            await _steady(running, label, sizes, "")
 
 
-async def storm() -> None:
-    """A thousand over WeCom; ten thousand over the API, where the load's own cost stays out of the times."""
-    async with scene(settings=f"max_concurrent = {STORM}\n") as running:
-        await running.converse("warm", 200, at_once=100)
-        running.model.delay_s = MODEL_S
-        began, cpu = time.perf_counter(), running.cpu_s()
-        acknowledged, answered = await _all_at_once(running, STORM)
-        seconds = time.perf_counter() - began
-        line(f"{STORM:,} conversations at once, model {MODEL_S:.0f} s: answered", len(answered), "", digits=0)
-        line("  acknowledged, p99", percentile(acknowledged, 0.99), "s")
-        line("  answered, p95", percentile(answered, 0.95), "s")
-        line("  answered a second, the model's own time left out", STORM / (seconds - MODEL_S), "/s", digits=0)
-        line("  CPU", (running.cpu_s() - cpu) / STORM * 1000, "ms a message")
-    report = await OverloadDrill(conversations=CROWD).run()
-    line(f"{CROWD:,} at once over the API, model {MODEL_S:.0f} s: answered", report.replied, "", digits=0)
-    line("  told to come again", report.refused, "times", digits=0)
-    line("  slowest acknowledgement", report.slowest_s, "s")
-    line("  answered a second, the model's own time left out", CROWD / (report.seconds - MODEL_S), "/s", digits=0)
-    line("  resident memory, peak", report.rss_peak_mb, "MiB", digits=0)
-
-
-async def _all_at_once(running: Scene, count: int) -> tuple[list[float], list[float]]:
-    """Return seconds to the acknowledgement and to the answer."""
-
-    async def one(number: int) -> tuple[float, float]:
-        began = time.perf_counter()
-        said = await running.platform.say(f"storm{number}", f"请登记，编号 {number}")
-        await running.platform.reply_to(said.user, timeout=120)
-        return said.seconds, time.perf_counter() - began
-
-    results = await asyncio.gather(*(one(number) for number in range(count)))
-    return [result[0] for result in results], [result[1] for result in results]
-
-
-async def hot() -> None:
-    """One conversation gets 20 messages a second, four times what it can work off; 100 others talk on."""
-    async with scene() as running:
-        running.model.delay_s = HOT_MODEL_S
-        for label, rate in (
-            ("without a hot conversation", 0),
-            (f"with one of {HOT_PER_S} messages a second", HOT_PER_S),
-        ):
-            flood = asyncio.create_task(_flood(running, rate))
-            seconds = await _others(running, label)
-            flood.cancel()
-            line(f"{OTHERS} conversations, {label}: p50", percentile(seconds, 0.5), "s", digits=3)
-            line("  p99", percentile(seconds, 0.99), "s", digits=3)
-
-
-async def _flood(running: Scene, per_s: int) -> None:
-    number = 0
-    while per_s:
-        body = {
-            "message_id": f"hot{number}",
-            "conversation_id": "hot",
-            "contact": "hot",
-            "text": f"请登记，编号 {number}",
-        }
-        await running.site.post("/api/v1/messages", body)
-        number += 1
-        await asyncio.sleep(1 / per_s)
-
-
-async def _others(running: Scene, label: str) -> list[float]:
-    async def one(number: int) -> list[float]:
-        seconds = []
-        until = time.perf_counter() + HOT_S
-        await asyncio.sleep(number / OTHERS)
-        while time.perf_counter() < until:
-            began = time.perf_counter()
-            body = {"text": f"请登记，编号 {number}", "conversation_id": f"{label}-{number}"}
-            status, _ = await running.site.post("/api/v1/ask", body)
-            assert status == 200
-            seconds.append(time.perf_counter() - began)
-            await asyncio.sleep(1.0)
-        return seconds
-
-    return [each for some in await asyncio.gather(*(one(number) for number in range(OTHERS))) for each in some]
-
-
-async def stored() -> None:
-    for count in STORED:
+async def stored(sizes: Sizes) -> None:
+    """Steady load over a store that is nearly empty, and over one that is full."""
+    costs = []
+    for count, name in zip(sizes.stored, ("stored_few_ms", "stored_many_ms"), strict=True):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             (folder / "data").mkdir()
-            await _fill(folder / "data" / "ai-worker.db", count)
+            await fill(folder / "data" / "ai-worker.db", count)
             async with scene(folder=folder) as running:
                 await running.converse("warm", 400, at_once=200)
-                runs = [await running.throughput(f"run{number}-", MESSAGES) for number in range(RUNS)]
-                line(f"with {count:,} messages stored", percentile([r[0] for r in runs], 0.5), "ms CPU")
+                runs = [await running.throughput(f"run{number}-", sizes.messages) for number in range(sizes.runs)]
+                costs.append(percentile([run[0] for run in runs], 0.5))
+                line(f"with {count:,} messages stored", costs[-1], "ms CPU", name=name)
+    line("  a hundred times as many cost", costs[1] / costs[0], "×", name="stored_ratio")
 
 
-async def _fill(file: Path, count: int) -> None:
-    database = SqliteDatabase.open(file, clock=SystemClock(), accept_deadline_s=60)
-    store = SqlitePipelineStore(database, SystemClock())
-    async with asyncio.TaskGroup() as group:
-        group.create_task(accept_all(store, count, count // 10, FILLING, Timing()))
-        group.create_task(answer_all(store, count, FILLING, Timing()))
-    await database.close()
+async def _steady(running: Scene, label: str, sizes: Sizes, name: str) -> None:
+    await running.converse("warm", 400, at_once=200)
+    runs = [await running.throughput(f"run{number}-", sizes.messages) for number in range(sizes.runs)]
+    names = {what: f"{name}_{what}" if name else "" for what in ("ms", "rate", "mib")}
+    line(label, percentile([run[0] for run in runs], 0.5), "ms CPU", name=names["ms"])
+    rate = percentile([run[1] for run in runs], 0.5)
+    line("  200 in flight, everything on this machine", rate, "answered/s", digits=0, name=names["rate"])
+    line("  resident memory", running.rss_mb(), "MiB", digits=0, name=names["mib"])
 
 
-PARTS: dict[str, Callable[[], Awaitable[None]]] = {
+PARTS: dict[str, Callable[[Sizes], Awaitable[None]]] = {
     "throughput": throughput,
+    "postgres": postgres,
     "roles": roles,
     "storm": storm,
+    "crowd": crowd,
     "hot": hot,
     "stored": stored,
 }
 
 
-async def _measure(names: list[str]) -> None:
+async def _measure(names: list[str], sizes: Sizes) -> None:
+    gc.freeze()
+    gc.disable()  # the load shares the service's cores, so it is to cost as little as it can
     for name in names:
-        await PARTS[name]()
+        await PARTS[name](sizes)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="*", choices=[*PARTS, []], help="what to measure; nothing means everything")
-    names = parser.parse_args().part or list(PARTS)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the load is to cost as little as it can
-        runner.run(_measure(names))
+    parser.add_argument("--quick", action="store_true", help="small numbers: shows that it works, measures little")
+    given = parser.parse_args()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_measure(given.part or list(PARTS), QUICK if given.quick else Sizes()))
 
 
 if __name__ == "__main__":

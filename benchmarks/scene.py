@@ -1,6 +1,8 @@
-"""What the benchmarks of the whole service share: the real process, its surroundings, and what it costs."""
+"""What the benchmarks of the whole service share: the real process, its surroundings, and how figures are told."""
 
 import asyncio
+import json
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +21,9 @@ from ai_worker.llm.scripted import ScriptedModel
 
 DESK = WecomApplication()
 MEBI = 1 << 20
+
+RECORD = "BENCHMARK_RECORD"
+"""Names the file that `benchmarks.table` collects figures from; without it they are only printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Scene:
         async def one(number: int) -> None:
             async with slots:
                 said = await self.platform.say(f"{prefix}{number}", f"请登记，编号 {number}")
+                assert said.acknowledged, f"not accepted in {said.attempts} attempts"
                 await self.platform.reply_to(said.user, after=said, timeout=120)
 
         await asyncio.gather(*(one(number) for number in range(count)))
@@ -74,9 +80,12 @@ async def scene(
                 yield Scene(site, platform, model, tuple(psutil.Process(pid) for pid in pids))
 
 
-def line(label: str, figure: float, unit: str, *, digits: int = 2) -> None:
-    """Print one figure."""
+def line(label: str, figure: float, unit: str, *, digits: int = 2, name: str = "") -> None:
+    """Print one figure, and record it for the table under its name; without a name, under its label."""
     print(f"{label:<62}{figure:>10,.{digits}f} {unit}", flush=True)
+    if record := os.environ.get(RECORD):
+        with open(record, "a", encoding="utf-8") as file:
+            file.write(json.dumps([name or label.strip(), figure]) + "\n")
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -1,13 +1,13 @@
 """Whether memory grows: steady load for some minutes, and the slope of resident memory over them.
 
-    python -m benchmarks.soak [MINUTES]
+    python -m benchmarks.soak [MINUTES] [--quick]
 
 The first third is left out of the slope: caches and pools fill up to their bounds in it. What is
 stored grows with the messages and is on disk; the slope should be near nothing.
 """
 
+import argparse
 import asyncio
-import sys
 import time
 
 import uvloop
@@ -36,10 +36,13 @@ async def _measure(minutes: float) -> None:
             number += 1
             await asyncio.sleep(max(0.0, number / PER_S - (time.perf_counter() - began)))
         await asyncio.gather(*speaking)
-        line(f"{number:,} messages in {minutes:g} min", (running.cpu_s() - cpu) / number * 1000, "ms CPU")
-        line("resident memory at the end", samples[-1][1], "MiB", digits=0)
-        line("slope after the first third", _slope(samples[len(samples) // 3 :]) * 3600, "MiB an hour")
-        line("  which is, a message", _slope(samples[len(samples) // 3 :]) / PER_S * 1024, "KiB")
+        line(
+            f"{number:,} messages in {minutes:g} min", (running.cpu_s() - cpu) / number * 1000, "ms CPU", name="soak_ms"
+        )
+        line("resident memory at the end", samples[-1][1], "MiB", digits=0, name="soak_mib")
+        slope = _slope(samples[len(samples) // 3 :])
+        line("slope after the first third", slope * 3600, "MiB an hour", name="soak_mib_hour")
+        line("  which is, a message", slope / PER_S * 1024, "KiB", name="soak_kib")
 
 
 async def _say(running: Scene, number: int) -> None:
@@ -55,6 +58,14 @@ def _slope(samples: list[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in samples) / spread
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("minutes", nargs="?", type=float, default=5.0)
+    parser.add_argument("--quick", action="store_true", help="a quarter of a minute: shows that it works")
+    given = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_measure(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0))
+        runner.run(_measure(0.25 if given.quick else given.minutes))
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from ai_worker import __version__
-from ai_worker.api.app import Api, create_api
+from ai_worker.api.app import Api, create_api, create_watch
 from ai_worker.api.server import DoorServer, make_server
 from ai_worker.channels import registry
 from ai_worker.channels.contract import Channel, Rate, Receive
@@ -204,6 +204,8 @@ async def running(
         inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
+        readiness = _readiness(stores, channels, model, queue)
+        metrics_allow = Networks.parse([str(network) for network in settings.console.allow])
         api = console = None
         if role in (None, "api"):
             api = create_api(
@@ -217,9 +219,9 @@ async def running(
                 keyring=keyring,
                 staff=staff,
                 channels=channels,
-                readiness=_readiness(stores, channels, model, queue),
+                readiness=readiness,
                 metrics_text=metrics.render,
-                metrics_allow=Networks.parse([str(network) for network in settings.console.allow]),
+                metrics_allow=metrics_allow,
                 settings=settings.api,
                 clock=clock,
             )
@@ -239,7 +241,7 @@ async def running(
                 links=links,
                 session_secret=keyring.subkey("console.session"),
                 settings=settings.console,
-                concurrency=line.concurrency if line else lambda: (0, settings.max_concurrent, 0),
+                concurrency=line.concurrency if line else None,
                 host=host,
                 version=__version__,
                 node=socket.gethostname(),
@@ -248,12 +250,14 @@ async def running(
                 time_zone=settings.time_zone,
                 language=settings.language,
             )
-        doors = _Doors(
-            api,
-            make_server(api, host=settings.api.host, port=settings.api.port) if api else None,
-            console,
-            make_server(console, host=settings.console.host, port=settings.console.port) if console else None,
+        watch = create_watch(
+            keyring=keyring,
+            readiness=readiness,
+            metrics_text=metrics.render,
+            settings=settings.api,
+            metrics_allow=metrics_allow,
         )
+        doors = _doors(settings, api=api, console=console, watch=watch)
         service = Service(api=doors.api_server, console=doors.console_server, links=links, events=events)
         chores: list[Chore] = [partial(_every, GAUGES_S, _gauging(metrics, line, host, queue), "ops.gauges")]
         if role != "console":
@@ -387,11 +391,12 @@ class _Doors:
     api_server: DoorServer | None
     console: Console | None
     console_server: DoorServer | None
+    watch_server: DoorServer | None
 
     @property
     def servers(self) -> list[DoorServer]:
-        """The servers that there are; none in a process that is a runner alone."""
-        return [server for server in (self.api_server, self.console_server) if server is not None]
+        """The servers that there are; none in a process that is a runner alone and is not watched."""
+        return [server for server in (self.api_server, self.console_server, self.watch_server) if server is not None]
 
     def bind(self) -> None:
         """Take the ports before anything is served, so that a taken one stops the start."""
@@ -417,6 +422,18 @@ class _Doors:
         """Send away whoever still waits for an answer: to come again, or to another process."""
         if self.api is not None:
             self.api.close()
+
+
+def _doors(settings: Settings, *, api: Api | None, console: Console | None, watch: Api) -> _Doors:
+    """Put a server before each door. Where the API is served, it has what `watch` has."""
+    watched = settings.api.metrics_port if api is None else None
+    return _Doors(
+        api,
+        make_server(api, host=settings.api.host, port=settings.api.port) if api else None,
+        console,
+        make_server(console, host=settings.console.host, port=settings.console.port) if console else None,
+        make_server(watch, host=settings.api.host, port=watched) if watched is not None else None,
+    )
 
 
 @asynccontextmanager
@@ -576,11 +593,13 @@ def _spare_the_collector() -> None:
     """Let the garbage collector pass over what lives as long as the process, and look less often.
 
     Modules, routes and settings are half a million objects that a collection would walk through for
-    nothing. What a message makes is freed by reference counting; cycles are rare, so they may wait.
+    nothing. What a message makes is freed by reference counting; cycles are rare (one object in ten
+    messages), so they may wait. A turn that waits for its model is some 250 objects, which every
+    collection would find alive: in a crowd of 10,000 they are to be looked at a dozen times, not a hundred.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
 
 
 def _nobody() -> None:

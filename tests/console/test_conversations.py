@@ -108,7 +108,7 @@ async def test_taking_over_answering_and_handing_back(site: World, reader: httpx
     back = page_of(await reader.post(f"/conversations/{number}/hand-back", headers=headers))
 
     assert words(taken.css_first("#head-state")) == "人工处理中"
-    assert taken.css_first("textarea[autofocus]") is not None
+    assert taken.css_first("textarea[data-focus]") is not None
     assert texts(taken, "#chips a") == ["全部 8", "等人工 1", "人工中 2", "自动 5"]
     assert words(taken.css_first("#badge")) == "11 个会话在等人工"
     assert texts(said, ".human .said") == ["您好林女士，我是王芳，马上为您核实。"]

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 
@@ -7,7 +8,7 @@ from ai_worker.channels.contract import ChannelHealth
 from ai_worker.knowledge.store import Document
 from tests.console.reading import attribute, page_of, texts, words
 from tests.console.sample import Spoken, say
-from tests.console.world import CALM, FULL_DISK, World
+from tests.console.world import CALM, FULL_DISK, World, world
 
 
 async def test_every_figure_says_unit_window_target_and_whether_it_is_met(reader: httpx.AsyncClient) -> None:
@@ -165,3 +166,17 @@ async def test_a_refresh_brings_every_section_and_no_frame(reader: httpx.AsyncCl
         "letters-badge",
     }  # fmt: skip
     assert not part.css("nav")
+
+
+async def test_a_console_alone_shows_the_turns_of_the_other_processes_and_no_limit(tmp_path: Path) -> None:
+    async with world(tmp_path, filled=False, alone=True) as site:
+        now, reader = site.clock.now(), await site.signed_in()
+        for number, name in enumerate(("林晓燕", "陈建国")):
+            await say(site.stores, Spoken(number, "service-desk", name, "请问几点上班"), now=now)
+        await site.stores.pipeline.claim(owner="runner-of-another-process", limit=1, now=now)
+
+        concurrency = page_of(await reader.get("/")).css_first("#figure-concurrency")
+        await reader.aclose()
+
+    assert words(concurrency.css_first(".value") if concurrency else None) == "1"
+    assert "排队 1" in words(concurrency)

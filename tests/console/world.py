@@ -125,8 +125,18 @@ async def world(
     filled: bool = True,
     share: float = 0.05,
     settings: ConsoleSettings | None = None,
+    alone: bool = False,
 ) -> AsyncIterator[World]:
-    """Yield a console over a database in `folder`: the sample day, or an installation without a message."""
+    """Yield a console over a database in `folder`: the sample day, or an installation without a message.
+
+    Args:
+        folder: Where the database goes.
+        language: Of a reader who has not chosen one.
+        filled: Whether it is the sample day.
+        share: How much of the sample day's traffic there is.
+        settings: Section `[console]`.
+        alone: Whether turns are worked on in other processes only.
+    """
     clock, events, board = FixedClock(), EventBus(), Board()
     now = clock.now()
     channels = sample_channels(now) if filled else {}
@@ -151,7 +161,7 @@ async def world(
             links=links,
             session_secret=b"0123456789abcdef0123456789abcdef",
             settings=settings or ConsoleSettings(),
-            concurrency=lambda: (concurrency[0], concurrency[1], concurrency[2]),
+            concurrency=None if alone else lambda: (concurrency[0], concurrency[1], concurrency[2]),
             host=machine,
             version=__version__,
             node="cn-north-1",

@@ -57,6 +57,23 @@ async def test_turns_are_summed_by_decision_channel_and_hour(stores: Stores) -> 
     ]
 
 
+async def test_turns_in_progress_are_those_of_living_processes(stores: Stores) -> None:
+    await stores.accept("一")
+    await stores.accept("二", who="zhao")
+    await stores.accept("三", who="qian")
+    assert (await _sums(stores)).in_progress == 0
+
+    claims = await stores.claim(owner="runner-of-another-process", limit=2)
+    sums = await _sums(stores)
+    assert (sums.in_progress, sums.waiting) == (2, 3)
+
+    await stores.finish(claims[0], SILENT)
+    assert (await _sums(stores)).in_progress == 1
+
+    stores.clock.advance(timedelta(minutes=1))
+    assert (await _sums(stores)).in_progress == 0, "its lease ran out: whoever had it is no more"
+
+
 async def test_percentiles_are_of_the_windows_turns(stores: Stores) -> None:
     for n in range(100):
         await _turn(stores, f"第 {n} 句", answered(), ms=float(n + 1))

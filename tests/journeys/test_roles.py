@@ -1,7 +1,7 @@
 """One installation in three processes over one store: `ai-worker run --role api|runner|console`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 
 from ai_worker.demo.wecom import SimulatedWecom
 from ai_worker.drills.scratch import CHANNEL, WecomApplication, open_model
-from ai_worker.drills.site import Role, Site
+from ai_worker.drills.site import Role, Site, free_port
 from ai_worker.llm.scripted import ScriptedModel
 
 pytestmark = pytest.mark.slow
@@ -19,11 +19,13 @@ SOON_S = 10.0
 
 
 @asynccontextmanager
-async def _parts(folder: Path, *roles: Role) -> AsyncIterator[tuple[Site, SimulatedWecom]]:
+async def _parts(
+    folder: Path, *roles: Role, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Site, SimulatedWecom]]:
     """Run these parts over one folder."""
     async with DESK.platform() as platform, ScriptedModel("收到，已经登记。") as model:
         settings = open_model(model.base_url) + DESK.settings(platform.api_base)
-        async with Site(folder, settings) as site:
+        async with Site(folder, settings, environ) as site:
             platform.callback_url = f"{site.url}/channels/{CHANNEL}/callback"
             for role in roles:
                 await site.start(role=role)
@@ -81,6 +83,21 @@ async def test_a_folder_has_one_of_each_part_or_one_whole_service(tmp_path: Path
         await site.start()
         code, _, err = await site.command("run", "--role", "api")
         assert (code, "app.already_running" in err) == (4, True)
+
+
+async def test_every_part_tells_its_figures_where_the_settings_say(tmp_path: Path) -> None:
+    port = free_port()
+    async with _parts(tmp_path, "api", environ={"AI_WORKER__API__METRICS_PORT": str(port)}) as (site, platform):
+        await site.start(role="runner")
+        said = await platform.say("linxiaoyan", "请登记，编号 1")
+        await platform.reply_to("linxiaoyan", after=said, timeout=SOON_S)
+
+        async with site.client.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            assert 'ai_worker_turns_total{channel="desk",decision="answer"} 1.0' in await answer.text()
+        async with site.client.get(f"http://127.0.0.1:{port}/readyz") as answer:
+            assert (answer.status, (await answer.json())["status"]) == (200, "ready")
+        async with site.client.get(f"http://127.0.0.1:{port}/api/v1/turns/t-1") as answer:
+            assert answer.status == 404
 
 
 async def test_the_console_runs_alone(tmp_path: Path) -> None:

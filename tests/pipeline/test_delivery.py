@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -53,9 +53,11 @@ class Desk:
         await self.ask(text)
         await self.reply(text, **changes)
 
-    async def ask(self, text: str) -> None:
+    async def ask(self, text: str, *, sent_at: datetime | None = None) -> None:
         at = self.clock.now()
-        message = InboundMessage("desk", text, "lin", Contact("lin"), text, at, address={"user": "lin"})
+        message = InboundMessage(
+            "desk", text, "lin", Contact("lin"), text, at, sent_at=sent_at, address={"user": "lin"}
+        )
         self.conversation_id = (await self.stores.pipeline.accept(message)).conversation_id
 
     async def reply(self, text: str, **changes: object) -> None:
@@ -287,6 +289,16 @@ async def test_a_question_that_waited_long_for_its_turn_is_answered_late_too(tmp
     async with desk(tmp_path, platform, clock) as at:
         await at.ask("我的订单呢？")
         clock.advance(timedelta(minutes=30))
+        await at.reply("订单已发货。")
+        await at.until(lambda: bool(at.settled))
+
+    assert said(platform) == ["抱歉回复晚了：订单已发货。"]
+
+
+async def test_what_the_platform_kept_for_us_while_we_were_away_is_answered_late_too(tmp_path: Path) -> None:
+    platform, clock = Platform(), FixedClock()
+    async with desk(tmp_path, platform, clock) as at:
+        await at.ask("我的订单呢？", sent_at=clock.now() - timedelta(hours=2))
         await at.reply("订单已发货。")
         await at.until(lambda: bool(at.settled))
 

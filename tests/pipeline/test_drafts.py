@@ -100,7 +100,6 @@ async def test_nothing_is_shown_after_the_end() -> None:
     screen.free.set()
     await ending
     draft.grow("一二三")
-    draft.hold("请稍候")
     await soon()
 
     assert [shown.text for shown in screen.seen] == ["一"]
@@ -109,10 +108,9 @@ async def test_nothing_is_shown_after_the_end() -> None:
 async def test_patience_is_asked_for_only_while_there_is_nothing_to_see() -> None:
     early, late = Screen(), Screen()
     first, second = growing(early), growing(late)
-    first.hold("请稍候")
     second.grow("退款")
-    await soon()
-    second.hold("请稍候")
+    assert await first.hold("请稍候")
+    assert await second.hold("请稍候")
     await first.end()
     await second.end()
 
@@ -146,6 +144,7 @@ async def test_what_cannot_be_shown_is_given_up_without_a_word_to_the_turn() -> 
         await soon()
         draft.grow("一二")
         await soon()
+        assert not await draft.hold("请稍候"), "the contact has to be told in another way"
         await draft.end()
 
         assert screen.asked == 1

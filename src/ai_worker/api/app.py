@@ -59,6 +59,32 @@ class Api:
         self._waiting.close()
 
 
+def create_watch(
+    *,
+    keyring: Keyring,
+    readiness: Callable[[], Awaitable[Readiness]],
+    metrics_text: Callable[[], bytes],
+    settings: ApiSettings,
+    metrics_allow: Networks,
+) -> Api:
+    """Return the door of a process that serves no API: its health and its figures, and nothing else.
+
+    Args:
+        keyring: Who may read the figures from elsewhere.
+        readiness: Looks whether the process can work.
+        metrics_text: Writes the figures for Prometheus.
+        settings: What the administrator said about the API's door; the same holds for this one.
+        metrics_allow: Addresses that may read the figures without a key.
+    """
+    endpoints = (*health.endpoints(readiness), *metrics.endpoints(metrics_text, allow=metrics_allow))
+    guard = Guard(keyring)
+    routes: list[BaseRoute] = [each.route(guard) for each in endpoints]
+    gate = Gate(
+        Router(routes, redirect_slashes=False), limits=Limits(), trusted=Networks.parse(settings.trusted_proxies)
+    )
+    return Api(gate, endpoints=endpoints, routes=routes, waiting=Waiting())
+
+
 def create_api(
     *,
     inbox: Intake,

@@ -27,6 +27,10 @@ class ApiSettings(BaseModel):
     port: int = Field(default=18789, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
 
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port on which a process that does not serve the API (`--role runner`, `--role console`) serves `/metrics`,
+    `/healthz` and `/readyz`, at `host`. Left out, it serves none of them. The API has them on its own port."""
+
     trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     """Addresses or networks of reverse proxies. Only these may say who the client is, by `X-Forwarded-For`."""
 

@@ -16,7 +16,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.pipeline.channel_store import ChannelStore
 
-PLATFORMS = ("dingtalk", "web", "wecom")
+PLATFORMS = ("dingtalk", "feishu", "web", "wecom")
 """The folders beside this file. A kind's name is its folder's, or begins with it and a hyphen."""
 
 

@@ -80,7 +80,7 @@ def create_console(
     links: LoginLinks,
     session_secret: bytes,
     settings: ConsoleSettings,
-    concurrency: Callable[[], tuple[int, int, int]],
+    concurrency: Callable[[], tuple[int, int, int]] | None,
     host: HostProbe,
     version: str,
     node: str,
@@ -106,7 +106,8 @@ def create_console(
         links: One-time links that open a session.
         session_secret: At least 32 bytes; whoever has them can make sessions.
         settings: Section `[console]`.
-        concurrency: Returns turns in progress, how many may be, and how many messages wait.
+        concurrency: Returns turns in progress, how many may be, and how many messages wait. `None` if no
+            turns are worked on in this process: then the store is asked, which knows no limit.
         host: Looks at the machine.
         version: Of the product.
         node: Name of this machine or region.
@@ -162,11 +163,8 @@ def create_console(
 
     given_up = DeadLettersPage(frame=frame, desk=letters, conversations=conversations, names=names, clock=clock)
 
-    def note_peak(_fact: object) -> None:
-        peaks.note(concurrency()[0])
-
-    events.subscribe(MessageReceived, note_peak)
-    events.subscribe(TurnCompleted, note_peak)
+    if concurrency is not None:
+        _note_peaks(peaks, concurrency, events)
 
     async def stream(_request: Request, session: Session) -> Response:
         return StreamingResponse(live.open(session.ends_at), media_type="text/event-stream")
@@ -196,3 +194,13 @@ class Assets(StaticFiles):
         kept = b"v=" in scope.get("query_string", b"") and response.status_code == 200
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
         return response
+
+
+def _note_peaks(peaks: HourlyPeak, concurrency: Callable[[], tuple[int, int, int]], events: EventBus) -> None:
+    """Look how many turns are in progress whenever that may have changed."""
+
+    def note(_fact: object) -> None:
+        peaks.note(concurrency()[0])
+
+    events.subscribe(MessageReceived, note)
+    events.subscribe(TurnCompleted, note)

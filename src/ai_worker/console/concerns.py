@@ -158,7 +158,7 @@ def _service_concerns(t: Words, stats: ServiceStats, concurrency: Concurrency) -
         found.append(
             Concern("warning", t("concern.slow", seconds=t.seconds(stats.mean_response_ms)), t("concern.slow_detail"))
         )
-    if concurrency.full:
+    if concurrency.limit is not None and concurrency.full:
         found.append(
             Concern(
                 "warning",

@@ -38,13 +38,15 @@ class Concurrency:
     """How many turns are in progress, may be, and wait to be."""
 
     active: int
-    limit: int
+    limit: int | None
+    """`None` in a console that runs alone: it does not know how many processes work on turns."""
+
     waiting: int
 
     @property
     def full(self) -> bool:
         """Whether a new message has to wait."""
-        return self.active >= self.limit
+        return self.limit is not None and self.active >= self.limit
 
 
 def success_share(stats: ServiceStats) -> float | None:
@@ -116,8 +118,8 @@ def _concurrency(t: Words, concurrency: Concurrency, peaks: HourlyPeak) -> Figur
         key="concurrency",
         label=t("overview.concurrency"),
         value=t.number(concurrency.active),
-        unit=f"/ {t.number(concurrency.limit)}",
-        met=not concurrency.full,
+        unit="" if concurrency.limit is None else f"/ {t.number(concurrency.limit)}",
+        met=None if concurrency.limit is None else not concurrency.full,
         target=t("overview.concurrency_peak", peak=t.number(peaks.peak())),
         note=t("overview.concurrency_note", waiting=t.number(concurrency.waiting)),
         spark=sparkline(peaks.hours()),

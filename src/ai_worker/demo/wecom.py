@@ -27,6 +27,10 @@ from ai_worker.foundation.clock import Clock, SystemClock
 ATTEMPTS = 3
 """How often the platform delivers one message before it gives it up."""
 
+IDLE_S = 4.0
+"""A connection that has idled for longer is not used again: the door may be closing it at that moment, and a
+simulation that comes again without a pause would lose all its attempts to such connections."""
+
 DEADLINE_S = 5.0
 VERIFY_DEADLINE_S = 1.0
 """The documents ask for this when a URL is verified; a later answer is reported."""
@@ -125,7 +129,7 @@ class SimulatedWecom:
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         self.api_base = f"http://127.0.0.1:{self._runner.addresses[0][1]}{self._path}"
-        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S))
         return self
 
     async def __aexit__(

@@ -59,6 +59,9 @@ class ServiceStats:
     by_channel: Mapping[str, int]
     """Messages accepted, by channel."""
 
+    in_progress: int = 0
+    """Turns that a living process works on right now, all processes together; of `waiting`."""
+
 
 class StatsStore(Protocol):
     """Sums up what the store holds. Cheap enough to be asked every few seconds."""

@@ -6,6 +6,7 @@ and nothing of it is durable here: the reply is, and takes its place.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -55,18 +56,28 @@ class GrowingAnswer:
         self._claim = claim
         self._next: Draft | None = None
         self._showing: asyncio.Task[None] | None = None
+        self._first: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._over = asyncio.Event()
         self._failed = False
-        self.shown = False
+
+    @property
+    def shown(self) -> bool:
         """Whether the contact has seen anything of it."""
+        return self._first.done() and self._first.result()
 
     def grow(self, text: str) -> None:
         """Show `text`, all of the answer so far, as soon as the update before has got through."""
         self._put(text, holding=False)
 
-    def hold(self, text: str) -> None:
-        """Show words that ask for patience, unless something of the answer is there already."""
-        if not self.shown and self._next is None:
+    async def hold(self, text: str) -> bool:
+        """Show words that ask for patience, unless something of the answer is there, or on its way, already.
+
+        Returns:
+            Whether the contact sees either; if not, they have to be told in another way.
+        """
+        if self._showing is None:
             self._put(text, holding=True)
+        return False if self._showing is None else await asyncio.shield(self._first)
 
     async def end(self, instead: str = "") -> None:
         """Send no more: the reply comes now. An update on its way is waited for, so that it cannot come after it.
@@ -77,7 +88,7 @@ class GrowingAnswer:
         self._next = None
         if instead and self.shown:
             self._put(instead, holding=True)
-        self._failed = True
+        self._over.set()
         if self._showing is None:
             return
         _, late = await asyncio.wait({self._showing}, timeout=LAST_UPDATE_S)
@@ -86,7 +97,7 @@ class GrowingAnswer:
             await asyncio.gather(task, return_exceptions=True)
 
     def _put(self, text: str, *, holding: bool) -> None:
-        if self._failed:
+        if self._failed or self._over.is_set():
             return
         claim = self._claim
         self._next = Draft(
@@ -103,17 +114,27 @@ class GrowingAnswer:
 
     async def _show(self) -> None:
         """Show the latest draft until there is none newer."""
-        while (draft := self._next) is not None:
-            self._next = None
-            try:
-                await self._shower.show(draft)
-            except SendFailed as failure:
-                self._failed = True
-                log.info("drafts.not_shown", channel=draft.channel, turn=draft.turn_id, error=str(failure))
-                return
-            except Exception:  # a task boundary: a defect in a courtesy must not touch the answer
-                self._failed = True
-                log.exception("drafts.defect", channel=draft.channel, turn=draft.turn_id)
-                return
-            self.shown = True
-            await asyncio.sleep(PAUSE_S)
+        try:
+            while (draft := self._next) is not None:
+                self._next = None
+                if not await self._shows(draft):
+                    return
+                if not self._first.done():
+                    self._first.set_result(True)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PAUSE_S):
+                        await self._over.wait()
+        finally:
+            if not self._first.done():
+                self._first.set_result(False)
+
+    async def _shows(self, draft: Draft) -> bool:
+        try:
+            await self._shower.show(draft)
+        except SendFailed as failure:
+            self._failed = True
+            log.info("drafts.not_shown", channel=draft.channel, turn=draft.turn_id, error=str(failure))
+        except Exception:  # a task boundary: a defect in a courtesy must not touch the answer
+            self._failed = True
+            log.exception("drafts.defect", channel=draft.channel, turn=draft.turn_id)
+        return not self._failed

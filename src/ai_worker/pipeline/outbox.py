@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ai_worker.conversation.message import Reply
+from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.foundation.ids import derived_id
 from ai_worker.pipeline.store import Claim, OutboundKind, OutboundMessage
 
@@ -35,8 +35,13 @@ def outbound(claim: Claim, reply: Reply, kind: OutboundKind, *, now: datetime) -
         reply=reply,
         created_at=now,
         expires_at=now + LIFETIME,
-        asked_at=claim.message.received_at,
+        asked_at=_asked_at(claim.message),
     )
+
+
+def _asked_at(message: InboundMessage) -> datetime:
+    """Return when the contact began to wait: a platform may have kept the message for us while we were away."""
+    return min(message.received_at, message.sent_at or message.received_at)
 
 
 def as_sent(message: OutboundMessage, *, now: datetime, apology: Apology) -> OutboundMessage:

@@ -266,9 +266,7 @@ class Runner:
 
     async def _ask_for_patience(self, claim: Claim, words: Reply, draft: GrowingAnswer | None) -> None:
         """Say that it takes a while: where the answer will stand if the platform can, else in a message of its own."""
-        if draft is not None:
-            draft.hold(words.text)
-        else:
+        if draft is None or not await draft.hold(words.text):
             await self._announce(claim, words)
 
     async def _announce(self, claim: Claim, words: Reply) -> None:

@@ -127,7 +127,8 @@ class OutboundMessage:
     to. `None` as long as it is nobody's. Set by the store that gives it out; moved by `renew_outbound`."""
 
     asked_at: datetime | None = field(default=None, compare=False)
-    """When the message that it answers was accepted; `None` where no message was."""
+    """When the message that it answers was sent or, where that is not known (any more), accepted; `None`
+    where no message was."""
 
 
 @dataclass(frozen=True, slots=True)

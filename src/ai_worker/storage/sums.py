@@ -37,6 +37,7 @@ class Sums:
     conversations: int = 0
     undelivered: int = 0
     on_the_way: int = 0
+    in_progress: int = 0
 
 
 def window(since: datetime, until: datetime) -> dict[str, int]:
@@ -93,6 +94,7 @@ def told(sums: Sums, window: Mapping[str, int]) -> ServiceStats:
         waiting=sums.waiting,
         hours=tuple(_hour(number, hour) for number, hour in sums.hours.items()),
         by_channel=dict(sums.channels),
+        in_progress=sums.in_progress,
     )
 
 

@@ -96,6 +96,7 @@ def test_a_message_for_another_company_is_refused_though_it_is_signed(receive_id
         encrypted_by_wechatpy("你好") + "\n",
         base64.b64encode(bytes(64)).decode(),
     ],
+    ids=["short", "odd", "pads", "chinese", "surrogates", "cut", "longer", "newline", "zeros"],
 )
 def test_a_broken_ciphertext_is_refused_though_it_is_signed(encrypted: str) -> None:
     signature = _sign_anything(encrypted)

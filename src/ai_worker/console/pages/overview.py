@@ -60,7 +60,7 @@ class OverviewPage:
         letters: Letters,
         channels: Mapping[str, Channel],
         names: ChannelNames,
-        concurrency: Callable[[], tuple[int, int, int]],
+        concurrency: Callable[[], tuple[int, int, int]] | None,
         peaks: HourlyPeak,
         host: HostProbe,
         clock: Clock,
@@ -94,9 +94,7 @@ class OverviewPage:
 
     async def _context(self, t: Words) -> dict[str, Any]:
         look = await self._look()
-        active, limit, queued = self._concurrency()
-        # The store counts what is accepted and unfinished, so it knows of messages no process has taken up.
-        concurrency = Concurrency(active, limit, max(queued, look.stats.waiting - active))
+        concurrency = self._busy(look.stats)
         self._peaks.note(concurrency.active)
         health = {name: channel.health() for name, channel in self._channels.items()}
         machine = resources(t, look.sample)
@@ -126,6 +124,14 @@ class OverviewPage:
             "online": sum(state.state == "ready" for state in health.values()),
             "resources": machine,
         }
+
+    def _busy(self, stats: ServiceStats) -> Concurrency:
+        """Return how busy this process is; in a console that runs alone, how busy the others are together."""
+        if self._concurrency is None:
+            return Concurrency(stats.in_progress, None, stats.waiting - stats.in_progress)
+        active, limit, queued = self._concurrency()
+        # The store counts what is accepted and unfinished, so it knows of messages no process has taken up.
+        return Concurrency(active, limit, max(queued, stats.waiting - active))
 
     async def _look(self) -> Look:
         """Return a look at most `FRESH_S` old; tabs that ask together share one."""

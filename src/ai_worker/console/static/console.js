@@ -119,13 +119,15 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (requestConfig.verb !== "get") htmx.trigger(document.body, "refresh"); // it was done; show it
 });
 
-// `autofocus` is for pages: a browser complains of it where something has the focus already.
-document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.target.id === "linking") event.detail.target.querySelector("[data-focus]")?.focus();
-});
-
 document.addEventListener("htmx:configRequest", (event) => {
   if (Date.now() - touchedAt < ACTIVE_FOR_MS) event.detail.headers["X-Active"] = "1";
+});
+
+// Not `autofocus`: browsers complain of it in a page where something has the focus already.
+document.addEventListener("htmx:load", (event) => {
+  const fresh = event.detail.elt;
+  const field = fresh.matches?.("[data-focus]") ? fresh : fresh.querySelector?.("[data-focus]");
+  field?.focus();
 });
 
 // ---- the keyboard -------------------------------------------------------------------------------

@@ -89,13 +89,15 @@ def prompt(
     question = words.ask_model["question"].format(question=_unfenced(text))
     blocks = [*_blocks(material), *_introduction(asker, words), question]
     return [
-        ChatMessage("system", _instructions(worker, words, now)),
+        ChatMessage("system", _instructions(worker, words, now.replace(second=0, microsecond=0))),
         *earlier,
         ChatMessage("user", "\n\n".join(blocks)),
     ]
 
 
+@lru_cache(maxsize=64)
 def _instructions(worker: Worker, words: Phrases, now: datetime) -> str:
+    """Return what stays the same for a minute: thousands of turns that wait share one text."""
     ask = words.ask_model
     local = now.astimezone(_zone(worker.time_zone))
     moment = f"{local:%Y-%m-%d} {ask['weekdays'][local.weekday()]} {local:%H:%M}"

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ai_worker.ops.stats import ServiceStats
-from ai_worker.storage.postgres.database import PostgresDatabase
+from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
 from ai_worker.storage.sums import add_turns, add_unfinished, empty, told, window
 
 # A silent turn says nothing, so it has no response time.
@@ -44,6 +44,9 @@ WHERE outbound.settled_at IS NULL AND outbound.kind = 'reply'
     AND inbound.received_at >= $1 AND inbound.received_at < $2
 """
 
+# An owned lane is ready at its lease's end: what has passed it belongs to a node that is no more.
+IN_PROGRESS = f"SELECT count(*) FROM conversation WHERE waiting > 0 AND ready_at > {MOMENT} AND owner IS NOT NULL"
+
 
 class PostgresStatsStore:
     """Sums up turns by the hour in which their message was accepted."""
@@ -66,4 +69,5 @@ class PostgresStatsStore:
             sums.spread = tuple(await connection.fetchrow(SPREAD, *times))
             sums.conversations = await connection.fetchval(CONVERSATIONS, *times)
             sums.on_the_way = await connection.fetchval(ON_THE_WAY, *times)
+            sums.in_progress = await connection.fetchval(IN_PROGRESS, self._database.moment)
         return told(sums, asked)

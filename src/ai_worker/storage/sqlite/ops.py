@@ -6,7 +6,7 @@ from functools import partial
 
 import apsw
 
-from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.clock import Clock, to_micros
 from ai_worker.ops.stats import ServiceStats
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sums import Sums, add_turns, add_unfinished, empty, told, window
@@ -49,6 +49,9 @@ WHERE outbound.settled_at IS NULL AND outbound.kind = 'reply'
     AND inbound.received_at >= :since AND inbound.received_at < :until
 """
 
+# An owned lane is ready at its lease's end: what has passed it belongs to a process that is no more.
+IN_PROGRESS = "SELECT count(*) FROM conversation WHERE waiting > 0 AND ready_at > :now AND owner IS NOT NULL"
+
 
 class SqliteStatsStore:
     """Sums up turns by the hour in which their message was accepted."""
@@ -59,11 +62,11 @@ class SqliteStatsStore:
 
     async def service(self, *, since: datetime, until: datetime) -> ServiceStats:
         """Return the window's sums. `since` is rounded down to the hour; `until` is exclusive."""
-        asked = window(since, until)
-        return told(await self._database.read(partial(_sums, window=asked)), asked)
+        asked, now = window(since, until), to_micros(self._clock.now())
+        return told(await self._database.read(partial(_sums, window=asked, now=now)), asked)
 
 
-def _sums(connection: apsw.Connection, window: Mapping[str, int]) -> Sums:
+def _sums(connection: apsw.Connection, window: Mapping[str, int], now: int) -> Sums:
     sums = empty(window)
     add_turns(sums, connection.execute(BY_HOUR, window))
     waiting, given_up, undelivered = (connection.execute(query, window) for query in (WAITING, GIVEN_UP, UNDELIVERED))
@@ -71,4 +74,5 @@ def _sums(connection: apsw.Connection, window: Mapping[str, int]) -> Sums:
     sums.spread = next(connection.execute(SPREAD, window))
     sums.conversations = next(connection.execute(CONVERSATIONS, window))[0]
     sums.on_the_way = next(connection.execute(ON_THE_WAY, window))[0]
+    sums.in_progress = next(connection.execute(IN_PROGRESS, {"now": now}))[0]
     return sums

@@ -1,0 +1,1 @@
+"""Feishu (飞书) and Lark: self-built applications, and custom robots of groups."""
