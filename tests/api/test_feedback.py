@@ -1,8 +1,10 @@
 """Whether an answer helped, told over the API."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.api.world import World
+from tests.api.world import World, open_world
 
 
 async def _asked(world: World, key: str | None = None) -> str:
@@ -73,3 +75,17 @@ async def test_an_unknown_answer_burns_no_idempotency_key(world: World) -> None:
         kept = await client.post("/api/v1/feedback", json={"turn_id": turn, "rating": "up"}, headers=headers)
 
     assert (refused.status_code, kept.status_code) == (404, 200)
+
+
+async def test_the_same_opinion_under_one_key_gets_the_first_answer_after_a_restart(tmp_path: Path) -> None:
+    named = {"idempotency-key": "opinion of order 1024"}
+    async with open_world(tmp_path) as world, world.client() as client:
+        turn = await _asked(world)
+        first = await client.post("/api/v1/feedback", json={"turn_id": turn, "rating": "down"}, headers=named)
+    async with open_world(tmp_path) as world, world.client() as client:
+        again = await client.post("/api/v1/feedback", json={"turn_id": turn, "rating": "down"}, headers=named)
+        other = await client.post("/api/v1/feedback", json={"turn_id": turn, "rating": "up"}, headers=named)
+
+        assert (again.status_code, again.content) == (first.status_code, first.content)
+        assert other.status_code == 422
+        assert [kept.mark for kept in await world.feedback.of_turn(turn)] == ["down"]

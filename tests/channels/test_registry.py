@@ -9,7 +9,7 @@ from ai_worker.channels.registry import PLATFORMS, UnknownKind, build, kinds, se
 from ai_worker.channels.wecom.settings import WecomAppSettings
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.errors import Misconfigured
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 from tests.channels.wecom.peer import settings
 
 
@@ -25,7 +25,7 @@ def test_a_kind_is_named_after_its_folder() -> None:
 
 def test_a_kind_has_its_settings_and_its_channel() -> None:
     assert settings_class("wecom-app") is WecomAppSettings
-    channel = build("service-desk", settings(), clock=FixedClock(), store=Memory())
+    channel = build("service-desk", settings(), clock=FixedClock(), store=temporary_store())
     assert (channel.name, channel.kind, channel.pull) == ("service-desk", "wecom-app", False)
 
 

@@ -132,6 +132,7 @@ class LongConnection:
         self._owner = new_id("link")
         self._lease = f"connection:{channel}"
         self._resumed = asyncio.Event()
+        self._running = False
         self._serving: asyncio.Task[Ending] | None = None
         self._old: set[asyncio.Task[None]] = set()
         self._untold: datetime | None = None
@@ -150,6 +151,7 @@ class LongConnection:
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
         attempt = refusals = falls = 0
+        self._running = True
         try:
             while True:
                 if not await self._mine() or await self._stays_away():
@@ -170,6 +172,7 @@ class LongConnection:
                 if falls:
                     await self._rest(backoff(falls, base=self._pace.backoff_base_s, cap=self._pace.fell_cap_s))
         finally:
+            self._running = False
             await self._leave()
 
     async def resume(self) -> None:
@@ -181,6 +184,27 @@ class LongConnection:
         await self._store.forget(self._channel, DISPLACED)
         self._untold = None
         self._resumed.set()
+
+    async def try_once(self) -> None:
+        """Show that the settings are right: connect and hang up, unless this or another node is connected.
+
+        Raises:
+            ConnectFailed: It did not work, or a stranger has the connection, who would be thrown out.
+            Busy: The store cannot be asked now.
+        """
+        if self.link is not None:
+            return
+        if self._running:
+            raise ConnectFailed(self._channel, self.last_error or "it is about to connect")
+        if await self._store.recall(self._channel, DISPLACED) is not None:
+            raise ConnectFailed(self._channel, "another instance has taken the connection over")
+        if not await self._mine():
+            return
+        try:
+            await (await self._connect()).close()
+        finally:
+            if self._single:
+                await self._store.disown(self._lease, owner=self._owner)
 
     def health(self) -> ChannelHealth:
         """Return how the connection is doing; the channel adds what it knows of messages."""

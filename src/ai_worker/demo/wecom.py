@@ -117,6 +117,7 @@ class SimulatedWecom:
         self._seal = Seal(token, encoding_aes_key, corp_id)
         self._api = WecomApi(corp_id=corp_id, agent_id=agent_id, secret=secret, clock=self._clock, counts=self.counts)
         self._faults: deque[Fault] = deque()
+        self._distrusted = ""
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
 
@@ -124,6 +125,8 @@ class SimulatedWecom:
         application = web.Application()
         application.router.add_get(f"{self._path}/cgi-bin/gettoken", self._serve_token)
         application.router.add_post(f"{self._path}/cgi-bin/message/send", self._serve_send)
+        for call in ("user/get", "department/get", "agent/get"):
+            application.router.add_get(f"{self._path}/cgi-bin/{call}", self._serve_directory)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
@@ -230,6 +233,14 @@ class SimulatedWecom:
         """Reset the application's Secret; a token that was given out stays valid until it is invalidated."""
         self._api.change_secret(secret)
 
+    def know(self, user: str, *, name: str, department: str) -> None:
+        """Put a member into the directory."""
+        self._api.directory[user] = (name, department)
+
+    def distrust(self, address: str = "203.0.113.7") -> None:
+        """Refuse every call but the token's, as for an address that is not among the trusted IPs."""
+        self._distrusted = address
+
     def forget_member(self, user: str) -> None:
         """Let `user` be unknown to the company from now on."""
         self._api.unknown_members.add(user)
@@ -276,8 +287,19 @@ class SimulatedWecom:
             self._api.gettoken(request.query.get("corpid", ""), request.query.get("corpsecret", ""))
         )
 
+    async def _serve_directory(self, request: web.Request) -> web.Response:
+        call = request.path.rpartition("/cgi-bin/")[2]
+        return web.json_response(self._untrusted() or self._api.look_up(call, request.query))
+
+    def _untrusted(self) -> dict[str, object] | None:
+        if not self._distrusted:
+            return None
+        return {"errcode": 60020, "errmsg": f"not allow to access from your ip, from ip: {self._distrusted}"}
+
     async def _serve_send(self, request: web.Request) -> web.Response:
         body = await request.read()
+        if (untrusted := self._untrusted()) is not None:
+            return web.json_response(untrusted)
         fault = self._faults.popleft() if self._faults else Fault(takes=True)
         answer = {"errcode": fault.errcode, "errmsg": fault.errmsg}
         if fault.takes:

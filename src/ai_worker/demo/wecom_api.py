@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import secrets
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -76,6 +76,9 @@ class WecomApi:
         self.unknown_members: set[str] = set()
         """Members who do not exist or are outside the visible range; everybody else is known."""
 
+        self.directory: dict[str, tuple[str, str]] = {}
+        """Name and department of the members that the application may see."""
+
         self._corp_id, self._agent_id, self._secret = corp_id, agent_id, secret
         self._clock = clock
         self._counts = counts
@@ -110,15 +113,40 @@ class WecomApi:
         """Take another secret from now on, as after a reset in the admin console."""
         self._secret = secret
 
-    def send(self, token: str, body: bytes) -> Answer:
-        """Take a message for its receivers, or say why not."""
-        self._counts.send_calls += 1
+    def refusal_of(self, token: str) -> Answer | None:
+        """Return why a token does not open the API; `None` if it does."""
         if not token:
             return _answer(41001, "access_token missing")
         if not self._token or not hmac.compare_digest(token.encode(), self._token.encode()):
             return _answer(40014, "invalid access_token")
         if self._clock.monotonic() >= self._token_until:
             return _answer(42001, "access_token expired")
+        return None
+
+    def look_up(self, call: str, query: Mapping[str, str]) -> Answer:
+        """Answer `user/get`, `department/get` and `agent/get`."""
+        if (refused := self.refusal_of(query.get("access_token", ""))) is not None:
+            return refused
+        if call == "agent/get":
+            known = query.get("agentid") == str(self._agent_id)
+            return _answer(0, "ok", name="应用") if known else _answer(40056, "invalid agentid")
+        departments = sorted({department for _, department in self.directory.values()})
+        if call == "department/get":
+            id = int(query.get("id", "0"))
+            if not 0 < id <= len(departments):
+                return _answer(60123, "invalid party id")
+            return _answer(0, "ok", department={"id": id, "name": departments[id - 1]})
+        found = self.directory.get(query.get("userid", ""))
+        if found is None:
+            return _answer(60111, "userid not found")
+        id = departments.index(found[1]) + 1
+        return _answer(0, "ok", userid=query["userid"], name=found[0], department=[id], main_department=id)
+
+    def send(self, token: str, body: bytes) -> Answer:
+        """Take a message for its receivers, or say why not."""
+        self._counts.send_calls += 1
+        if (refused := self.refusal_of(token)) is not None:
+            return refused
         try:
             message = msgspec.json.decode(body, type=dict[str, Any])
         except msgspec.DecodeError:

@@ -24,7 +24,8 @@ class Seal:
     encoding_aes_key: str = field(repr=False)
     receive_id: str
 
-    def _cipher(self) -> Cipher[modes.CBC]:
+    def cipher(self) -> Cipher[modes.CBC]:
+        """Return AES-256-CBC as both sides use it."""
         key = base64.b64decode(self.encoding_aes_key + "=")
         return Cipher(algorithms.AES(key), modes.CBC(key[:16]))
 
@@ -33,7 +34,7 @@ class Seal:
         words = message.encode()
         packed = os.urandom(16) + struct.pack("!I", len(words)) + words + self.receive_id.encode()
         pad = padding.PKCS7(PAD_BITS).padder()
-        encryptor = self._cipher().encryptor()
+        encryptor = self.cipher().encryptor()
         sealed = encryptor.update(pad.update(packed) + pad.finalize()) + encryptor.finalize()
         return base64.b64encode(sealed).decode()
 
@@ -51,3 +52,19 @@ def cdata(text: str) -> str:
 def xml(fields: dict[str, str]) -> str:
     """Return `fields` as the flat XML that callbacks are written in."""
     return "<xml>" + "".join(f"<{name}>{cdata(text)}</{name}>" for name, text in fields.items()) + "</xml>"
+
+
+def unseal(seal: Seal, encrypted: str) -> bytes:
+    """Return what a channel's answer says.
+
+    Raises:
+        ValueError: It is not sealed with this key, or for somebody else.
+    """
+    decryptor = seal.cipher().decryptor()
+    unpad = padding.PKCS7(PAD_BITS).unpadder()
+    packed = decryptor.update(base64.b64decode(encrypted, validate=True)) + decryptor.finalize()
+    packed = unpad.update(packed) + unpad.finalize()
+    (length,) = struct.unpack("!I", packed[16:20])
+    if packed[20 + length :] != seal.receive_id.encode():
+        raise ValueError("another receive id")
+    return packed[20 : 20 + length]

@@ -22,7 +22,7 @@ from ai_worker.foundation.clock import Clock, FixedClock, SystemClock
 from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.store import Accepted, OutboundKind, OutboundMessage, StoreBusy
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 
 CLIENT_ID = "dingq1w2e3r4t5y6u7"
 CLIENT_SECRET = "Lk3-vT9sYq8mZt1LrXc5bNf7hJd2gPa6eWk3v9sYq8mZt1LrXc5bNf7hJd2gPa6e"
@@ -100,7 +100,7 @@ async def started(
     clock = clock or SystemClock()
     told = settings(**{"api_base": simulated.base, "oapi_base": simulated.base, **changes})
     kind = DingtalkWithCards if told.card_template_id else Dingtalk
-    store = store or Memory(clock)
+    store = store or temporary_store(clock)
     inbox = inbox or Inbox()
     channel = kind(
         "front-desk", told, clock=clock, store=store, pulse=pulse, pace=pace, second_s=second_s, card_pace=card_pace

@@ -9,14 +9,14 @@ from ai_worker.channels.contract import REFUSED, CallbackRequest
 from ai_worker.channels.dingtalk.adapter import Dingtalk
 from ai_worker.foundation.clock import FixedClock
 from tests.channels.dingtalk.peer import ABOUT_NOW_MS, Inbox, later, request, robot_message, settings, sign
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 
 
 async def answered(
     asked: CallbackRequest, *, clock: FixedClock | None = None, inbox: Inbox | None = None, **changes: Any
 ) -> tuple[int, Inbox]:
     inbox, clock = inbox or Inbox(), clock or FixedClock()
-    channel = Dingtalk("front-desk", settings(mode="http", **changes), clock=clock, store=Memory(clock))
+    channel = Dingtalk("front-desk", settings(mode="http", **changes), clock=clock, store=temporary_store(clock))
     await channel.start(inbox, inbox.rate, connects=True)
     try:
         answer = await channel.callback(asked)
@@ -136,7 +136,7 @@ async def test_fields_of_another_shape_are_tolerated(odd: dict[str, Any]) -> Non
 async def test_only_posts_are_answered_and_only_in_http_mode() -> None:
     asked = request(robot_message())
     assert (await answered(CallbackRequest("GET", {}, asked.headers, asked.body)))[0] == 403
-    channel = Dingtalk("front-desk", settings(mode="stream"), clock=FixedClock(), store=Memory())
+    channel = Dingtalk("front-desk", settings(mode="stream"), clock=FixedClock(), store=temporary_store())
     await channel.start(Inbox(), Inbox().rate, connects=False)
     assert await channel.callback(asked) == REFUSED
     await channel.stop()

@@ -12,7 +12,7 @@ from ai_worker.channels.dingtalk.settings import DingtalkGroupSettings
 from ai_worker.demo.dingtalk import Fault
 from ai_worker.foundation.clock import Clock, FixedClock, SystemClock
 from tests.channels.dingtalk.peer import Inbox, later, outbound, platform
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 
 SECRET = "SEC818724cca6275f95c93c7206602c21e4d66365beeee8ca4476a6328e669520be"
 
@@ -21,7 +21,7 @@ SECRET = "SEC818724cca6275f95c93c7206602c21e4d66365beeee8ca4476a6328e669520be"
 async def robot(webhook: str, *, clock: Clock | None = None, **changes: Any) -> AsyncIterator[DingtalkGroup]:
     told = {"kind": "dingtalk-group", "webhook_url": webhook, **changes}
     settings = DingtalkGroupSettings.model_validate(told)
-    channel = DingtalkGroup("alerts", settings, clock=clock or SystemClock(), store=Memory())
+    channel = DingtalkGroup("alerts", settings, clock=clock or SystemClock(), store=temporary_store())
     inbox = Inbox()
     await channel.start(inbox, inbox.rate, connects=True)
     try:

@@ -22,7 +22,7 @@ from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.sending import Draft
 from ai_worker.pipeline.store import Accepted, OutboundMessage, StoreBusy
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 
 APP, SECRET = "cli_a1b2c3d4e5f60718", "9Kq2vXr7TzLm4WbN8sHd3JfYc6GpEa1U"
 KEY, TOKEN = "eXhfsOVmYuSkP2", "mR7tQ1xVb9Lw"
@@ -87,7 +87,9 @@ async def started(
     """A started channel at a running platform, connected if that is its mode."""
     clock, inbox = clock or SystemClock(), inbox or Inbox()
     told = settings(**{"base_url": at.base_url if at else "http://127.0.0.1:9", **changes})
-    channel = Feishu("service-desk", told, clock=clock, store=store or Memory(clock), grace_s=grace_s, pace=pace)
+    channel = Feishu(
+        "service-desk", told, clock=clock, store=store or temporary_store(clock), grace_s=grace_s, pace=pace
+    )
     await channel.start(inbox.receive, inbox.rate, connects=connects)
     try:
         if at is not None and connects and told.mode == "websocket":

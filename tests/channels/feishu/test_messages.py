@@ -11,7 +11,7 @@ from ai_worker.conversation.message import InboundMessage, Part
 from ai_worker.demo.feishu import BOT
 from ai_worker.foundation.clock import FixedClock
 from tests.channels.feishu.peer import GROUP, USER, Inbox, message_event, platform, request, started
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 
 
 async def received(event: dict[str, Any], **changes: Any) -> list[InboundMessage]:
@@ -144,7 +144,7 @@ async def test_a_message_that_comes_again_has_the_same_id_by_either_way() -> Non
 
 async def test_a_repeat_under_a_new_id_gets_the_id_that_the_message_had_first() -> None:
     inbox, clock = Inbox(), FixedClock()
-    store = Memory(clock)
+    store = temporary_store(clock)
     millis = str(int(clock.now().timestamp() * 1000))
     first = message_event("退款到哪了？", message_id="om_1", create_time=millis)
     again = message_event("退款到哪了？", message_id="om_2", create_time=millis)

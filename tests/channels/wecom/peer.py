@@ -1,6 +1,7 @@
 """An independent WeCom: callbacks sealed by wechatpy, and a place where received messages land."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -8,21 +9,22 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from wechatpy.crypto import _get_signature
-from wechatpy.enterprise.crypto import WeChatCrypto
+from wechatpy.enterprise.crypto import PrpCrypto, WeChatCrypto
 
-from ai_worker.channels.contract import CallbackRequest
-from ai_worker.channels.wecom.adapter import WecomApp
-from ai_worker.channels.wecom.settings import WecomAppSettings
+from ai_worker.channels.contract import CallbackRequest, CallbackResponse
+from ai_worker.channels.wecom.app import WecomApp
+from ai_worker.channels.wecom.settings import WecomAppSettings, WecomBotSettings, WecomKfSettings
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.store import Accepted, StoreBusy
-from tests.channels.memory import Memory
+from tests.channels.store import temporary_store
 
 CORP = "ww109031c05318848b"
 AGENT = "1000002"
 TOKEN = "Q7sXb2LmVt9pRc4W"
 KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"  # its last character carries bits that strict decoders refuse
+BOT = "aibH3x9QmWvTz27LkPd8RcYn"
 SECRET = "wK3v9s-Yq8mZt1LrXc5bNf7hJd2gPa6e"
 NONCE = "6444352977"
 USER = "linxiaoyan"
@@ -41,6 +43,57 @@ def settings(**changes: Any) -> WecomAppSettings:
             **changes,
         }
     )
+
+
+def bot_settings(**changes: Any) -> WecomBotSettings:
+    """A bot with a long connection, unless changed."""
+    return WecomBotSettings.model_validate({"kind": "wecom-bot", "bot_id": BOT, "secret": SECRET, **changes})
+
+
+def callback_bot_settings(**changes: Any) -> WecomBotSettings:
+    """A bot that is called back, unless changed."""
+    told = {"kind": "wecom-bot", "bot_id": BOT, "token": TOKEN, "encoding_aes_key": KEY}
+    return WecomBotSettings.model_validate({**told, **changes})
+
+
+def kf_settings(**changes: Any) -> WecomKfSettings:
+    """A customer service account, unless changed."""
+    told = {"kind": "wecom-kf", "corp_id": CORP, "secret": SECRET, "token": TOKEN, "encoding_aes_key": KEY}
+    return WecomKfSettings.model_validate({**told, **changes})
+
+
+def bot_body(text: str = "年假怎么休？", **changes: Any) -> dict[str, Any]:
+    """A message to the bot, as the platform writes it."""
+    return {
+        "msgid": "CAIQ16HMjQYY",
+        "aibotid": BOT,
+        "chattype": "single",
+        "from": {"userid": USER},
+        "msgtype": "text",
+        "text": {"content": text},
+        **changes,
+    }
+
+
+def bot_callback(body: Any, *, receive_id: str = "", **changes: str) -> CallbackRequest:
+    """A callback to the bot as wechatpy seals it."""
+    encrypted = encrypted_by_wechatpy(json.dumps(body, ensure_ascii=False), receive_id=receive_id)
+    return CallbackRequest("POST", query(encrypted, **changes), {}, json.dumps({"encrypt": encrypted}).encode())
+
+
+def opened_by_wechatpy(response: CallbackResponse) -> Any:
+    """What the platform reads in an answer to a bot's callback."""
+    told = json.loads(response.body)
+    assert told["nonce"] == NONCE
+    assert isinstance(told["timestamp"], int)
+    assert told["msgsignature"] == _get_signature(TOKEN, str(told["timestamp"]), NONCE, told["encrypt"])
+    return json.loads(decrypted_by_wechatpy(told["encrypt"]))
+
+
+def decrypted_by_wechatpy(encrypted: str) -> str:
+    """What was sealed for nobody in particular, as for a company's own bot."""
+    opened = PrpCrypto(base64.b64decode(KEY + "=")).decrypt(encrypted, "")
+    return opened.decode() if isinstance(opened, bytes) else str(opened)
 
 
 class Inbox:
@@ -65,7 +118,7 @@ async def rated(_: Rating) -> bool:
 
 async def started(inbox: Inbox, clock: FixedClock | None = None, **changes: Any) -> WecomApp:
     clock = clock or FixedClock()
-    channel = WecomApp("service-desk", settings(**changes), clock=clock, store=Memory(clock))
+    channel = WecomApp("service-desk", settings(**changes), clock=clock, store=temporary_store(clock))
     await channel.start(inbox, rated, connects=True)
     return channel
 

@@ -6,8 +6,9 @@ a secret token, not a choice of ours.
 
 import hashlib
 import hmac
+import os
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -58,7 +59,7 @@ def decrypt(key: bytes, ciphertext: bytes) -> bytes:
 
 
 class Envelope:
-    """Opens what the platform sealed for one application."""
+    """Opens what the platform sealed for one application, and seals what it is answered."""
 
     def __init__(self, *, token: Secret, encoding_aes_key: Secret, receive_id: str) -> None:
         self._token = token.reveal()
@@ -74,13 +75,25 @@ class Envelope:
         Raises:
             Refused: Any check failed.
         """
-        signed = "".join(sorted((self._token, timestamp, nonce, encrypted))).encode("utf-8", "surrogatepass")
-        expected = hashlib.sha1(signed, usedforsecurity=False).hexdigest().encode()
-        if not hmac.compare_digest(expected, signature.encode("utf-8", "surrogatepass")):
+        expected = self._sign(timestamp, nonce, encrypted)
+        if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "surrogatepass")):
             raise Refused("signature")
         if not _BASE64.fullmatch(encrypted) or len(encrypted) % 4:
             raise Refused("envelope")
         return self._unwrap(decrypt(self._key, b64decode(encrypted)))
+
+    def seal(self, message: bytes, *, timestamp: str, nonce: str) -> tuple[str, str]:
+        """Return an answer of ours as it travels, and its signature."""
+        plain = os.urandom(16) + len(message).to_bytes(4, "big") + message + self._receive_id
+        pad = PAD_BLOCK - len(plain) % PAD_BLOCK
+        encryptor = Cipher(AES(self._key), CBC(self._key[:_AES_BLOCK])).encryptor()
+        sealed = encryptor.update(plain + bytes([pad]) * pad) + encryptor.finalize()
+        encrypted = b64encode(sealed).decode()
+        return encrypted, self._sign(timestamp, nonce, encrypted)
+
+    def _sign(self, timestamp: str, nonce: str, encrypted: str) -> str:
+        signed = "".join(sorted((self._token, timestamp, nonce, encrypted))).encode("utf-8", "surrogatepass")
+        return hashlib.sha1(signed, usedforsecurity=False).hexdigest()
 
     def _unwrap(self, plain: bytes) -> bytes:
         end = _HEADER + int.from_bytes(plain[16:_HEADER], "big")

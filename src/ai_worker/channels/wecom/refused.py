@@ -5,7 +5,18 @@ from typing import Literal
 from ai_worker.foundation.errors import BadInput
 
 Reason = Literal[
-    "size", "query", "stale", "xml", "signature", "envelope", "receive_id", "corp_id", "agent_id", "message"
+    "size",
+    "query",
+    "stale",
+    "xml",
+    "json",
+    "signature",
+    "envelope",
+    "receive_id",
+    "corp_id",
+    "agent_id",
+    "bot_id",
+    "message",
 ]
 
 

@@ -157,7 +157,12 @@ def _part(kind: str, found: dict[str, str]) -> Part:
     if kind == "link":
         return Part("link", text=clean(found.get("Title", "")), url=clean(found.get("Url", "")))
     if kind in _MEDIA:
-        return Part(_MEDIA[kind], media_id=clean(found.get("MediaId", "")), url=clean(found.get("PicUrl", "")))
+        return Part(
+            _MEDIA[kind],
+            text=clean(found.get("Recognition", "")),  # what was said, where the application may know it
+            media_id=clean(found.get("MediaId", "")),
+            url=clean(found.get("PicUrl", "")),
+        )
     return Part("card", text=clean(kind))
 
 

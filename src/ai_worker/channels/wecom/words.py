@@ -27,3 +27,14 @@ def pieces(markdown: str) -> list[str]:
     if all(piece.count("<a ") == piece.count("</a>") for piece in linked):
         return linked
     return split_bytes(_LINK.sub(r"\1 \2 ", plain), TEXT_BYTES)  # a cut fell into a link: show its address instead
+
+
+def markdown_pieces(markdown: str, most: int, *, before: str = "") -> list[str]:
+    """Return the Markdown messages of at most `most` bytes, in order, that say what `markdown` says.
+
+    `before` begins the first of them.
+    """
+    if not markdown.strip():
+        return []
+    found = split_bytes(markdown, most - len(before.encode()))
+    return [before + found[0], *found[1:]]
