@@ -44,6 +44,7 @@ from ai_worker.ops.metrics import Metrics
 from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.directory import Directory, LookUp
 from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.governor import Governor
@@ -236,6 +237,7 @@ async def running(
                 stats=stores.stats,
                 knowledge=stores.knowledge,
                 dead_letters=stores.dead_letters,
+                contacts=stores.contacts,
                 channels=channels,
                 guides=registry.setup_guides(),
                 memory=stores.channels,
@@ -277,6 +279,8 @@ async def running(
             chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
             sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
             chores.append(partial(_every, NOTED_S, sightings.note, "channels.sightings"))
+            look_up_of = partial(_look_up_of, channels)
+            chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
         if line is not None:
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
         if role is not None or not embedded:
@@ -298,6 +302,12 @@ async def running(
             line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
         async with _at_work(line, inbox.accept, stores.feedback.record, doors, channels, chores, service.failed):
             yield service
+
+
+def _look_up_of(channels: Mapping[str, Channel], name: str) -> LookUp | None:
+    """Return how a channel's platform is asked who somebody is; `None` where nobody could say."""
+    channel = channels.get(name)
+    return None if channel is None or type(channel).look_up is Channel.look_up else channel.look_up
 
 
 @dataclass(frozen=True, slots=True)

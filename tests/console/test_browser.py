@@ -11,8 +11,11 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from ai_worker.api.server import make_server
 from ai_worker.channels.contract import ChannelHealth
+from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.message import Contact
 from ai_worker.pipeline.facts import ConversationChanged, MessageReceived, TurnGivenUp
+from tests.console.meeting import LIN_ON_FEISHU, LIN_ON_WECOM, meet, write
 from tests.console.sample import OWNER, Spoken, answer, say
 from tests.console.world import DeskChannel, World
 
@@ -350,6 +353,78 @@ async def test_a_dead_letter_shows_by_itself_and_is_retried_dropped_and_gone(des
     await expect(page.locator("#letters-none")).to_contain_text("没有死信")
     await expect(page.locator("#letters-badge")).to_be_hidden()
     assert desk.complaints == []
+
+
+async def link_lin(page: Page) -> None:
+    """Link 林晓燕 with the contact of the same name on Feishu, by keyboard and mouse."""
+    await page.locator("#link-begin").click()
+    await expect(page.locator("#link-q")).to_be_focused()
+    await page.locator("#link-q").fill("没有这个人")
+    await expect(page.locator("#link-found")).to_contain_text("没有找到别的联系人")
+    await page.locator("#link-q").fill("ou_7D8A")
+    await page.locator("#link-found a", has_text="林晓燕").click()
+    await expect(page.locator("#link-sheet")).to_contain_text(LIN_ON_FEISHU)
+    await page.get_by_role("button", name="确认关联").click()
+    await expect(page.locator("#link-sheet")).to_have_count(0)
+
+
+async def test_the_contacts_of_one_person_are_linked_shown_beside_each_other_and_taken_apart(desk: Desk) -> None:
+    page, site = desk.page, desk.site
+    private, _ = await meet(site)
+    (wecom,) = await site.stores.conversations.of_contact(ContactKey("service-desk", LIN_ON_WECOM))
+    await desk.open(f"/conversations/{wecom.id}")
+    await expect(page.locator("#context-identity")).to_contain_text("没有关联别的渠道")
+    await page.keyboard.press("t")
+    await page.locator("#reply").fill("林女士，")
+
+    await link_lin(page)
+
+    card = page.locator(".identity")
+    await expect(card).to_contain_text("11 月全勤")
+    await expect(page.locator("#log")).not_to_contain_text("全勤")
+    await expect(page.locator("#reply")).to_have_value("林女士，")
+    await card.locator("a.meeting").click()
+    await expect(page).to_have_url(f"{desk.base}/conversations/{private}")
+    await expect(page.locator("#log")).to_contain_text("11 月全勤")
+    await expect(page.locator("#log")).not_to_contain_text("打印机")
+    await page.get_by_role("button", name="取消关联企业微信").click()
+    await expect(page.locator("#context-identity")).to_contain_text("没有关联别的渠道")
+    assert desk.complaints == []
+
+
+async def test_looking_for_a_contact_survives_refreshes_and_ends_with_the_conversation(desk: Desk) -> None:
+    page, site = desk.page, desk.site
+    await meet(site)
+    await desk.open("/conversations")
+    await page.locator("#rows a", has_text="很抱歉").click()
+    await page.locator("#link-begin").click()
+    await page.locator("#link-q").fill("赵")
+    await expect(page.locator("#link-found")).to_contain_text("赵倩")
+    number = int(page.url.rpartition("/")[2])
+    await write(site, "feishu", Contact("ou_sun", "孙悦"), "在吗", reply="在的。")
+    site.events.publish(ConversationChanged(number))
+    await expect(page.locator("#rows")).to_contain_text("孙悦")
+    await expect(page.locator("#link-q")).to_have_value("赵")
+
+    await page.locator("#rows a", has_text="孙悦").click()
+    await expect(page.locator("#thread-head h2")).to_have_text("孙悦")
+    await expect(page.locator("#link-sheet")).to_have_count(0)
+    await page.locator("#link-begin").click()
+    await page.locator("#link-close").click()
+    await expect(page.locator("#link-sheet")).to_have_count(0)
+    assert desk.complaints == []
+
+
+async def test_on_a_phone_contacts_are_linked_over_the_whole_page(site: World, browser: Browser) -> None:
+    await meet(site)
+    async with desk_at(site, browser, width=390, height=844) as desk:
+        page = desk.page
+        await desk.open("/conversations")
+        await page.locator("#rows a", has_text="很抱歉").click()
+        await page.locator("#head-facts").click()
+        await link_lin(page)
+        await expect(page.locator(".identity")).to_be_in_viewport()
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 async def test_a_failed_reply_is_retried_where_it_stands(desk: Desk) -> None:

@@ -184,6 +184,7 @@ async def world(
             stats=stores.stats,
             knowledge=stores.knowledge,
             dead_letters=stores.dead_letters,
+            contacts=stores.contacts,
             channels=channels,
             guides=sample_guides(),
             memory=stores.channels,

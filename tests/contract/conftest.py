@@ -9,6 +9,7 @@ import pytest
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
 from ai_worker.storage.sqlite.channels import SqliteChannelStore
+from ai_worker.storage.sqlite.contacts import SqliteContactStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
@@ -38,6 +39,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             answers=SqliteFirstAnswerStore(database),
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
+            contacts=SqliteContactStore(database),
             sweep=pipeline.sweep,
             count=lambda table: database.read(
                 lambda connection: int(next(connection.execute(f"SELECT count(*) FROM {table}"))[0])
@@ -63,6 +65,7 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
     from ai_worker.storage.postgres.channels import PostgresChannelStore
+    from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
@@ -91,6 +94,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             answers=PostgresFirstAnswerStore(database),
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
+            contacts=PostgresContactStore(database),
             sweep=pipeline.sweep,
             count=count,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.store import ConversationStore
@@ -38,6 +39,7 @@ class Stores:
     answers: FirstAnswerStore
     channels: ChannelStore
     feedback: FeedbackStore
+    contacts: ContactStore
     sweep: Callable[[datetime], Awaitable[int]]
     count: Callable[[str], Awaitable[int]]
     """How many rows a table has: for what no port shows."""

@@ -8,6 +8,7 @@ import pytest
 from ai_worker.storage.sqlite import (
     answers,
     channels,
+    contacts,
     deadletters,
     history,
     inbound,
@@ -23,11 +24,14 @@ AT_START_ALONE = {lane.FREE_OTHERS, lane.WAITING, outbox.FREE}
 
 FRAGMENTS = {retention.LEFT, retention.UNDECIDED, retention.EMPTY}
 
+SEARCHED = {contacts.SEARCH}
+"""Reads all contacts, when somebody looks for one."""
+
 HOT = [
     pytest.param(statement, id=f"{module.__name__.rsplit('.', 1)[-1]}.{name}")
-    for module in (inbound, lane, outbox, history, pipeline, retention, answers, channels)
+    for module in (inbound, lane, outbox, history, pipeline, retention, answers, channels, contacts)
     for name, statement in vars(module).items()
-    if name.isupper() and isinstance(statement, str) and statement not in AT_START_ALONE | FRAGMENTS
+    if name.isupper() and isinstance(statement, str) and statement not in AT_START_ALONE | FRAGMENTS | SEARCHED
 ]
 
 

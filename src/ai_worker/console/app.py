@@ -20,6 +20,7 @@ from ai_worker.console.connections import Connections
 from ai_worker.console.frame import Frame
 from ai_worker.console.gate import Gate
 from ai_worker.console.guard import Guard
+from ai_worker.console.identity import Identities
 from ai_worker.console.letters import Letters
 from ai_worker.console.live import Live
 from ai_worker.console.mishaps import Mishaps
@@ -30,6 +31,7 @@ from ai_worker.console.pages.overview import OverviewPage
 from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
 from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
+from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.persona import Staff
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
@@ -73,6 +75,7 @@ def create_console(
     stats: StatsStore,
     knowledge: KnowledgeStore,
     dead_letters: DeadLetterStore,
+    contacts: ContactStore,
     channels: Mapping[str, Channel],
     guides: Mapping[str, SetupGuide],
     memory: ChannelStore,
@@ -103,6 +106,7 @@ def create_console(
         stats: What the overview counts.
         knowledge: Asked for unanswered questions.
         dead_letters: What was given up, for a person to decide about.
+        contacts: Who contacts are, and which of them are one person.
         channels: By configured name; they may change while the console runs.
         guides: How each kind of channel is connected, and what it is called.
         memory: Where the processes of this installation keep what their channels have seen.
@@ -165,6 +169,7 @@ def create_console(
         letters=letters,
         staff=staff,
         names=names,
+        identities=Identities(contacts, conversations=conversations, names=names, clock=clock),
         board=board,
         events=events,
         wake=wake,

@@ -53,6 +53,9 @@ class Row:
     mark: str
     kind: str
     name: str
+    beside: str
+    """What stands beside the name: the department, or that it is a group."""
+
     when: str
     moment: datetime
     waits: bool
@@ -105,6 +108,7 @@ def _row(t: Words, conversation: Conversation, *, shown: int | None, names: Chan
         mark=names.mark(t, conversation.channel),
         kind=names.kind(t, conversation.channel),
         name=contact_name(t, conversation),
+        beside=t("inbox.group") if conversation.group else conversation.department or "",
         when=t.brief_duration(now - since) if since else t.ago(conversation.last_at, now),
         moment=since or conversation.last_at,
         waits=conversation.state is State.WAITING,
@@ -113,8 +117,15 @@ def _row(t: Words, conversation: Conversation, *, shown: int | None, names: Chan
 
 
 def contact_name(t: Words, conversation: Conversation) -> str:
-    """Return what to call the contact; its id where the platform told no name."""
+    """Return what to call the contact or group; an id where the platform told no name."""
+    if conversation.group:
+        return conversation.group_name or t("inbox.group_unnamed", id=shorten(group_id(conversation), 14))
     return conversation.contact_name or conversation.contact_id or t("inbox.nameless")
+
+
+def group_id(conversation: Conversation) -> str:
+    """Return the platform's own id of a group; channels put a word before it, so that it is nobody's."""
+    return conversation.key.removeprefix("group:")
 
 
 def lines(t: Words, items: Sequence[ThreadItem], *, staff: Staff, now: datetime) -> list[Line]:

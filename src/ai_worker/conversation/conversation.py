@@ -31,7 +31,11 @@ class Conversation:
     channel: str
     key: str
     contact_id: str
+    """Of a group, who spoke last."""
+
     contact_name: str | None
+    """By the platform's directory; else as the messages had it. Of a group, whose who spoke last."""
+
     worker: str
     state: State
     handoff_reason: str
@@ -50,6 +54,15 @@ class Conversation:
 
     person: str = ""
     """Who has taken over; empty unless `state` is `HUMAN`, or where the store does not tell."""
+
+    department: str | None = None
+    """The contact's; `None` where the platform's directory does not say."""
+
+    group: bool = False
+    """It is a group's: several contacts share it."""
+
+    group_name: str = ""
+    """What the group is called; empty where the platform does not say."""
 
     @property
     def label(self) -> str:

@@ -7,6 +7,7 @@ nothing of HTTP, SQL or vendors: what it needs from outside comes through ports.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ai_worker.conversation.asked import offers_to_others, own, still_open
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.message import Reply
@@ -96,7 +97,10 @@ class TurnEngine:
             NoSuchWorker: `given.worker` is not on the staff.
         """
         trace = Trace(self._clock)
-        result = await self._turn(given, trace, _Beside(on_delta, on_draft, notebook))
+        mine = replace(given, pending=own(given.pending, given.message))
+        others_asked = offers_to_others(given.pending, given.message)
+        result = await self._turn(mine, trace, _Beside(on_delta, on_draft, notebook), others_asked=others_asked)
+        result = replace(result, pending=still_open(result.pending, given.pending, given.message))
         if given.progress is not None and not result.tools:
             result = replace(result, tools=given.progress.all_uses)
         return replace(result, steps=trace.steps)
@@ -106,13 +110,17 @@ class TurnEngine:
         worker = self._staff.named(given.worker)
         return Reply(_words(given, worker).say("holding"))
 
-    async def _turn(self, given: TurnInput, trace: Trace, beside: _Beside) -> TurnResult:
+    async def _turn(self, given: TurnInput, trace: Trace, beside: _Beside, *, others_asked: bool) -> TurnResult:
         if given.human:
             return TurnResult("silent", None)
         worker = self._staff.named(given.worker)
         with trace.step("understand") as note:
             heard = understand(
-                given.message, history=given.history, pending=given.pending, default_language=worker.language
+                given.message,
+                history=given.history,
+                pending=given.pending,
+                default_language=worker.language,
+                others_asked=others_asked,
             )
             note.detail = heard.kind
         words = phrases(heard.language)

@@ -40,6 +40,8 @@ class Utterance:
     """`user`: the contact. `assistant`: the worker, or a person who had taken over."""
 
     text: str
+    contact: Contact | None = None
+    """Who said it, in a group; `None` where only one contact can have, and of what was said to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ class InboundMessage:
 
     chosen: str = ""
     """The id of the choice whose button was pressed; `text` is then its label. Empty: nothing was pressed."""
+
+    group_name: str = ""
+    """What the group is called, where the platform says so with its messages."""
 
 
 @dataclass(frozen=True, slots=True)

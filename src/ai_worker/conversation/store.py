@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.message import InboundMessage, Part, Reply
 from ai_worker.conversation.turn import TurnResult
@@ -62,6 +63,9 @@ class ThreadItem:
     letter: Literal["dead", "dropped"] | None = None
     """`dead`: it was given up, and a person has to decide. `dropped`: a person has decided against it."""
 
+    department: str | None = None
+    """The contact's, on its lines; `None` where the platform's directory does not say."""
+
     @property
     def letter_id(self) -> str:
         """What its dead letter is called: a reply by its own id, a message by its turn."""
@@ -109,6 +113,10 @@ class ConversationStore(Protocol):
 
     async def find(self, channel: str, key: str) -> Conversation | None:
         """Return the conversation of a channel with this key; `None` if there never was one."""
+        ...
+
+    async def of_contact(self, key: ContactKey, *, limit: int = 5) -> list[Conversation]:
+        """Return the private conversations with a contact, the latest first; standalone questions are left out."""
         ...
 
     async def thread(self, conversation_id: int, *, limit: int = 200) -> list[ThreadItem]:

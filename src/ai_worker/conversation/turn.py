@@ -43,6 +43,12 @@ class PendingQuestion:
     times: int = 1
     """How often it was asked back in a row."""
 
+    asker: str = ""
+    """In a group, who was asked, as `Contact.id`; empty elsewhere: there is only one."""
+
+    others: tuple["PendingQuestion", ...] = ()
+    """In a group, what other members have been asked and not answered yet, the latest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnInput:

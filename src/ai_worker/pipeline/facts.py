@@ -14,6 +14,8 @@ class MessageReceived:
     conversation_id: int
     turn_id: str
     at: datetime
+    contact_id: str = ""
+    """Who wrote it, as `Contact.id`."""
 
 
 @dataclass(frozen=True, slots=True)

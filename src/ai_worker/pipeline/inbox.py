@@ -78,7 +78,9 @@ class Inbox:
             self._events.publish(DuplicateReceived(message.channel, accepted.turn_id))
         else:
             self._events.publish(
-                MessageReceived(message.channel, accepted.conversation_id, accepted.turn_id, self._clock.now())
+                MessageReceived(
+                    message.channel, accepted.conversation_id, accepted.turn_id, self._clock.now(), message.contact.id
+                )
             )
             self._wake()
         return accepted

@@ -9,6 +9,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
@@ -60,6 +61,7 @@ class Stores:
     dead_letters: DeadLetterStore
     channels: ChannelStore
     feedback: FeedbackStore
+    contacts: ContactStore
     answers: FirstAnswerStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
@@ -95,6 +97,7 @@ async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterato
 async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
     from ai_worker.storage.sqlite.channels import SqliteChannelStore
+    from ai_worker.storage.sqlite.contacts import SqliteContactStore
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
     from ai_worker.storage.sqlite.database import SqliteDatabase
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
@@ -118,6 +121,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             answers=SqliteFirstAnswerStore(database),
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
+            contacts=SqliteContactStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
@@ -130,6 +134,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     need_driver()
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
     from ai_worker.storage.postgres.channels import PostgresChannelStore
+    from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
@@ -152,6 +157,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             answers=PostgresFirstAnswerStore(database),
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
+            contacts=PostgresContactStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ai_worker.conversation.contacts import NAME, ContactKey, KnownContact
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.message import InboundMessage, Reply
+from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.store import AlreadyTaken, show
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
@@ -71,6 +72,8 @@ def inbound(message: InboundMessage) -> dict[str, Any]:
         "key": message.conversation_key,
         "contact_id": message.contact.id,
         "contact_name": message.contact.name,
+        "grouped": message.group,
+        "group_name": message.group_name,
         "worker": message.worker or "",
         "standalone": message.standalone,
         "address": codec.encode(message.address),
@@ -188,7 +191,10 @@ def not_theirs(found: Conversation, person: str) -> AlreadyTaken:
 
 def conversation(row: Any) -> Conversation:
     """Return a conversation as its row tells."""
-    number, channel, key, contact_id, contact_name, worker, state, reason, since, opened, last, text, unread, who = row
+    number, channel, key, contact_id, contact_name, worker, state, reason, since, opened, last, text, unread, *rest = (
+        row
+    )
+    who, department, grouped, group_name = rest
     return Conversation(
         id=number,
         channel=channel,
@@ -204,4 +210,41 @@ def conversation(row: Any) -> Conversation:
         last_text=text,
         unread=unread,
         person=who,
+        department=department,
+        group=bool(grouped),
+        group_name=group_name,
     )
+
+
+def by_directory(message: InboundMessage, name: str | None, department: str | None) -> InboundMessage:
+    """Return a message with what its platform's directory says of the contact."""
+    if name is None and department is None:
+        return message
+    said = message.contact
+    return replace(message, contact=replace(said, name=name or said.name, department=department or said.department))
+
+
+def contact(row: Any) -> KnownContact:
+    """Return a contact as its row tells."""
+    channel, number, name, department, looked_up_at, person_id = row
+    asked = None if looked_up_at is None else from_micros(looked_up_at)
+    return KnownContact(ContactKey(channel, number), name, department, asked, person_id)
+
+
+def directory(contact: Contact) -> tuple[str | None, str | None]:
+    """Return what is stored of a contact's name and department."""
+    name, department = (
+        None if said is None else plain(shorten(said, NAME)) for said in (contact.name, contact.department)
+    )
+    return name, department
+
+
+def speaker(contact_id: str | None, name: str | None) -> Contact:
+    """Return who said something in a group."""
+    return Contact(contact_id or "", name)
+
+
+def pattern(words: str) -> str:
+    """Return the `LIKE` pattern of texts in which `words` stand; its escape character is the backslash."""
+    escaped = plain(words).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

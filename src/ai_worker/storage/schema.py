@@ -9,7 +9,8 @@ How to write a migration, for both kinds of database alike:
 - A file that only adds repeats the number of the file before it. Only adding means: software that has
   never heard of it can go on reading, writing *and deleting*. A new column is nullable or has a default;
   a new table holds no reference that keeps an old row from being deleted, unless it is ON DELETE CASCADE;
-  no new constraint forbids what used to be written; nothing is renamed, removed or given another meaning.
+  no new constraint forbids what used to be written; no new column has a name by which that software means
+  another table's where it joins the two; nothing is renamed, removed or given another meaning.
 - Whatever cannot be done so takes two versions. The first one adds, and writes both the old way and the new
   one; the next one removes, in a file whose `oldest` is the number of the first.
 

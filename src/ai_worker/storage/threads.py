@@ -27,7 +27,7 @@ def lines(
     """Return the latest `limit` lines, oldest first.
 
     Args:
-        who: The contact's name and id, and the worker's name.
+        who: The contact's name and id, the worker's name, and whether it is a group.
         turns: Finished turns, newest first.
         unfinished: Messages that wait or were given up, newest first.
         sent: What went out for them.
@@ -49,8 +49,8 @@ def lines(
 
 def _turn_lines(row: Any, who: Any, sent: dict[tuple[str, str], Any]) -> Iterator[ThreadItem]:
     """Yield a message, what was said while it took long, its answer, and that it was handed over."""
-    turn_id, finished_at, response_ms, result = row[0], from_micros(row[5]), row[6], codec.result(row[7])
-    yield _said(row[:5], who)
+    turn_id, finished_at, response_ms, result = row[0], from_micros(row[7]), row[8], codec.result(row[9])
+    yield _said(row[:7], who)
     yield from _holding(turn_id, who[2], sent)
     if result.reply is not None:
         delivery = sent.get((turn_id, "reply"))
@@ -69,15 +69,16 @@ def _turn_lines(row: Any, who: Any, sent: dict[tuple[str, str], Any]) -> Iterato
 
 
 def _said(row: Any, who: Any) -> ThreadItem:
-    turn_id, received_at, name, text, body = row
+    turn_id, received_at, name, department, contact_id, text, body = row
     message: InboundMessage | None = None if body is None else codec.message(body)
     return ThreadItem(
         at=from_micros(received_at),
         author="contact",
         text=text if message is None else message.text,
-        name=name or who[0] or who[1],
+        name=name or (contact_id if who[3] else who[0]) or who[1],
         parts=() if message is None else message.parts,
         turn_id=turn_id,
+        department=department,
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from ai_worker.app import running
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.message import Reply
+from ai_worker.conversation.message import Contact, Reply
 from ai_worker.conversation.progress import Act, Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import SystemClock
@@ -60,6 +60,7 @@ async def _furnish(stores: Stores) -> None:
     await stores.channels.remember("desk", "cursor", "有\0没有")
     await stores.channels.block("desk", "robot", seconds=600)
     await stores.channels.own("bot:desk", owner="run-1", lease=timedelta(minutes=5))
+    await stores.contacts.keep("service-desk", Contact("lin", "林\0晓燕", "财务部"), at=now())
     await stores.feedback.record(Rating(held.turn_id, "down", now(), "desk", "lin", "没\0回答"))
 
 
@@ -111,6 +112,7 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         assert [claim.progress for claim in claims if claim.progress] == [DONE_SO_FAR]
         assert await new.pipeline.claim_outbound(owner="run-2", limit=99, now=now)
         assert await new.channels.recall("desk", "cursor") == "有没有"
+        assert await new.contacts.search("lin") == await old.contacts.search("lin") != []
         assert (await new.channels.spend("desk", [[Need(Limit("robot", 18, 61.0))]]))[0] > 500, "the platform knows"
         assert await new.channels.own("bot:desk", owner="run-2", lease=timedelta(minutes=5)), "nobody runs"
         rated = [turn for turn in [claim.turn_id for claim in before] if await new.feedback.of_turn(turn)]

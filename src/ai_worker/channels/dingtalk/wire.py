@@ -64,6 +64,7 @@ def decode(
         sent_at=moment_of(found, "createAt"),
         address=address.written(),
         group=address.group,
+        group_name=shorten(clean(text_of(found, "conversationTitle")), MAX_NICK) if address.group else "",
     )
 
 

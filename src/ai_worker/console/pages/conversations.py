@@ -12,8 +12,10 @@ from ai_worker.console import inbox
 from ai_worker.console.channels import ChannelNames
 from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
+from ai_worker.console.identity import Identities
 from ai_worker.console.letters import Letters
 from ai_worker.console.session import Session
+from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.persona import Staff
@@ -55,6 +57,7 @@ class ConversationsPage:
         letters: Letters,
         staff: Staff,
         names: ChannelNames,
+        identities: Identities,
         board: Board,
         events: EventBus,
         wake: Callable[[], None],
@@ -65,6 +68,7 @@ class ConversationsPage:
         self._letters = letters
         self._staff = staff
         self._names = names
+        self._identities = identities
         self._board = board
         self._events = events
         self._wake = wake
@@ -73,12 +77,20 @@ class ConversationsPage:
     def routes(self, guard: Guard) -> list[Route]:
         """Return the routes, each behind `guard`."""
         one = "/conversations/{id:int}"
-        changes = {"take-over": self._take_over, "hand-back": self._hand_back, "say": self._say, "retry": self._retry}
+        changes: dict[str, Change] = {
+            "take-over": self._take_over,
+            "hand-back": self._hand_back,
+            "say": self._say,
+            "retry": self._retry,
+            "link": self._identities.link,
+            "unlink": self._identities.unlink,
+        }
         return [
             Route("/conversations", guard(self._page), methods=["GET"]),
             Route(one, guard(self._page), methods=["GET"]),
             Route("/parts/conversations", guard(self._list), methods=["GET"]),
             Route("/parts/conversations/{id:int}", guard(self._thread), methods=["GET"]),
+            Route("/parts/conversations/{id:int}/link", guard(self._linking), methods=["GET"]),
             *(Route(f"{one}/{name}", guard(self._act(change)), methods=["POST"]) for name, change in changes.items()),
         ]
 
@@ -90,9 +102,10 @@ class ConversationsPage:
         # Without a choice a wide screen shows the first conversation; a narrow one shows the list.
         shown = chosen if chosen is not None else next((conversation.id for conversation in listed), None)
         context = await self._listed(request, listed, state=state, shown=shown)
-        context |= {"chosen": chosen is not None, "conversation": None}
+        context |= {"chosen": chosen is not None, "conversation": None, "linking": None}
         if shown is not None:
             context |= await self._shown(request, session, shown)
+            context |= await self._asked_to_link(request, context["conversation"])
         if "hx-request" in request.headers and "hx-history-restore-request" not in request.headers:
             return self._frame.part(request, session, "parts/chosen.html", **context)
         return await self._frame.page(request, session, "conversations.html", nav="conversations", **context)
@@ -107,6 +120,30 @@ class ConversationsPage:
         state = filter_of(request.query_params.get("state"))
         return self._frame.part(request, session, "parts/thread.html", keep_composer=same, state=state, **context)
 
+    async def _linking(self, request: Request, session: Session) -> Response:
+        """Answer what covers the facts while somebody looks for a contact to link; nothing once they are done."""
+        conversation = await self._conversations.conversation(request.path_params["id"])
+        context = await self._asked_to_link(request, conversation)
+        state = filter_of(request.query_params.get("state"))
+        return self._frame.part(
+            request, session, "parts/linking.html", conversation=conversation, state=state, **context
+        )
+
+    async def _asked_to_link(self, request: Request, conversation: Conversation) -> dict[str, Any]:
+        """Return the step at which linking is: looking for somebody, being sure, or none."""
+        asked, t = request.query_params, self._frame.words(request)
+        if "link" not in asked or conversation.group:
+            return {"linking": None}
+        if "contact" in asked:
+            key = ContactKey(asked.get("channel", ""), asked["contact"])
+            return {
+                "linking": "sure",
+                "cards": await self._identities.chosen(t, key),
+                "contact": inbox.contact_name(t, conversation),
+            }
+        words = asked.get("q", conversation.contact_name or "")
+        return {"linking": "search", "q": words, "cards": await self._identities.search(t, conversation, words)}
+
     def _act(self, change: Change) -> Callable[[Request, Session], Awaitable[Response]]:
         async def act(request: Request, session: Session) -> Response:
             number: int = request.path_params["id"]
@@ -118,7 +155,9 @@ class ConversationsPage:
                 return RedirectResponse(f"/conversations/{number}?state={state}", 303)
             context = await self._relisted(request, state, shown=number)
             context |= await self._shown(request, session, number)
-            return self._frame.part(request, session, "parts/changed.html", keep_composer=False, **context)
+            identity = change in (self._identities.link, self._identities.unlink)
+            context |= {"keep_composer": identity, "linked": identity}
+            return self._frame.part(request, session, "parts/changed.html", **context)
 
         return act
 
@@ -175,6 +214,8 @@ class ConversationsPage:
             "reason": inbox.reason_words(t, conversation.handoff_reason),
             "lines": inbox.lines(t, items, staff=self._staff, now=now),
             "composer": inbox.composer_of(conversation, person),
+            "group_id": inbox.group_id(conversation),
+            "others": await self._identities.others(t, conversation),
             "facts": inbox.facts(t, conversation, items, now),
             "sources": inbox.sources(items),
             "steps": inbox.latest_steps(items),

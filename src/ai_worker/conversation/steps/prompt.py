@@ -8,11 +8,12 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from ai_worker.conversation.history import last_reply
-from ai_worker.conversation.message import Utterance
+from ai_worker.conversation.message import Contact, Utterance
 from ai_worker.conversation.model import ChatMessage, ToolSchema
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.steps.look_up import Bars, Findings
+from ai_worker.foundation.text import shorten
 from ai_worker.knowledge.passage import Scored
 from ai_worker.skills.tool import Tool
 
@@ -23,6 +24,7 @@ PASSAGES = 6
 PASSAGE_CHARACTERS = 1_500
 UTTERANCES = 12
 UTTERANCE_CHARACTERS = 1_000
+NAME_CHARACTERS = 40
 
 _FENCE = re.compile(r"</?material", re.IGNORECASE)
 
@@ -68,6 +70,7 @@ def prompt(
     material: Material,
     history: Sequence[Utterance],
     text: str,
+    asker: Contact,
 ) -> list[ChatMessage]:
     """Return the messages of the first call.
 
@@ -78,14 +81,13 @@ def prompt(
         material: What the answer may rest on. It stands beside the question, marked as data.
         history: What was said before, oldest first.
         text: The message.
+        asker: Who wrote it. What is known of anybody else is not told.
     """
     earlier = [
-        ChatMessage(utterance.role, utterance.text[:UTTERANCE_CHARACTERS])
-        for utterance in history[-UTTERANCES:]
-        if utterance.text
+        ChatMessage(utterance.role, _said(utterance, words)) for utterance in history[-UTTERANCES:] if utterance.text
     ]
     question = words.ask_model["question"].format(question=_unfenced(text))
-    blocks = [*_blocks(material), question]
+    blocks = [*_blocks(material), *_introduction(asker, words), question]
     return [
         ChatMessage("system", _instructions(worker, words, now.replace(second=0, microsecond=0))),
         *earlier,
@@ -107,6 +109,28 @@ def _instructions(worker: Worker, words: Phrases, now: datetime) -> str:
         ask["rules"],
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _said(utterance: Utterance, words: Phrases) -> str:
+    """Return what was said; in a group with the name of who said it, or answers to several would make no sense."""
+    text = utterance.text[:UTTERANCE_CHARACTERS]
+    if utterance.contact is None:
+        return text
+    name = _name(utterance.contact.name or utterance.contact.id)
+    return str(words.ask_model["said_by"].format(name=name, text=text))
+
+
+def _introduction(asker: Contact, words: Phrases) -> list[str]:
+    """Return how to address who asks; nothing where nobody has told their name."""
+    if not asker.name:
+        return []
+    known = [_name(said) for said in (asker.name, asker.department) if said]
+    return [words.ask_model["asker"].format(who=words.ask_model["between"].join(known))]
+
+
+def _name(said: str) -> str:
+    """Return a name on one line: people choose their own, and some choose instructions."""
+    return shorten(_unfenced(said), NAME_CHARACTERS)
 
 
 def _blocks(material: Material) -> list[str]:

@@ -96,7 +96,15 @@ class Reasoner:
 
         if on_draft is not None:
             draft = LiveDraft(on_draft, material=shown, stands=stands, trace=trace)
-        messages = prompt(worker, words, now=self._clock.now(), material=material, history=given.history, text=text)
+        messages = prompt(
+            worker,
+            words,
+            now=self._clock.now(),
+            material=material,
+            history=given.history,
+            text=text,
+            asker=given.message.contact,
+        )
         try:
             said = await consultation.ask(messages, offered, heard=Heard.by(live, draft))
         except (ModelFailed, ModelMisbehaved, ToolUnsure) as failure:

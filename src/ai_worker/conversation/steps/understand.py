@@ -22,6 +22,7 @@ Kind = Literal[
     "chosen",
     "none_of_these",
     "no_such_choice",
+    "not_asked",
     "rating",
     "question",
 ]
@@ -46,14 +47,26 @@ def understand(
     history: Sequence[Utterance],
     pending: PendingQuestion | None,
     default_language: str,
+    others_asked: bool = False,
 ) -> Understood:
-    """Read a message against what the worker asked last."""
+    """Read a message against what the worker asked last.
+
+    Args:
+        message: What was said.
+        history: What was said before.
+        pending: What its sender was asked back.
+        default_language: Of the answer, if the message does not tell.
+        others_asked: Others in the group have choices before them, its sender has not.
+    """
     text = clean(_words(message))[:LONGEST_QUESTION]
     language = language_of(text, history=history, default=default_language)
     choice = _pressed(message) or (_chosen(text, pending.choices) if pending and pending.choices else None)
     if choice is not None:
         return Understood("chosen", text, language, choice)
-    return Understood(_kind(text, message, pending), text, language)
+    kind = _kind(text, message, pending)
+    if others_asked and kind == "question" and _picks(text):
+        kind = "not_asked"
+    return Understood(kind, text, language)
 
 
 def _pressed(message: InboundMessage) -> Choice | None:
@@ -78,11 +91,16 @@ def _kind(text: str, message: InboundMessage, pending: PendingQuestion | None) -
     if pending and pending.choices:
         if listening.none_of_these(text):
             return "none_of_these"
-        if listening.number(text) is not None or (text.isdecimal() and len(text) == 1):
+        if _picks(text):
             return "no_such_choice"
     if listening.mark(text) is not None:
         return "rating"
     return listening.small_talk(text) or "question"
+
+
+def _picks(text: str) -> bool:
+    """Return whether it makes sense only as one of several choices."""
+    return hearing().number(text) is not None or (text.isdecimal() and len(text) == 1)
 
 
 def _chosen(text: str, choices: Sequence[Choice]) -> Choice | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, ThreadItem, TurnRecord
@@ -15,8 +16,13 @@ from ai_worker.storage.postgres import outbox, thread
 from ai_worker.storage.postgres.database import PostgresDatabase
 
 COLUMNS = """
-SELECT id, channel, key, contact_id, contact_name, worker, state, handoff_reason, waiting_since,
-    opened_at, last_at, last_text, unread, person
+SELECT id, channel, key, contact_id, coalesce((
+        SELECT name FROM contact WHERE contact.channel = conversation.channel AND contact.id = conversation.contact_id
+    ), contact_name), worker, state, handoff_reason, waiting_since,
+    opened_at, last_at, last_text, unread, person,
+    (SELECT department FROM contact
+        WHERE contact.channel = conversation.channel AND contact.id = conversation.contact_id),
+    grouped, group_name
 FROM conversation
 """
 
@@ -24,6 +30,9 @@ BY_ID = f"{COLUMNS} WHERE id = $1"
 BY_KEY = f"{COLUMNS} WHERE channel = $1 AND key = $2"
 ASKING = f"{COLUMNS} WHERE state = 'waiting' AND NOT standalone ORDER BY waiting_since LIMIT $1"
 NEWEST = f"{COLUMNS} WHERE state = $1 AND NOT standalone ORDER BY last_at DESC LIMIT $2"
+OF_CONTACT = f"""
+{COLUMNS} WHERE channel = $1 AND contact_id = $2 AND NOT standalone AND NOT grouped ORDER BY last_at DESC LIMIT $3
+"""
 
 COUNTS = "SELECT state, count(*) FROM conversation WHERE NOT standalone GROUP BY state"
 
@@ -82,6 +91,11 @@ class PostgresConversationStore:
         """Return the conversation of a channel with this key; `None` if there never was one."""
         row = await self._database.first(BY_KEY, rows.plain(channel), rows.plain(key))
         return None if row is None else rows.conversation(row)
+
+    async def of_contact(self, key: ContactKey, *, limit: int = 5) -> list[Conversation]:
+        """Return the private conversations with a contact, the latest first."""
+        found = await self._database.fetch(OF_CONTACT, rows.plain(key.channel), rows.plain(key.id), limit)
+        return [rows.conversation(row) for row in found]
 
     async def thread(self, conversation_id: int, *, limit: int = 200) -> list[ThreadItem]:
         """Return the latest `limit` lines of a conversation, oldest first."""

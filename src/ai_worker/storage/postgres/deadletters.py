@@ -15,14 +15,19 @@ UNDELIVERED = (
     "outbound.state IN ('failed', 'unknown', 'expired') AND outbound.dropped_at IS NULL AND outbound.kind <> 'holding'"
 )
 
+# In a group the contact is whoever said it; the conversation's is who spoke last.
 MESSAGE = """
-SELECT turn_id, inbound.channel, conversation_id, contact_id, coalesce(inbound.contact_name, conversation.contact_name),
+SELECT turn_id, inbound.channel, conversation_id, coalesce(said_by, contact_id), coalesce(
+        (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = said_by),
+        inbound.contact_name, CASE WHEN NOT grouped THEN conversation.contact_name END),
     text, error, attempts, received_at
 FROM inbound JOIN conversation ON conversation.id = inbound.conversation_id
 """
 
 REPLY = """
-SELECT turn_id, outbound.channel, conversation_id, contact_id, contact_name,
+SELECT turn_id, outbound.channel, conversation_id, contact_id, coalesce((
+        SELECT name FROM contact WHERE contact.channel = conversation.channel AND contact.id = conversation.contact_id
+    ), contact_name),
     body, error, attempts, created_at, outbound.state, outbound.id
 FROM outbound JOIN conversation ON conversation.id = outbound.conversation_id
 """

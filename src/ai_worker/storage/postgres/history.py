@@ -5,18 +5,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from ai_worker.conversation.message import Utterance
-from ai_worker.storage import codec
+from ai_worker.storage import codec, rows
 
 UTTERANCES = 12
 """How many of the latest utterances a turn is told."""
 
 SAID = """
-SELECT lane.id, finished_at, seq, text, reply, NULL AS body
-FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
+SELECT lane.id, finished_at, seq, text, reply, NULL AS body,
+    CASE WHEN grouped THEN coalesce(said_by, '') END, CASE WHEN grouped THEN coalesce(
+        (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+        contact_name) END
+FROM unnest($1::bigint[], $3::boolean[]) AS lane (id, grouped) CROSS JOIN LATERAL (
     SELECT seq, finished_at, reply FROM turn WHERE conversation_id = lane.id ORDER BY seq DESC LIMIT $2
 ) AS latest JOIN inbound USING (seq)
 UNION ALL
-SELECT lane.id, created_at, n, NULL, NULL, body
+SELECT lane.id, created_at, n, NULL, NULL, body, NULL, NULL
 FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
     SELECT n, created_at, body FROM outbound WHERE conversation_id = lane.id AND kind = 'human'
     ORDER BY n DESC LIMIT $2
@@ -27,20 +30,26 @@ _Place = tuple[int, bool, int, int]
 """When, whether the worker and not a person said it, in which row, and question before answer."""
 
 
-async def latest(connection: Any, conversation_ids: Sequence[int]) -> dict[int, tuple[Utterance, ...]]:
-    """Return the latest utterances of each conversation, oldest first.
+async def latest(connection: Any, lanes: Sequence[tuple[int, bool]]) -> dict[int, tuple[Utterance, ...]]:
+    """Return the latest utterances of each conversation, oldest first; of a group's, each with who said it.
 
     A question stands directly before its answer, even if other messages came in between.
+
+    Args:
+        connection: Where to read.
+        lanes: Conversations, and whether each is a group's.
     """
-    if not conversation_ids:
+    if not lanes:
         return {}
+    asked = [number for number, _ in lanes], UTTERANCES, [grouped for _, grouped in lanes]
     found: defaultdict[int, list[tuple[_Place, Utterance]]] = defaultdict(list)
-    for conversation_id, at, row, text, reply, body in await connection.fetch(SAID, conversation_ids, UTTERANCES):
+    for conversation_id, at, row, text, reply, body, contact_id, name in await connection.fetch(SAID, *asked):
         said = found[conversation_id]
         if body is not None:
             said.append(((at, False, row, 0), Utterance("assistant", codec.reply(body).text)))
             continue
-        said.append(((at, True, row, 0), Utterance("user", text)))
+        who = None if contact_id is None else rows.speaker(contact_id, name)
+        said.append(((at, True, row, 0), Utterance("user", text, who)))
         if reply is not None:
             said.append(((at, True, row, 1), Utterance("assistant", reply)))
     return {number: _ordered(said) for number, said in found.items()}

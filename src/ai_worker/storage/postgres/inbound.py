@@ -21,6 +21,7 @@ ORDER BY id FOR NO KEY UPDATE OF conversation
 COLUMNS = (
     *("channel", "message_id", "turn_id", "key", "contact_id", "contact_name", "worker"),
     *("standalone", "address", "received_at", "line", "digest", "text", "body"),
+    *("grouped", "group_name"),
 )
 
 # A known message is written to as well, so that confirming it waits for whatever its first commit waits for: a
@@ -29,7 +30,8 @@ COLUMNS = (
 ACCEPT = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-        $9::boolean[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[])
+        $9::boolean[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],
+        $16::boolean[], $17::text[])
     WITH ORDINALITY AS row ({", ".join(COLUMNS)}, place)
 ), known AS (
     UPDATE inbound SET repeats = repeats + 1 FROM given
@@ -39,14 +41,16 @@ WITH given AS MATERIALIZED (
     SELECT * FROM given WHERE NOT EXISTS (
         SELECT FROM inbound WHERE inbound.channel = given.channel AND inbound.message_id = given.message_id)
 ), lane AS (
-    INSERT INTO conversation (channel, key, contact_id, contact_name, worker, standalone, state, address,
-        opened_at, last_at, last_text, unread, waiting, ready_at)
-    SELECT DISTINCT ON (channel, key) channel, key, contact_id, contact_name, worker, standalone, 'worker', address,
-        received_at, received_at, line, count(*) OVER same, count(*) OVER same, {MOMENT}
+    INSERT INTO conversation (channel, key, contact_id, contact_name, worker, standalone, grouped, group_name,
+        state, address, opened_at, last_at, last_text, unread, waiting, ready_at)
+    SELECT DISTINCT ON (channel, key) channel, key, contact_id, contact_name, worker, standalone, grouped, group_name,
+        'worker', address, received_at, received_at, line, count(*) OVER same, count(*) OVER same, {MOMENT}
     FROM fresh WINDOW same AS (PARTITION BY channel, key) ORDER BY channel, key, place DESC
     ON CONFLICT (channel, key) DO UPDATE SET
         contact_id = excluded.contact_id,
         contact_name = coalesce(excluded.contact_name, conversation.contact_name),
+        grouped = excluded.grouped,
+        group_name = CASE excluded.group_name WHEN '' THEN conversation.group_name ELSE excluded.group_name END,
         worker = CASE excluded.worker WHEN '' THEN conversation.worker ELSE excluded.worker END,
         address = excluded.address,
         opened_at = CASE conversation.state WHEN 'closed' THEN excluded.opened_at ELSE conversation.opened_at END,
@@ -62,8 +66,9 @@ WITH given AS MATERIALIZED (
         ready_at = CASE conversation.waiting WHEN 0 THEN excluded.ready_at ELSE conversation.ready_at END
     RETURNING id, channel, key
 ), kept AS (
-    INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, contact_name, text, body)
-    SELECT channel, message_id, turn_id, lane.id, received_at, digest, fresh.contact_name, text, body
+    INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, said_by, contact_name,
+        text, body)
+    SELECT channel, message_id, turn_id, lane.id, received_at, digest, fresh.contact_id, fresh.contact_name, text, body
     FROM fresh JOIN lane USING (channel, key) ORDER BY place
     ON CONFLICT (channel, message_id) DO UPDATE SET repeats = inbound.repeats + 1
     RETURNING channel, message_id, turn_id, conversation_id, digest

@@ -13,6 +13,7 @@ from typing import Any
 
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.text import shorten
@@ -42,7 +43,7 @@ WITH strayed AS MATERIALIZED (
 )
 UPDATE conversation SET owner = $3, node = $4, epoch = epoch + 1, ready_at = {MOMENT} + {LEASE_S} * 1000000
 FROM due WHERE conversation.id = due.id
-RETURNING conversation.id, epoch, state, handoff_reason, pending_question, standalone, due_at
+RETURNING conversation.id, epoch, state, handoff_reason, pending_question, standalone, due_at, grouped
 """
 
 # A statement of its own: it must see what was finished before the rows above were locked.
@@ -53,7 +54,9 @@ FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
 ) AS oldest
 WHERE inbound.seq = oldest.seq
 RETURNING conversation_id, inbound.seq, turn_id, body, attempts, held,
-    (SELECT progress.body FROM progress WHERE progress.seq = inbound.seq)
+    (SELECT progress.body FROM progress WHERE progress.seq = inbound.seq),
+    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by)
 """
 
 RENEW = f"""
@@ -136,9 +139,11 @@ async def claim(database: PostgresDatabase, owner: str, limit: int) -> list[Clai
         begun = {row[0]: row[1:] for row in await connection.fetch(BEGIN, [row[0] for row in lanes])}
         lanes.sort(key=_due_at)
         lanes = [lane for lane in lanes if lane[0] in begun]
-        messages = {lane[0]: codec.message(begun[lane[0]][2]) for lane in lanes}
+        messages = {lane[0]: _message(begun[lane[0]]) for lane in lanes}
         # The first claim of a conversation has epoch 1: nothing was said in it before.
-        asked = [lane[0] for lane in lanes if lane[1] > 1 and not lane[5] and messages[lane[0]].history is None]
+        asked = [
+            (lane[0], lane[7]) for lane in lanes if lane[1] > 1 and not lane[5] and messages[lane[0]].history is None
+        ]
         said = await history.latest(connection, asked)
     return [_claim(lane, begun[lane[0]], messages[lane[0]], said.get(lane[0], ())) for lane in lanes]
 
@@ -147,9 +152,13 @@ def _due_at(lane: Any) -> tuple[int, int]:
     return lane[6], lane[0]
 
 
-def _claim(lane: Any, oldest: Any, message: Any, said: Any) -> Claim:
-    conversation_id, epoch, state, reason, pending, _standalone, _due = lane
-    seq, turn_id, _body, attempts, held, progress = oldest
+def _message(oldest: Any) -> InboundMessage:
+    return rows.by_directory(codec.message(oldest[2]), *oldest[6:])
+
+
+def _claim(lane: Any, oldest: Any, message: InboundMessage, said: Any) -> Claim:
+    conversation_id, epoch, state, reason, pending, _standalone, _due, _grouped = lane
+    seq, turn_id, _body, attempts, held, progress, *_directory = oldest
     return Claim(
         seq=seq,
         turn_id=turn_id,

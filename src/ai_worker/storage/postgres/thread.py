@@ -4,19 +4,29 @@ from ai_worker.conversation.store import ThreadItem, TurnRecord
 from ai_worker.storage import threads
 from ai_worker.storage.postgres.database import PostgresDatabase
 
-WHO = "SELECT contact_name, contact_id, worker FROM conversation WHERE id = $1"
+# Who somebody is, by the platform's directory if it says so.
+CALLED = """coalesce(
+    (SELECT name FROM contact WHERE contact.channel = conversation.channel AND contact.id = conversation.contact_id),
+    contact_name)"""
+SPEAKER = """coalesce(
+    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    contact_name),
+    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    said_by"""
 
-TURNS = """
-SELECT turn_id, inbound.received_at, contact_name, text, body, finished_at, response_ms, result
+WHO = f"SELECT {CALLED}, contact_id, worker, grouped FROM conversation WHERE id = $1"
+
+TURNS = f"""
+SELECT turn_id, inbound.received_at, {SPEAKER}, text, body, finished_at, response_ms, result
 FROM turn JOIN inbound USING (seq) WHERE turn.conversation_id = $1 ORDER BY seq DESC LIMIT $2
 """
 
 # Two stretches of two small indexes: what waits, and what was given up.
-UNFINISHED = """
-SELECT turn_id, received_at, contact_name, text, body, state, error, dropped_at FROM inbound
+UNFINISHED = f"""
+SELECT turn_id, received_at, {SPEAKER}, text, body, state, error, dropped_at FROM inbound
 WHERE conversation_id = $1 AND state = 'waiting'
 UNION ALL
-SELECT turn_id, received_at, contact_name, text, body, state, error, dropped_at FROM inbound
+SELECT turn_id, received_at, {SPEAKER}, text, body, state, error, dropped_at FROM inbound
 WHERE conversation_id = $1 AND state = 'dead'
 ORDER BY received_at DESC LIMIT $2
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 import apsw
 
+from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, ThreadItem, TurnRecord
@@ -17,8 +18,13 @@ from ai_worker.storage.sqlite import outbox, thread
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 COLUMNS = """
-SELECT id, channel, key, contact_id, contact_name, worker, state, handoff_reason, waiting_since,
-    opened_at, last_at, last_text, unread, person
+SELECT id, channel, key, contact_id, coalesce((
+        SELECT name FROM contact WHERE contact.channel = conversation.channel AND contact.id = conversation.contact_id
+    ), contact_name), worker, state, handoff_reason, waiting_since,
+    opened_at, last_at, last_text, unread, person,
+    (SELECT department FROM contact
+        WHERE contact.channel = conversation.channel AND contact.id = conversation.contact_id),
+    grouped, group_name
 FROM conversation
 """
 
@@ -26,6 +32,9 @@ BY_ID = f"{COLUMNS} WHERE id = ?"
 BY_KEY = f"{COLUMNS} WHERE channel = ? AND key = ?"
 ASKING = f"{COLUMNS} WHERE state = 'waiting' AND standalone = 0 ORDER BY waiting_since LIMIT ?"
 NEWEST = f"{COLUMNS} WHERE state = ? AND standalone = 0 ORDER BY last_at DESC LIMIT ?"
+OF_CONTACT = f"""
+{COLUMNS} WHERE channel = ? AND contact_id = ? AND standalone = 0 AND grouped = 0 ORDER BY last_at DESC LIMIT ?
+"""
 
 COUNTS = "SELECT state, count(*) FROM conversation WHERE standalone = 0 GROUP BY state"
 
@@ -81,6 +90,13 @@ class SqliteConversationStore:
             return None if row is None else rows.conversation(row)
 
         return await self._database.read(work)
+
+    async def of_contact(self, key: ContactKey, *, limit: int = 5) -> list[Conversation]:
+        """Return the private conversations with a contact, the latest first."""
+        asked = (key.channel, key.id, limit)
+        return await self._database.read(
+            lambda connection: [rows.conversation(row) for row in connection.execute(OF_CONTACT, asked)]
+        )
 
     async def thread(self, conversation_id: int, *, limit: int = 200) -> list[ThreadItem]:
         """Return the latest `limit` lines of a conversation, oldest first."""

@@ -3,7 +3,7 @@
 import apsw
 
 from ai_worker.conversation.message import Utterance
-from ai_worker.storage import codec
+from ai_worker.storage import codec, rows
 
 UTTERANCES = 12
 """How many of the latest utterances a turn is told."""
@@ -13,21 +13,30 @@ SELECT turn.finished_at, inbound.text, turn.result FROM turn JOIN inbound USING 
 WHERE turn.conversation_id = ? ORDER BY turn.seq DESC LIMIT ?
 """
 
+# In a group it matters who asked.
+GROUP_TURNS = """
+SELECT turn.finished_at, inbound.text, turn.result, inbound.said_by, coalesce(
+    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    inbound.contact_name)
+FROM turn JOIN inbound USING (seq) WHERE turn.conversation_id = ? ORDER BY turn.seq DESC LIMIT ?
+"""
+
 PERSONS = """
 SELECT created_at, body FROM outbound WHERE conversation_id = ? AND kind = 'human' ORDER BY n DESC LIMIT ?
 """
 
 
-def latest(connection: apsw.Connection, conversation_id: int) -> tuple[Utterance, ...]:
-    """Return the latest utterances, oldest first.
+def latest(connection: apsw.Connection, conversation_id: int, *, grouped: bool) -> tuple[Utterance, ...]:
+    """Return the latest utterances, oldest first; of a group's, each with who said it.
 
     A question stands directly before its answer, even if other messages came in between.
     """
     found: list[tuple[int, Utterance]] = []
-    for at, question, result in connection.execute(TURNS, (conversation_id, UTTERANCES)):
+    statement = GROUP_TURNS if grouped else TURNS
+    for at, question, result, *who in connection.execute(statement, (conversation_id, UTTERANCES)):
         if (reply := codec.reply_of(result)) is not None:
             found.append((at, Utterance("assistant", reply.text)))
-        found.append((at, Utterance("user", question)))
+        found.append((at, Utterance("user", question, rows.speaker(*who) if who else None)))
         if len(found) >= UTTERANCES:
             break
     for at, body in connection.execute(PERSONS, (conversation_id, UTTERANCES)):

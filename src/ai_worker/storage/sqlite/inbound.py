@@ -11,13 +11,15 @@ KNOWN = "SELECT turn_id, conversation_id, digest FROM inbound WHERE channel = :c
 
 # A closed conversation opens again, and begins anew. While messages wait, `ready_at` is the lane's business.
 LANE = """
-INSERT INTO conversation (channel, key, contact_id, contact_name, worker, standalone, state, address,
-    opened_at, last_at, last_text, unread, waiting, ready_at)
-VALUES (:channel, :key, :contact_id, :contact_name, :worker, :standalone, 'worker', :address,
-    :received_at, :received_at, :line, 1, 1, :received_at)
+INSERT INTO conversation (channel, key, contact_id, contact_name, worker, standalone, grouped, group_name, state,
+    address, opened_at, last_at, last_text, unread, waiting, ready_at)
+VALUES (:channel, :key, :contact_id, :contact_name, :worker, :standalone, :grouped, :group_name, 'worker',
+    :address, :received_at, :received_at, :line, 1, 1, :received_at)
 ON CONFLICT (channel, key) DO UPDATE SET
     contact_id = excluded.contact_id,
     contact_name = coalesce(excluded.contact_name, contact_name),
+    grouped = excluded.grouped,
+    group_name = CASE excluded.group_name WHEN '' THEN group_name ELSE excluded.group_name END,
     worker = CASE excluded.worker WHEN '' THEN worker ELSE excluded.worker END,
     address = excluded.address,
     opened_at = iif(state = 'closed', excluded.opened_at, opened_at),
@@ -35,8 +37,10 @@ RETURNING id
 """
 
 INSERT = """
-INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, contact_name, text, body)
-VALUES (:channel, :message_id, :turn_id, :conversation_id, :received_at, :digest, :contact_name, :text, :body)
+INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, said_by, contact_name,
+    text, body)
+VALUES (:channel, :message_id, :turn_id, :conversation_id, :received_at, :digest, :contact_id, :contact_name,
+    :text, :body)
 """
 
 

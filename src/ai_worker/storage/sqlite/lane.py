@@ -22,7 +22,7 @@ LEASE = timedelta(seconds=15)
 """How long a lane stays its owner's without being renewed."""
 
 READY = """
-SELECT id, epoch, state, handoff_reason, pending_question, standalone FROM conversation
+SELECT id, epoch, state, handoff_reason, pending_question, standalone, grouped FROM conversation
 WHERE waiting > 0 AND ready_at <= ? ORDER BY ready_at LIMIT ?
 """
 
@@ -38,8 +38,10 @@ WHERE waiting > 0 AND ready_at > :ahead AND owner IS NOT :owner
 OWN = "UPDATE conversation SET owner = ?, epoch = epoch + 1, ready_at = ? WHERE id = ?"
 
 OLDEST = """
-SELECT seq, turn_id, body, attempts, held, (SELECT body FROM progress WHERE progress.seq = inbound.seq) FROM inbound
-WHERE conversation_id = ? AND state = 'waiting' ORDER BY seq LIMIT 1
+SELECT seq, turn_id, body, attempts, held, (SELECT body FROM progress WHERE progress.seq = inbound.seq),
+    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by)
+FROM inbound WHERE conversation_id = ? AND state = 'waiting' ORDER BY seq LIMIT 1
 """
 
 ATTEMPT = "UPDATE inbound SET attempts = attempts + 1 WHERE seq = ?"
@@ -90,12 +92,12 @@ def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) ->
 
 
 def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
-    conversation_id, epoch, state, reason, pending, standalone = lane
-    seq, turn_id, body, attempts, held, progress = oldest
-    message = codec.message(body)
+    conversation_id, epoch, state, reason, pending, standalone, grouped = lane
+    seq, turn_id, body, attempts, held, progress, name, department = oldest
+    message = rows.by_directory(codec.message(body), name, department)
     said = message.history
     if said is None:
-        said = () if standalone else history.latest(connection, conversation_id)
+        said = () if standalone else history.latest(connection, conversation_id, grouped=bool(grouped))
     return Claim(
         seq=seq,
         turn_id=turn_id,
