@@ -5,11 +5,12 @@ import gc
 import os
 import signal
 import socket
+from collections import ChainMap
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
@@ -17,7 +18,9 @@ from ai_worker import __version__
 from ai_worker.api.app import Api, create_api, create_watch
 from ai_worker.api.server import DoorServer, make_server
 from ai_worker.channels import registry
-from ai_worker.channels.contract import Channel, Rate, Receive
+from ai_worker.channels.contract import Channel, ChannelHealth, Rate, Receive
+from ai_worker.channels.roster import Roster
+from ai_worker.channels.sightings import Sightings
 from ai_worker.connectors.contract import Connector
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
@@ -46,6 +49,7 @@ from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox, Intake
+from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.relay import Relay
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Deliverer
@@ -53,6 +57,7 @@ from ai_worker.pipeline.store import Claim
 from ai_worker.queue.aside import RecordSetAside
 from ai_worker.settings import Settings
 from ai_worker.settings.references import resolver
+from ai_worker.settings.watch import SettingsWatch
 from ai_worker.storage.folder import held
 from ai_worker.storage.opening import Stores, open_stores
 
@@ -71,6 +76,9 @@ REQUESTS_END_S = 5.0
 
 REFRESH_S = 1.0
 """How often knowledge that another process has added is looked for."""
+
+NOTED_S = 2.0
+"""How often what the channels have seen is kept where other processes find it."""
 
 SWEEP_S = 3600.0
 MOST_SWEEPS = 10_000
@@ -174,10 +182,8 @@ async def running(
         library = Library(stores.knowledge, clock=clock, index_folder=settings.data_dir / "index")
         if role != "console":
             await library.refresh()
-        channels = {
-            name: registry.build(name, chosen, clock=clock, store=stores.channels)
-            for name, chosen in settings.channels.items()
-        }
+        channels = Roster(settings.channels, clock=clock, store=stores.channels)
+        changes = SettingsWatch(settings, environ=os.environ)
         model = await stack.enter_async_context(_model(settings, clock)) if role in (None, "runner") else None
         line: _Line | None = None
         direct = Inbox(
@@ -204,7 +210,7 @@ async def running(
         inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
-        readiness = _readiness(stores, channels, model, queue)
+        readiness = _readiness(stores, channels, model, queue, changes, clock)
         metrics_allow = Networks.parse([str(network) for network in settings.console.allow])
         api = console = None
         if role in (None, "api"):
@@ -233,7 +239,13 @@ async def running(
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
                 channels=channels,
-                kind_names=registry.kind_names(),
+                guides=registry.setup_guides(),
+                memory=stores.channels,
+                pusher=Pusher(
+                    stores.pipeline, deliverers=channels, clock=clock, wake=line.delivery.wake if line else _nobody
+                ),
+                holds=role is None,
+                api_port=settings.api.port,
                 staff=staff,
                 board=board,
                 events=events,
@@ -259,11 +271,16 @@ async def running(
         )
         doors = _doors(settings, api=api, console=console, watch=watch)
         service = Service(api=doors.api_server, console=doors.console_server, links=links, events=events)
-        chores: list[Chore] = [partial(_every, GAUGES_S, _gauging(metrics, line, host, queue), "ops.gauges")]
+        chores: list[Chore] = [
+            partial(_every, GAUGES_S, _gauging(metrics, line, host, queue, channels, clock), "ops.gauges")
+        ]
+        chores.append(partial(_every, REFRESH_S, _reloading(changes, settings, channels), "settings.reload"))
         if role != "console":
             chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
             look_up_of = partial(_look_up_of, channels)
             chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
+            sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
+            chores.append(partial(_every, NOTED_S, sightings.note, "channels.sightings"))
         if line is not None:
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
         if role is not None or not embedded:
@@ -313,7 +330,7 @@ def _line(
     stores: Stores,
     turns: TurnEngine,
     inbox: Inbox,
-    channels: Mapping[str, Channel],
+    channels: Roster,
     callbacks: CallbackSender,
     *,
     board: Board,
@@ -338,7 +355,8 @@ def _line(
         language = language_of(text, history=(), default=settings.language)
         return phrases(language).say("late", text=text)
 
-    deliverers: dict[str, Deliverer] = {**channels, API_CHANNEL: callbacks}
+    of_channels: Any = channels  # a ChainMap wants to be able to write; nobody does
+    deliverers: Mapping[str, Deliverer] = ChainMap({API_CHANNEL: callbacks}, of_channels)
     delivery = Delivery(
         stores.pipeline,
         deliverers=deliverers,
@@ -355,7 +373,7 @@ def _line(
         pushes=pushes,
         delivery=delivery,
         board=board,
-        drafts=Drafts({name: channel for name, channel in channels.items() if channel.grows}),
+        drafts=Drafts(channels.growing()),
         events=events,
         clock=clock,
         owner=owner,
@@ -442,7 +460,7 @@ async def _at_work(
     receive: Receive,
     rate: Rate,
     doors: _Doors,
-    channels: Mapping[str, Channel],
+    channels: Roster,
     chores: Sequence[Chore],
     failed: asyncio.Future[None],
 ) -> AsyncIterator[None]:
@@ -452,8 +470,7 @@ async def _at_work(
         if not failed.done() and not task.cancelled():
             failed.set_exception(task.exception() or RuntimeError("a part that must never end has ended"))
 
-    for channel in channels.values():
-        await channel.start(receive, rate, connects=line is not None)
+    await channels.start(receive, rate, connects=line is not None)
     serving = [asyncio.create_task(doors.serve())] if doors.servers else []
     lasting: Sequence[Chore] = [line.runner.run, line.delivery.run, *chores] if line else chores
     tasks = [*serving, *(asyncio.create_task(work()) for work in lasting)]
@@ -475,8 +492,7 @@ async def _at_work(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for channel in channels.values():
-            await channel.stop()
+        await channels.stop()
 
 
 @asynccontextmanager
@@ -534,7 +550,12 @@ def _count(events: EventBus, metrics: Metrics) -> None:
 
 
 def _readiness(
-    stores: Stores, channels: Mapping[str, Channel], model: Ladder | None, queue: "Queue | None"
+    stores: Stores,
+    channels: Mapping[str, Channel],
+    model: Ladder | None,
+    queue: "Queue | None",
+    watch: SettingsWatch,
+    clock: Clock,
 ) -> Callable[[], Awaitable[Readiness]]:
     async def readiness() -> Readiness:
         try:
@@ -548,13 +569,44 @@ def _readiness(
         if model is not None:
             detail = "" if model.healthy else "every configured model is down"
             checks.append(Check("model", ok=model.healthy, detail=detail, required=False))
+        detail = "" if watch.refused is None else "the changed settings file is refused; the former settings stay"
+        checks.append(Check("settings", ok=watch.refused is None, detail=detail, required=False))
         for name, channel in channels.items():
-            health = channel.health()
-            good = health.state in ("ready", "connecting")
-            checks.append(Check(f"channel.{name}", ok=good, detail=health.detail, required=False))
+            checks.append(_channel_check(name, channel.health(), clock))
         return Readiness.of(checks)
 
     return readiness
+
+
+def _channel_check(name: str, health: ChannelHealth, clock: Clock) -> Check:
+    stood = clock.now() - health.connected_at if health.connected_at else None
+    return Check(
+        f"channel.{name}",
+        ok=health.state in ("ready", "connecting"),
+        detail=health.detail,
+        required=False,
+        state=health.state,
+        connected_s=stood.total_seconds() if stood is not None else None,
+        last_inbound_at=health.last_inbound_at,
+        last_outbound_at=health.last_outbound_at,
+        last_error=health.last_error,
+    )
+
+
+def _reloading(watch: SettingsWatch, running: Settings, channels: Roster) -> Callable[[], Awaitable[None]]:
+    """Let channels take effect when their settings change; everything else waits for a restart."""
+
+    async def reload() -> None:
+        former = watch.refused
+        settings = await asyncio.to_thread(watch.changed)
+        if settings is not None:
+            changed = await channels.change(settings.channels)
+            waiting = watch.waits_for_restart(settings, running)
+            log.info("settings.reloaded", channels=changed, wait_for_restart=waiting)
+        elif watch.refused is not None and watch.refused is not former:
+            log.error("settings.refused", problems=str(watch.refused))
+
+    return reload
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]], name: str) -> None:
@@ -577,12 +629,24 @@ def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:
 
 
 def _gauging(
-    metrics: Metrics, line: _Line | None, host: HostMetrics, queue: "Queue | None"
+    metrics: Metrics,
+    line: _Line | None,
+    host: HostMetrics,
+    queue: "Queue | None",
+    channels: Mapping[str, Channel],
+    clock: Clock,
 ) -> Callable[[], Awaitable[None]]:
     async def gauge() -> None:
         if line is not None:
             metrics.concurrency(*line.concurrency())
         metrics.host(await host.sample())
+        metrics.channels(
+            {
+                name: (health.state == "ready", health.connected_at)
+                for name, health in ((name, channel.health()) for name, channel in channels.items())
+            },
+            now=clock.now(),
+        )
         if queue is not None:
             metrics.queue(up=queue.inbox.healthy, unread=queue.reader.unread)
 

@@ -1,16 +1,21 @@
 """What stands at every door: keys, scopes, addresses, sizes, words."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
 from starlette.routing import Route, WebSocketRoute
 
+from ai_worker.api.auth import Caller
+from ai_worker.api.health import endpoints
 from ai_worker.api.limits import Limits
 from ai_worker.api.settings import ApiSettings
+from ai_worker.ops.health import Check, Readiness
 from tests.api.world import World, open_world
 
 PUBLIC = {
@@ -193,6 +198,45 @@ async def test_health_is_told(world: World) -> None:
     assert alive.json() == {"status": "alive"}
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert ready.json()["checks"][1]["ok"] is False
+
+
+async def test_a_channel_says_how_it_is_and_never_makes_the_process_unready() -> None:
+    since = datetime(2026, 11, 22, 6, 24, tzinfo=UTC)
+    found = Readiness.of(
+        [
+            Check("store", True),
+            Check(
+                "channel.bot",
+                False,
+                "the long connection is down",
+                required=False,
+                state="degraded",
+                connected_s=12.345,
+                last_inbound_at=since,
+                last_error="errcode 40001",
+            ),
+        ]
+    )
+
+    async def readiness() -> Readiness:
+        return found
+
+    (endpoint,) = (one for one in endpoints(readiness) if one.path == "/readyz")
+    told = await endpoint.handle(Request({"type": "http"}), Caller("", "", admin=False))
+
+    store, bot = json.loads(bytes(told.body))["checks"]
+    assert told.status_code == 200
+    assert store == {"name": "store", "ok": True, "detail": "", "required": True}
+    assert bot == {
+        "name": "channel.bot",
+        "ok": False,
+        "detail": "the long connection is down",
+        "required": False,
+        "state": "degraded",
+        "connected_s": 12.3,
+        "last_inbound_at": "2026-11-22T06:24:00Z",
+        "last_error": "errcode 40001",
+    }
 
 
 async def test_the_description_names_every_address_and_every_shape_it_refers_to(world: World) -> None:

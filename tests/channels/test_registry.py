@@ -41,9 +41,9 @@ def test_a_platform_is_imported_when_one_of_its_kinds_is_asked_for() -> None:
         "import sys\n"
         "from ai_worker.channels.registry import settings_class\n"
         "loaded = lambda: {name.split('.')[2] for name in sys.modules if name.startswith('ai_worker.channels.')}\n"
-        "assert loaded() == {'registry', 'contract'}, loaded()\n"
+        "assert loaded() == {'registry', 'manifest', 'contract'}, loaded()\n"
         "settings_class('wecom-app')\n"
-        "assert loaded() == {'registry', 'contract', 'wecom'}, loaded()\n"
+        "assert loaded() == {'registry', 'manifest', 'contract', 'wecom'}, loaded()\n"
         "assert 'aiohttp' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

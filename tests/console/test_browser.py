@@ -10,13 +10,14 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from ai_worker.api.server import make_server
+from ai_worker.channels.contract import ChannelHealth
 from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Contact
 from ai_worker.pipeline.facts import ConversationChanged, MessageReceived, TurnGivenUp
 from tests.console.meeting import LIN_ON_FEISHU, LIN_ON_WECOM, meet, write
 from tests.console.sample import OWNER, Spoken, answer, say
-from tests.console.world import World
+from tests.console.world import DeskChannel, World
 
 pytestmark = pytest.mark.browser
 
@@ -232,7 +233,9 @@ async def test_a_hidden_tab_hangs_up(desk: Desk) -> None:
         await page.evaluate(hide, False)
 
 
-@pytest.mark.parametrize("path", ["/", "/conversations", "/deadletters"])
+@pytest.mark.parametrize(
+    "path", ["/", "/conversations", "/deadletters", "/channels", "/channels/add/wecom-app?name=service-desk"]
+)
 async def test_a_page_is_small_and_asks_nobody_else(desk: Desk, path: str) -> None:
     page = desk.page
     await page.wait_for_load_state("load")
@@ -255,7 +258,11 @@ async def test_a_page_is_small_and_asks_nobody_else(desk: Desk, path: str) -> No
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/conversations", "/conversations/{id}", "/deadletters", "/deadletters?drop={letter}", "/nowhere"]
+    "path",
+    [
+        *("/", "/conversations", "/conversations/{id}", "/deadletters", "/deadletters?drop={letter}", "/nowhere"),
+        *("/channels", "/channels/add", "/channels/add/wecom-app?name=service-desk", "/channels/add/web"),
+    ],
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_on_a_phone_nothing_runs_off_the_side(site: World, browser: Browser, path: str, scheme: str) -> None:
@@ -432,3 +439,61 @@ async def test_a_failed_reply_is_retried_where_it_stands(desk: Desk) -> None:
     await expect(page.locator(".undelivered")).to_have_count(0)
     await expect(page.locator("#letters-badge")).to_be_hidden()
     assert desk.complaints == []
+
+
+async def test_a_channel_that_is_displaced_shows_by_itself_and_is_taken_back(desk: Desk) -> None:
+    page, site = desk.page, desk.site
+    await desk.open("/channels")
+    card = page.locator("#channel-service-desk")
+    await card.get_by_role("textbox").fill("zhangsan")
+    channel = site.channels["service-desk"]
+
+    channel.state = ChannelHealth("down", "another instance has taken the connection over", displaced=True)
+    site.events.publish(MessageReceived("website", 1, "t-1", site.clock.now()))
+    await expect(card.locator(".standing")).to_have_text("被别处占用")
+    await expect(card.get_by_role("textbox")).to_have_value("zhangsan")
+
+    await card.get_by_role("button", name="重新连接").click()
+    await expect(card.locator(".told")).to_have_text("5 秒内会重新连接。")
+    assert channel.resumed == 1
+    await card.get_by_role("button", name="发送测试消息").click()
+    await expect(card.locator(".told")).to_have_text("测试消息在发件箱里，能发时就发出。")
+    assert len(site.woken) == 1
+    assert desk.complaints == []
+
+
+async def test_a_guide_leads_to_a_channel_and_ticks_its_steps_off(desk: Desk) -> None:
+    page, site = desk.page, desk.site
+    await desk.open("/channels")
+    await page.get_by_role("link", name="添加渠道").click()
+    await page.get_by_role("link", name="企业微信 约 5 分钟").click()
+    await page.get_by_label("渠道的名字").fill("hr")
+    await page.get_by_label("平台从哪个网址访问本服务").fill("https://ai.huaxing.example")
+    await page.get_by_role("button", name="更新地址").click()
+    address = "https://ai.huaxing.example/channels/hr/callback"
+    await expect(page.locator("#address-callback")).to_have_text(address)
+
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.locator("#step-callback").get_by_role("button", name="复制").click()
+    await expect(page.locator("#step-callback").get_by_role("button", name="已复制")).to_be_visible()
+    assert await page.evaluate("navigator.clipboard.readText()") == address
+
+    await expect(page.locator("#step-callback-seen")).to_contain_text("写好设置后")
+    now = site.clock.now()
+    site.channels["hr"] = DeskChannel("hr", ChannelHealth("ready", proofs={"callback": now}))
+    site.events.publish(MessageReceived("website", 1, "t-1", now))
+    await expect(page.locator("#step-callback-seen")).to_have_text("收到企业微信的验证请求 14:24:00")
+    await page.get_by_role("button", name="检查凭据").click()
+    await expect(page.locator(".told")).to_have_text("凭据可用。")
+    await expect(page.locator("#step-create-seen")).to_contain_text("凭据可用", timeout=10_000)
+    assert desk.complaints == []
+
+
+async def test_over_plain_http_the_address_is_copied_all_the_same(desk: Desk) -> None:
+    page = desk.page
+    await desk.open("/channels/add/wecom-app")
+    await page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+
+    await page.locator("#step-callback").get_by_role("button", name="复制").click()
+
+    await expect(page.locator("#step-callback").get_by_role("button", name="已复制")).to_be_visible()

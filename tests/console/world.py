@@ -1,6 +1,7 @@
 """A console over a real database, on a clock that stands still: what the tests and the screenshots look at."""
 
-from collections.abc import AsyncIterator, Mapping
+import tomllib
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,7 +11,17 @@ from typing import ClassVar
 import httpx
 
 from ai_worker import __version__
-from ai_worker.channels.contract import CallbackRequest, CallbackResponse, Channel, ChannelHealth, Rate, Receive, Sent
+from ai_worker.channels.contract import (
+    CallbackRequest,
+    CallbackResponse,
+    Channel,
+    ChannelHealth,
+    Probe,
+    Rate,
+    Receive,
+    Sent,
+)
+from ai_worker.channels.manifest import SetupGuide, guides_in, guides_of
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.conversation.persona import Staff, Worker
@@ -20,6 +31,7 @@ from ai_worker.keys.links import ConsoleLinks
 from ai_worker.ops.host import HostSample
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.facts import MessageReceived
+from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.store import OutboundMessage
 from ai_worker.storage.opening import Stores, open_stores
 from tests.console.sample import furnish
@@ -29,7 +41,12 @@ CALM = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 250 * GB, 500 * GB)
 NEARLY_FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 390 * GB, 500 * GB)
 FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 410 * GB, 500 * GB)
 
-KIND_NAMES = {"wecom-app": {"zh": "企业微信", "en": "WeCom"}, "web": {"zh": "网页对话", "en": "Web chat"}}
+MANIFEST = Path(__file__).parents[1] / "channels" / "manifest.toml"
+
+
+def sample_guides() -> dict[str, SetupGuide]:
+    """Return how the kinds of the sample's channels are connected."""
+    return {**guides_of(tomllib.loads(MANIFEST.read_text("utf-8"))), **guides_in("web")}
 
 
 class DeskChannel(Channel):
@@ -41,6 +58,8 @@ class DeskChannel(Channel):
     def __init__(self, name: str, health: ChannelHealth) -> None:
         self.name = name
         self.state = health
+        self.probed = Probe(ok=True)
+        self.resumed = 0
 
     async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Receives nothing."""
@@ -54,8 +73,20 @@ class DeskChannel(Channel):
     async def deliver(self, message: OutboundMessage) -> Sent:
         return Sent()
 
+    async def probe(self) -> Probe:
+        return self.probed
+
+    async def resume(self) -> None:
+        self.resumed += 1
+
     def health(self) -> ChannelHealth:
         return self.state
+
+
+class GroupRobot(DeskChannel):
+    """A robot that only sends into its group."""
+
+    kind: ClassVar[str] = "wecom-group"
 
 
 class WebChannel(DeskChannel):
@@ -86,7 +117,7 @@ class World:
     board: Board
     links: ConsoleLinks
     machine: Machine
-    channels: Mapping[str, DeskChannel]
+    channels: dict[str, DeskChannel]
     concurrency: list[int]
     woken: list[datetime] = field(default_factory=list)
 
@@ -125,6 +156,7 @@ async def world(
     filled: bool = True,
     share: float = 0.05,
     settings: ConsoleSettings | None = None,
+    holds: bool = True,
     alone: bool = False,
 ) -> AsyncIterator[World]:
     """Yield a console over a database in `folder`: the sample day, or an installation without a message.
@@ -135,6 +167,7 @@ async def world(
         filled: Whether it is the sample day.
         share: How much of the sample day's traffic there is.
         settings: Section `[console]`.
+        holds: Whether the console's process holds the long connections.
         alone: Whether turns are worked on in other processes only.
     """
     clock, events, board = FixedClock(), EventBus(), Board()
@@ -153,7 +186,12 @@ async def world(
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,
             channels=channels,
-            kind_names=KIND_NAMES,
+            guides=sample_guides(),
+            memory=stores.channels,
+            pusher=Pusher(stores.pipeline, deliverers=channels, clock=clock, wake=lambda: woken.append(clock.now())),
+            patience_s=0.0,
+            holds=holds,
+            api_port=18789,
             staff=Staff([Worker("xiaozhi", "小智")]),
             board=board,
             events=events,

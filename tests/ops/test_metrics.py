@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from ai_worker.ops.host import HostSample
@@ -62,3 +64,30 @@ def test_two_installations_in_one_process_do_not_share_counters() -> None:
     one.message_received("service-desk")
 
     assert ("ai_worker_messages_received_total", ("service-desk",)) not in values(other)
+
+
+def test_a_channel_is_up_since_its_connection_stands_and_each_new_one_is_counted() -> None:
+    metrics, since = Metrics(), datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+    later = since + timedelta(minutes=10)
+
+    metrics.channels({"bot": (True, since), "site": (True, None)}, now=since + timedelta(seconds=90))
+    metrics.channels({"bot": (False, None), "site": (True, None)}, now=later)
+    metrics.channels({"bot": (True, later), "site": (False, None)}, now=later)
+    metrics.channels({"bot": (True, later), "site": (False, None)}, now=later + timedelta(seconds=5))
+
+    seen = values(metrics)
+    assert (seen["ai_worker_channel_up", ("bot",)], seen["ai_worker_channel_up", ("site",)]) == (1, 0)
+    assert seen["ai_worker_channel_connected_seconds", ("bot",)] == 5
+    assert seen["ai_worker_channel_connected_seconds", ("site",)] == 0
+    assert seen["ai_worker_channel_connections_total", ("bot",)] == 2
+
+
+def test_a_channel_that_is_gone_leaves_no_figures() -> None:
+    metrics, now = Metrics(), datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+    metrics.channels({"bot": (True, now)}, now=now)
+
+    metrics.channels({}, now=now)
+
+    assert not [
+        name for name, labels in values(metrics) if labels == ("bot",) and name.startswith("ai_worker_channel_u")
+    ]

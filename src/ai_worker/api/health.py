@@ -1,6 +1,7 @@
 """`/healthz` and `/readyz`, for whoever restarts or routes to this process."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import msgspec
 from starlette.requests import Request
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from ai_worker.api.auth import Caller
 from ai_worker.api.bodies import answer
 from ai_worker.api.endpoint import Endpoint
-from ai_worker.ops.health import Readiness
+from ai_worker.ops.health import Check, Readiness
 
 
 class Alive(msgspec.Struct):
@@ -18,13 +19,34 @@ class Alive(msgspec.Struct):
     status: str
 
 
-class CheckShape(msgspec.Struct):
-    """One thing that was looked at."""
+class CheckShape(msgspec.Struct, omit_defaults=True):
+    """One thing that was looked at. What follows `required` is told of channels, where it is known."""
 
     name: str
     ok: bool
     detail: str
     required: bool
+    state: str = ""
+    connected_s: float | None = None
+    last_inbound_at: datetime | None = None
+    last_outbound_at: datetime | None = None
+    last_error: str = ""
+
+    @classmethod
+    def of(cls, check: Check) -> "CheckShape":
+        """Return a check as it is told."""
+        stood = None if check.connected_s is None else round(check.connected_s, 1)
+        return cls(
+            check.name,
+            check.ok,
+            check.detail,
+            check.required,
+            check.state,
+            stood,
+            check.last_inbound_at,
+            check.last_outbound_at,
+            check.last_error,
+        )
 
 
 class Ready(msgspec.Struct):
@@ -42,7 +64,7 @@ def endpoints(readiness: Callable[[], Awaitable[Readiness]]) -> list[Endpoint]:
 
     async def readyz(request: Request, caller: Caller) -> Response:
         found = await readiness()
-        checks = [CheckShape(check.name, check.ok, check.detail, check.required) for check in found.checks]
+        checks = [CheckShape.of(check) for check in found.checks]
         return _fresh(answer(Ready("ready" if found.ready else "unready", checks), 200 if found.ready else 503))
 
     return [

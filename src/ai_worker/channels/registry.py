@@ -4,14 +4,13 @@ Each platform's folder says in its `kinds.py` what it offers. A folder is import
 kinds is asked for, never when this module is: nobody pays for a platform that is not used.
 """
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from types import MappingProxyType
 
 from ai_worker.channels.contract import Channel, ChannelSettings, Kind
+from ai_worker.channels.manifest import SetupGuide, SetupStep, guides_in
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.pipeline.channel_store import ChannelStore
@@ -36,14 +35,20 @@ def kinds() -> Mapping[str, Kind]:
     return MappingProxyType(dict(sorted(offered.items())))
 
 
-def kind_names() -> dict[str, dict[str, str]]:
-    """Return what people call each kind, by language (`zh-CN`, `en`), as the platforms' manifests say."""
-    names: dict[str, dict[str, str]] = {}
-    for platform in PLATFORMS:
-        manifest = files(f"ai_worker.channels.{platform}").joinpath("manifest.toml")
-        for kind, told in tomllib.loads(manifest.read_text("utf-8"))["kind"].items():
-            names[kind] = {"zh-CN": told["name"]["zh"], "en": told["name"]["en"]}
-    return names
+def setup_guides() -> Mapping[str, SetupGuide]:
+    """Return how each kind is connected, by kind, platform after platform."""
+    return MappingProxyType({kind: guide for platform in PLATFORMS for kind, guide in guides_in(platform).items()})
+
+
+def setup_steps(kind: str) -> tuple[SetupStep, ...]:
+    """Return the steps in which a channel of this kind is set up; none where its platform tells none.
+
+    Raises:
+        UnknownKind: No platform offers it.
+    """
+    _kind(kind)
+    guide = setup_guides().get(kind)
+    return guide.steps if guide else ()
 
 
 def settings_class(kind: str) -> type[ChannelSettings]:

@@ -14,7 +14,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ai_worker.channels.contract import Channel
-from ai_worker.console.channels import ChannelNames, KindNames
+from ai_worker.channels.manifest import SetupGuide
+from ai_worker.console.channels import ChannelNames
+from ai_worker.console.connections import Connections
 from ai_worker.console.frame import Frame
 from ai_worker.console.gate import Gate
 from ai_worker.console.guard import Guard
@@ -22,6 +24,7 @@ from ai_worker.console.identity import Identities
 from ai_worker.console.letters import Letters
 from ai_worker.console.live import Live
 from ai_worker.console.mishaps import Mishaps
+from ai_worker.console.pages.channels import ChannelsPage
 from ai_worker.console.pages.conversations import ConversationsPage
 from ai_worker.console.pages.deadletters import DeadLettersPage
 from ai_worker.console.pages.overview import OverviewPage
@@ -39,8 +42,10 @@ from ai_worker.ops.host import HostProbe
 from ai_worker.ops.peak import HourlyPeak
 from ai_worker.ops.stats import StatsStore
 from ai_worker.pipeline.board import Board
+from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.facts import MessageReceived, TurnCompleted
+from ai_worker.pipeline.push import Pusher
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +77,11 @@ def create_console(
     dead_letters: DeadLetterStore,
     contacts: ContactStore,
     channels: Mapping[str, Channel],
-    kind_names: KindNames,
+    guides: Mapping[str, SetupGuide],
+    memory: ChannelStore,
+    pusher: Pusher,
+    holds: bool,
+    api_port: int,
     staff: Staff,
     board: Board,
     events: EventBus,
@@ -88,6 +97,7 @@ def create_console(
     clock: Clock,
     time_zone: str,
     language: str,
+    patience_s: float = 8.0,
 ) -> Console:
     """Return the console.
 
@@ -97,8 +107,12 @@ def create_console(
         knowledge: Asked for unanswered questions.
         dead_letters: What was given up, for a person to decide about.
         contacts: Who contacts are, and which of them are one person.
-        channels: By configured name.
-        kind_names: Kind → language → display name; kinds that are missing have words of the console's own.
+        channels: By configured name; they may change while the console runs.
+        guides: How each kind of channel is connected, and what it is called.
+        memory: Where the processes of this installation keep what their channels have seen.
+        pusher: Sends test messages, as all proactive ones go.
+        holds: Whether this process holds the channels' long connections.
+        api_port: Of the API, where platforms call.
         staff: The first worker names the console.
         board: Told when a person said something, for those who wait for it in this process.
         events: Heard for live pages; told when a person changed a conversation.
@@ -115,11 +129,12 @@ def create_console(
         clock: Tells the time.
         time_zone: IANA name of the zone in which times are shown.
         language: Used until the reader chooses another.
+        patience_s: How long somebody waits to hear what came of a test message.
     """
     sessions = Sessions(session_secret, clock=clock)
     live = Live(events=events, clock=clock)
     peaks = HourlyPeak(clock=clock)
-    names = ChannelNames(channels, kind_names)
+    names = ChannelNames(channels, {kind: guide.name for kind, guide in guides.items()})
     letters = Letters(dead_letters, events=events, wake=wake, clock=clock)
     frame = Frame(
         sessions=sessions,
@@ -162,6 +177,22 @@ def create_console(
     )
 
     given_up = DeadLettersPage(frame=frame, desk=letters, conversations=conversations, names=names, clock=clock)
+    connections = ChannelsPage(
+        frame=frame,
+        connections=Connections(
+            *(channels, memory, names),
+            pusher=pusher,
+            letters=dead_letters,
+            patience_s=patience_s,
+            holds=holds,
+            clock=clock,
+        ),
+        conversations=conversations,
+        setup=guides,
+        names=names,
+        api_port=api_port,
+        clock=clock,
+    )
 
     if concurrency is not None:
         _note_peaks(peaks, concurrency, events)
@@ -175,6 +206,7 @@ def create_console(
             *overview.routes(guard),
             *inbox.routes(guard),
             *given_up.routes(guard),
+            *connections.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),
             Mount("/static", Assets(packages=[("ai_worker.console", "static")])),

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ai_worker.channels.contract import ChannelHealth
 from ai_worker.console.charts import bar
+from ai_worker.console.conditions import condition
 from ai_worker.console.figures import (
     RESPONSE_TARGET_MS,
     SUCCESS_TARGET,
@@ -135,7 +136,7 @@ def concerns(
 def _channel_concerns(t: Words, health: Mapping[str, ChannelHealth]) -> list[Concern]:
     found = []
     for name, state in health.items():
-        detail = state.last_error or state.detail or t("concern.no_detail")
+        detail = condition(t, state.last_error or state.detail) or t("concern.no_detail")
         if state.state == "down":
             found.append(Concern("error", t("concern.channel_down", name=name), detail))
         elif state.state == "degraded":

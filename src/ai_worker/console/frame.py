@@ -52,6 +52,7 @@ NAVIGATION = (
             NavEntry("deadletters", "/deadletters"),
         ),
     ),
+    NavGroup("connect", (NavEntry("channels", "/channels"),)),
 )
 
 

@@ -108,6 +108,12 @@ class Words:
         same_day = moment.astimezone(self.zone).date() == now.astimezone(self.zone).date()
         return self.clock(moment) if same_day else f"{self.date(moment)} {self.clock(moment)}"
 
+    def instant(self, moment: datetime, now: datetime) -> str:
+        """Return the local time of day to the second, with the date unless it is today's."""
+        local = moment.astimezone(self.zone)
+        time = local.strftime("%H:%M:%S")
+        return time if local.date() == now.astimezone(self.zone).date() else f"{self.date(moment)} {time}"
+
     @property
     def zone_name(self) -> str:
         """The zone as people call it: its city."""

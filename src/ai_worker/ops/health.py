@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,17 @@ class Check:
     required: bool = True
     """Whether the process is unready without it. A channel or model that is down is reported, but
     messages are still accepted and kept, so the process stays ready."""
+
+    state: str = ""
+    """Of a channel: `ready`, `connecting`, `degraded` or `down`."""
+
+    connected_s: float | None = None
+    """For how long a channel's long connection has stood; `None` without one."""
+
+    last_inbound_at: datetime | None = None
+    last_outbound_at: datetime | None = None
+    last_error: str = ""
+    """What went wrong with a channel last; never a secret."""
 
 
 @dataclass(frozen=True, slots=True)

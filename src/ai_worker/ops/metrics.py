@@ -1,5 +1,8 @@
 """What is counted, in the text form that Prometheus reads."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -39,6 +42,12 @@ class Metrics:
         self._queue_up = self._gauge("queue_up", "Whether messages go by way of Kafka now, 0 or 1.")
         self._queue_unread = self._gauge("queue_unread_records", "Records that wait in Kafka for this process.")
         self._set_aside = counter("queue_records_set_aside", "Records of the queue that are no messages.")
+        self._channel_up = self._gauge("channel_up", "Whether the channel works now, 0 or 1.", "channel")
+        self._channel_age = self._gauge(
+            "channel_connected_seconds", "Age of the channel's long connection; 0 while there is none.", "channel"
+        )
+        self._connections = counter("channel_connections", "Long connections that came to stand.", "channel")
+        self._connected: dict[str, datetime | None] = {}
         self._cpu = self._gauge("host_cpu_ratio", "Processor time in use, 0 to 1.")
         self._memory = self._gauge("host_memory_ratio", "Memory in use, 0 to 1.")
         self._disk = self._gauge("host_disk_ratio", "Disk of the data folder in use, 0 to 1.")
@@ -80,6 +89,25 @@ class Metrics:
         self._limit.set(limit)
         self._waiting.set(waiting)
 
+    def channels(self, seen: Mapping[str, tuple[bool, datetime | None]], *, now: datetime) -> None:
+        """Set the gauges of the channels, and forget those that are gone.
+
+        Args:
+            seen: By channel, whether it works, and since when its long connection stands; `None` without one.
+            now: The current time.
+        """
+        for name, (up, connected_at) in seen.items():
+            self._channel_up.labels(name).set(up)
+            age = (now - connected_at).total_seconds() if connected_at else 0.0
+            self._channel_age.labels(name).set(max(age, 0.0))
+            if connected_at is not None and connected_at != self._connected.get(name):
+                self._connections.labels(name).inc()
+            self._connected[name] = connected_at or self._connected.get(name)
+        for gone in self._connected.keys() - seen.keys():
+            del self._connected[gone]
+            self._channel_up.remove(gone)
+            self._channel_age.remove(gone)
+
     def host(self, sample: HostSample) -> None:
         """Set the gauges of the machine."""
         self._cpu.set(sample.cpu_percent / 100)
@@ -93,5 +121,5 @@ class Metrics:
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
         return Counter(f"ai_worker_{name}", help_text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, help_text: str) -> Gauge:
-        return Gauge(f"ai_worker_{name}", help_text, registry=self.registry)
+    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        return Gauge(f"ai_worker_{name}", help_text, labels, registry=self.registry)

@@ -1,6 +1,7 @@
 """Delivery: durable replies go out, in order within a conversation, until their end is known."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -76,7 +77,7 @@ class Delivery:
 
         Args:
             store: Keeps what is to go out.
-            deliverers: Who carries it, by channel.
+            deliverers: Who carries it, by channel; they may change while it runs.
             governor: Says when there is room under the platforms' limits.
             events: Told how each delivery ended.
             clock: Tells the time.
@@ -96,7 +97,7 @@ class Delivery:
         self._stopping = False
         self._sends: dict[str, asyncio.Task[None]] = {}
         self._leases = Leases(store, clock=clock)
-        self._slots = {name: asyncio.Semaphore(PER_CHANNEL) for name in deliverers}
+        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_CHANNEL))
 
     @property
     def active(self) -> int:

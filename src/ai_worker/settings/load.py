@@ -34,7 +34,20 @@ def load(path: Path | None = None, *, environ: Mapping[str, str]) -> Settings:
             in it, each with its place and remedy, and never a value.
     """
     file = find(path, environ)
-    text = _read(file) if file else ""
+    return load_text(read(file) if file else "", file=file, environ=environ)
+
+
+def load_text(text: str, *, file: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read settings whose file has this text, or is about to have it.
+
+    Args:
+        text: The whole file.
+        file: Where it stands; relative paths and problems refer to it. `None` if there is none.
+        environ: As for `load`.
+
+    Raises:
+        SettingsRefused: As for `load`.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -57,7 +70,12 @@ def load(path: Path | None = None, *, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _read(file: Path) -> str:
+def read(file: Path) -> str:
+    """Return the text of a settings file.
+
+    Raises:
+        SettingsRefused: It cannot be read.
+    """
     try:
         raw = file.read_bytes()
     except FileNotFoundError:

@@ -9,11 +9,11 @@ from ai_worker.settings.reference import Entry, chinese_docs, reference
 _INTRO = {
     "zh-CN": (
         "ai-worker 的设置。前面有 # 的行没有生效，写的是默认值；去掉 # 就能改。",
-        "密钥可以写成 env:变量名 或 file:路径，不必写在这里。改完重新启动才生效。",
+        "密钥可以写成 env:变量名 或 file:路径，不必写在这里。渠道改完几秒内生效，其他的重新启动才生效。",
     ),
     "en": (
         "Settings of ai-worker. Lines that begin with # are not in effect and show the default.",
-        "A secret may be env:NAME or file:PATH, so that it need not stand here. Restart after a change.",
+        "A secret may be env:NAME or file:PATH, so that it need not stand here. Only channels need no restart.",
     ),
 }
 _NAMES = {"workers": "xiaozhi"}

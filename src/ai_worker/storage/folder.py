@@ -60,6 +60,17 @@ def held(folder: Path, *, role: str | None = None) -> Iterator[None]:
         yield
 
 
+def in_use(folder: Path) -> bool:
+    """Return whether a service, or a part of one, works in the folder at this moment."""
+    if not (folder / WHOLE).exists():
+        return False
+    try:
+        with _lock(folder / WHOLE, fcntl.LOCK_EX):
+            return False
+    except AlreadyRunning:
+        return True
+
+
 @contextmanager
 def _lock(file: Path, how: int) -> Iterator[None]:
     try:

@@ -103,4 +103,6 @@ class WebChannel(Channel):
 
     def health(self) -> ChannelHealth:
         """Return that it is open, and when somebody last wrote."""
-        return ChannelHealth("ready" if self._receive else "down", last_inbound_at=self._last_inbound_at)
+        if self._receive is None:
+            return ChannelHealth("down", "not started")
+        return ChannelHealth("ready", last_inbound_at=self._last_inbound_at)

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from ai_worker.channels.contract import Channel, ChannelHealth
 from ai_worker.console.channels import ChannelNames
 from ai_worker.console.concerns import concerns, resources, tasks
+from ai_worker.console.conditions import condition
 from ai_worker.console.figures import WINDOW, Concurrency, chart, figures, hours
 from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
@@ -157,7 +158,7 @@ class OverviewPage:
             "mark": self._names.mark(t, name),
             "title": self._names.title(t, name),
             "state": health.state,
-            "detail": health.detail,
+            "detail": condition(t, health.detail),
             "last_inbound_at": health.last_inbound_at,
             "messages": t.number(stats.by_channel.get(name, 0)),
         }

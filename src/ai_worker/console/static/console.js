@@ -166,6 +166,29 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// ---- copying ------------------------------------------------------------------------------------
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+  } catch {
+    // Over plain HTTP there is no clipboard; what is selected can still be copied.
+    getSelection().selectAllChildren(source);
+    if (!document.execCommand("copy")) return;
+    getSelection().removeAllRanges();
+  }
+  const words = button.textContent;
+  button.textContent = button.dataset.done;
+  setTimeout(() => (button.textContent = words), 2_000);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (button && button.textContent !== button.dataset.done) copy(button);
+});
+
 document.addEventListener("click", (event) => {
   const menu = document.querySelector("details.menu[open]");
   if (menu && !menu.contains(event.target)) menu.removeAttribute("open");
