@@ -395,9 +395,10 @@ async def test_the_contacts_of_one_person_are_linked_shown_beside_each_other_and
 async def test_looking_for_a_contact_survives_refreshes_and_ends_with_the_conversation(desk: Desk) -> None:
     page, site = desk.page, desk.site
     await meet(site)
-    await desk.open("/conversations")
-    await page.locator("#rows a", has_text="很抱歉").click()
+    (wecom,) = await site.stores.conversations.of_contact(ContactKey("service-desk", LIN_ON_WECOM))
+    await desk.open(f"/conversations/{wecom.id}")
     await page.locator("#link-begin").click()
+    await expect(page.locator("#link-q")).to_be_focused()
     await page.locator("#link-q").fill("赵")
     await expect(page.locator("#link-found")).to_contain_text("赵倩")
     number = int(page.url.rpartition("/")[2])
