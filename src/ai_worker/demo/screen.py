@@ -9,8 +9,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from ai_worker.demo.load import Load
 from ai_worker.demo.exchange import Exchange
+from ai_worker.demo.load import Load
 from ai_worker.demo.outcome import Tally
 from ai_worker.demo.words import WORDS, Language
 
@@ -112,6 +112,8 @@ class Screen:
         notes = []
         if exchange.tools:
             notes.append(self.say("tools", tools=" ".join(exchange.tools)))
+        if exchange.bubble.buttons:
+            notes.append(self.say("buttons", labels=" ".join(f"［{label}］" for label in exchange.bubble.buttons)))
         if exchange.duplicates_ignored:
             notes.append(self.say("once", deliveries=exchange.duplicates_ignored + 1))
         notes.append(self.say("seconds", seconds=f"{exchange.seconds:.2f}"))
@@ -130,8 +132,10 @@ class Screen:
         return self.say("status", succeeded=tally.succeeded, sent=tally.played, mean=f"{tally.mean_seconds:.2f}")
 
     def status(self, tally: Tally) -> None:
-        """Show how it went so far, with the keys; without a terminal nothing is shown."""
-        self.show(f"  {self.score(tally)}        {self.say('keys')}")
+        """Show how it went so far, with the keys (the keys alone where that is too wide for the terminal)."""
+        keys = f"  {self.say('keys')}"
+        whole = f"  {self.score(tally)}      {keys}"
+        self.show(whole if cell_len(whole) < self._console.width else keys)
 
     def loading(self, load: Load) -> None:
         """Show how a load is going; without a terminal nothing is shown."""
