@@ -5,7 +5,7 @@ import base64
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,23 +16,11 @@ import msgspec
 
 from ai_worker import app
 from ai_worker.connectors.registry import load_connectors
-from ai_worker.demo.company import (
-    CARD_TEMPLATE,
-    DINGTALK,
-    FEISHU,
-    PEOPLE,
-    WEB_CHANNEL,
-    WECOM,
-    Addresses,
-    Credentials,
-    examples,
-    furnish,
-)
-from ai_worker.demo.dingtalk import SimulatedDingtalk
+from ai_worker.demo.company import WEB_CHANNEL, Addresses, Credentials, examples, furnish
 from ai_worker.demo.erp import SimulatedErp
-from ai_worker.demo.feishu import SimulatedFeishu
 from ai_worker.demo.line import Line
-from ai_worker.demo.phones import DingtalkPhone, FeishuPhone, Phone, WecomPhone
+from ai_worker.demo.phones import Phone
+from ai_worker.demo.platforms import Platforms, simulated
 from ai_worker.demo.wecom import SimulatedWecom
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import AiWorkerError
@@ -132,7 +120,7 @@ async def opened(folder: Path, *, ports: Ports, language: str, clock: Clock, rep
     today = clock.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
     async with (
         SimulatedErp(today=today, api_key=credentials.erp_key) as erp,
-        _platforms(credentials) as platforms,
+        simulated(credentials) as platforms,
     ):
         addresses = Addresses(
             api_port=ports.api,
@@ -152,7 +140,7 @@ async def opened(folder: Path, *, ports: Ports, language: str, clock: Clock, rep
             open_stores(settings.storage.url, data_dir=settings.data_dir, clock=clock) as stores,
         ):
             began = clock.monotonic()
-            await platforms.connected(service.api_url)
+            await _connected(platforms, service.api_url)
             report("channels", {}, clock.monotonic() - began)
             report("web_chat", {"link": f"{service.api_url}/chat/{WEB_CHANNEL}"}, 0.0)
             uploaded = await _add_knowledge(service.api_url, credentials.api_key, clock, report)
@@ -161,75 +149,18 @@ async def opened(folder: Path, *, ports: Ports, language: str, clock: Clock, rep
             yield Office(service, platforms.wecom, phones, line, uploaded)
 
 
-@dataclass(frozen=True, slots=True)
-class _Platforms:
-    """The three simulated platforms."""
+async def _connected(platforms: Platforms, api_url: str) -> None:
+    """Return once every platform has been reached.
 
-    wecom: SimulatedWecom
-    feishu: SimulatedFeishu
-    dingtalk: SimulatedDingtalk
-
-    async def connected(self, api_url: str) -> None:
-        """Verify WeCom's callback address; return once the other two have their long connections.
-
-        Raises:
-            DemoFailed: One of them has none.
-        """
-        self.wecom.callback_url = _callback(api_url, WECOM)
-        if not await self.wecom.verify_url():
-            raise DemoFailed(f"the simulated WeCom could not verify {self.wecom.callback_url}")
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                await self.feishu.gateway.until_connected()
-                await self.dingtalk.connected()
-        except TimeoutError:
-            raise DemoFailed(f"Feishu or DingTalk had no connection after {CONNECT_S:g} s") from None
-
-    def phones(self, api_url: str, *, corp_id: str, clock: Clock) -> dict[str, Phone]:
-        """Return the apps in which people talk to the worker."""
-        return {
-            WECOM: WecomPhone(self.wecom, corp_id=corp_id, clock=clock),
-            FEISHU: FeishuPhone(self.feishu, callback_url=_callback(api_url, FEISHU), clock=clock),
-            DINGTALK: DingtalkPhone(self.dingtalk, callback_url=_callback(api_url, DINGTALK), clock=clock),
-        }
-
-
-@asynccontextmanager
-async def _platforms(credentials: Credentials) -> AsyncIterator[_Platforms]:
-    """Start the platforms; each knows the people who write from it."""
-    wecom = SimulatedWecom(
-        corp_id=credentials.corp_id,
-        agent_id=credentials.agent_id,
-        secret=credentials.app_secret,
-        token=credentials.token,
-        encoding_aes_key=credentials.encoding_aes_key,
-    )
-    feishu = SimulatedFeishu(
-        app_id=credentials.feishu_app_id,
-        app_secret=credentials.feishu_app_secret,
-        encrypt_key=credentials.feishu_encrypt_key,
-    )
-    dingtalk = SimulatedDingtalk(
-        client_id=credentials.dingtalk_client_id,
-        client_secret=credentials.dingtalk_client_secret,
-        card_template=CARD_TEMPLATE,
-    )
-    for person in PEOPLE:
-        match person.platform:
-            case "feishu":
-                feishu.api.people[person.id] = (person.name, person.department)
-            case "dingtalk":
-                dingtalk.api.directory[person.id] = (person.name, (person.department,))
-            case _:
-                wecom.know(person.id, name=person.name, department=person.department)
-    async with AsyncExitStack() as stack:
-        for platform in (wecom, feishu, dingtalk):
-            await stack.enter_async_context(platform)
-        yield _Platforms(wecom, feishu, dingtalk)
-
-
-def _callback(api_url: str, channel: str) -> str:
-    return f"{api_url}/channels/{channel}/callback"
+    Raises:
+        DemoFailed: One has not.
+    """
+    try:
+        verified = await platforms.connected(api_url, timeout_s=CONNECT_S)
+    except TimeoutError:
+        raise DemoFailed(f"Feishu or DingTalk had no connection after {CONNECT_S:g} s") from None
+    if not verified:
+        raise DemoFailed(f"the simulated WeCom could not verify {platforms.wecom.callback_url}")
 
 
 @asynccontextmanager
