@@ -14,7 +14,12 @@ from ai_worker.settings.references import resolver
 KNOWLEDGE = company.examples() / "knowledge"
 
 ADDRESSES = company.Addresses(
-    api_port=18789, console_port=8080, wecom_base="http://127.0.0.1:9001", erp_base="http://127.0.0.1:9002"
+    api_port=18789,
+    console_port=8080,
+    wecom_base="http://127.0.0.1:9001",
+    feishu_base="http://127.0.0.1:9003",
+    dingtalk_base="http://127.0.0.1:9004",
+    erp_base="http://127.0.0.1:9002",
 )
 CREDENTIALS = company.Credentials(
     corp_id="ww0123456789abcdef",
@@ -22,6 +27,11 @@ CREDENTIALS = company.Credentials(
     app_secret="not-a-real-secret",
     token="token",
     encoding_aes_key="abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    feishu_app_id="cli_0123456789abcdef",
+    feishu_app_secret="not-a-real-secret",
+    feishu_encrypt_key="not-a-real-key",
+    dingtalk_client_id="ding0123456789abcdef",
+    dingtalk_client_secret="not-a-real-secret",
     erp_key="erp-key",
     api_key="k" * 48,
 )
@@ -66,9 +76,15 @@ def test_the_furnished_settings_and_connectors_load(tmp_path: Path) -> None:
 
     settings = load(file, environ={})
     hub = load_connectors(settings.connectors_folder, resolve=resolver(tmp_path, {}))
-    assert list(settings.channels) == ["wecom", "web"]
+    assert list(settings.channels) == ["wecom", "feishu", "dingtalk", "web"]
     assert settings.model is None
     assert [tool.name for tool in hub.tools()] == ["erp.get_order", "erp.get_refund"]
+
+
+def test_everybody_writes_from_a_platform_of_the_demo() -> None:
+    assert {person.platform for person in company.PEOPLE} == set(company.PLATFORMS)
+    assert {sample.person.platform for sample in company.SAMPLES} == set(company.PLATFORMS)
+    assert {sample.person for sample in company.SAMPLES} <= set(company.PEOPLE)
 
 
 def test_a_missing_reference_of_the_sample_connector_is_named() -> None:

@@ -20,7 +20,11 @@ from ai_worker.demo.company import examples
 pytestmark = pytest.mark.slow
 
 START_S = 60.0
-STEPS = ["knowledge", "order", "clarify", "choice", "unknown", "duplicate"]
+STEPS = {
+    "wecom": ["knowledge", "order", "clarify", "choice", "unknown", "duplicate", "helpful", "forged"],
+    "feishu": ["knowledge", "helpful", "clarify", "choice", "group", "overheard", "forged"],
+    "dingtalk": ["knowledge", "helpful", "clarify", "choice", "group", "overheard", "forged"],
+}
 
 DEMO = (sys.executable, "-m", "ai_worker", "demo")
 FREE = ("--port-api", "0", "--port-console", "0")
@@ -124,9 +128,11 @@ def step(summary: dict[str, Any], name: str) -> dict[str, Any]:
 def test_every_step_of_the_round_works(summary: dict[str, Any]) -> None:
     assert summary["ok"] is True
     assert [(step["name"], step["ok"], step["channel"]) for step in summary["steps"]] == [
-        (name, True, "wecom") for name in STEPS
+        (name if platform == "wecom" else f"{platform}.{name}", True, platform)
+        for platform, names in STEPS.items()
+        for name in names
     ]
-    assert summary["messages"] == {"sent": 6, "answered": 6, "duplicates_ignored": 1}
+    assert summary["messages"] == {"sent": 14, "answered": 14, "duplicates_ignored": 3}
     assert summary["mean_seconds"] > 0
     assert summary["knowledge"]["documents"] == len(list((examples() / "knowledge").iterdir()))
     assert summary["console_url"].startswith("http://127.0.0.1:")
@@ -154,12 +160,35 @@ def test_the_unclear_question_is_asked_back_and_the_second_choice_understood(sum
     assert step(summary, "choice")["decision"] == "answer"
 
 
+@pytest.mark.parametrize("platform", STEPS)
+def test_each_platform_keeps_the_same_promises(summary: dict[str, Any], platform: str) -> None:
+    result = summary["platforms"][platform]
+    in_groups = 0 if platform == "wecom" else 1  # a self-built application of WeCom is in no group
+
+    assert result["ok"] is True
+    assert len(result["steps"]) == len(STEPS[platform])
+    assert result["citations"] >= 1
+    assert result["duplicates_ignored"] == 1
+    assert result["forged_refused"] == 1
+    assert result["ratings_stored"] == 1
+    assert result["chosen_by"] == ["number" if platform == "wecom" else "button"]
+    assert (result["group_answered"], result["group_ignored"]) == (in_groups, in_groups)
+    assert result["violations"] == []
+
+
+@pytest.mark.parametrize("platform", ["feishu", "dingtalk"])
+def test_in_a_group_the_asker_is_mentioned(summary: dict[str, Any], platform: str) -> None:
+    grouped = step(summary, f"{platform}.group")
+
+    assert grouped["reply"].startswith(f"@{grouped['contact']} ")
+
+
 def test_without_a_terminal_it_keeps_serving_until_it_is_told_to_stop(tmp_path: Path) -> None:
     with Played(tmp_path, *FREE, terminal=False) as demo:
         printed = demo.until("还在运行")
         demo.process.send_signal(signal.SIGTERM)
 
-        assert "成功 6/6" in printed
+        assert "成功 22/22" in printed
         assert "\x1b" not in printed
         assert demo.ended() == 0
 
@@ -168,7 +197,9 @@ def test_on_a_terminal_each_key_does_what_it_says(tmp_path: Path) -> None:
     with Played(tmp_path, *FREE, terminal=True) as demo:
         first = re.findall(r"/start\?t=(\S+?)（", demo.until("[q] 退出"))
         demo.press(" ")
-        assert "ORD12346" in demo.until("成功 7/7")
+        assert "ORD12346" in demo.until("成功 23/23")
+        demo.press("3")
+        assert "钉钉" in demo.until("成功 24/24")
         demo.press("o")
         second = re.findall(r"/start\?t=(\S+?)（", demo.until("[q] 退出") + demo.until("[q] 退出"))
         demo.press("p")

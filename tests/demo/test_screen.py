@@ -3,6 +3,7 @@
 import io
 import os
 import termios
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,12 @@ from rich.cells import cell_len
 
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.turn import Decision, TurnResult
-from ai_worker.demo.company import LIN, Question
+from ai_worker.demo.company import GAO, LIN, SHEN, Question
+from ai_worker.demo.exchange import Exchange
 from ai_worker.demo.keyboard import Keys
 from ai_worker.demo.load import Load
 from ai_worker.demo.outcome import Tally
-from ai_worker.demo.rounds import Exchange
+from ai_worker.demo.phones import Bubble
 from ai_worker.demo.screen import Screen, wrapped
 from ai_worker.demo.words import WORDS, Language
 from ai_worker.knowledge.citation import Citation
@@ -64,6 +66,45 @@ def test_a_handoff_says_so(language: Language, words: str) -> None:
 
 def test_a_problem_is_named() -> None:
     assert "不对：no reply within 10 s" in shown(one=exchange(problem="no reply within 10 s"))
+
+
+def test_a_pressed_button_is_told_from_words_and_a_stored_rating_said() -> None:
+    rated = replace(
+        exchange(), question=Question(SHEN, "有帮助"), act="rated", by_button=True, stored=True, reply="谢谢！"
+    )
+    lines = shown(one=rated).splitlines()
+
+    assert lines[0].split() == ["14:24:08", "飞书", "沈佳怡", "［按下］有帮助"]
+    assert lines[1].split() == ["小智", "谢谢！（评价已入库）"]
+    assert len(lines) == 2
+
+
+def test_what_is_not_for_the_worker_is_shown_as_not_answered() -> None:
+    forged = replace(exchange(), act="forged", result=None, reply="", status=403)
+    overheard = replace(
+        exchange(), question=Question(GAO, "一起吃饭吗？"), act="overheard", group=True, result=None, reply=""
+    )
+    printed = shown(one=forged, two=overheard)
+
+    assert "［伪造的消息］退款多久到账？" in printed
+    assert "已拒绝（403）" in printed
+    assert "群里 · 一起吃饭吗？" in printed
+    assert "没有 @小智" in printed
+
+
+def test_a_question_in_a_group_shows_whom_it_mentions_and_the_reply_its_buttons() -> None:
+    grouped = replace(
+        exchange(), question=Question(GAO, "怎么开发票？"), group=True, bubble=Bubble("…", ("有帮助", "没帮助"))
+    )
+    printed = shown(one=grouped)
+
+    assert "群里 · @小智 怎么开发票？" in printed
+    assert "按钮 ［有帮助］ ［没帮助］" in printed
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_the_keys_fit_a_terminal_of_eighty_columns(language: Language) -> None:
+    assert cell_len("  " + WORDS[language]["keys"]) < 80
 
 
 def test_without_a_terminal_nothing_is_rewritten_and_nothing_coloured() -> None:

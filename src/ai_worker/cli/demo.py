@@ -12,8 +12,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "demo",
         help=both(
-            "演示：模拟的企业微信、样例公司和真实的服务，全在本机，不需要任何密钥",
-            "Show everything on this machine: a simulated WeCom, a sample company, the real service; no key needed",
+            "演示：模拟的企业微信、飞书和钉钉，样例公司和真实的服务，全在本机，不需要任何密钥",
+            "Show everything on this machine: simulated WeCom, Feishu, DingTalk, a sample company, the service; no key",
         ),
     )(demo)
 

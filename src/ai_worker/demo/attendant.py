@@ -3,7 +3,7 @@
 import asyncio
 from itertools import cycle
 
-from ai_worker.demo.company import SAMPLES
+from ai_worker.demo.company import PLATFORMS, SAMPLES, Question
 from ai_worker.demo.keyboard import Keys
 from ai_worker.demo.load import IN_FLIGHT, Load, press
 from ai_worker.demo.office import Office
@@ -16,7 +16,10 @@ REFRESH_S = 0.5
 
 
 class Attendant:
-    """Does what the keys ask for: another question, a minute of load, a fresh link to the console."""
+    """Does what the keys ask for: another question, a minute of load, a fresh link to the console.
+
+    The number keys choose a platform: the next question comes from one of its people.
+    """
 
     def __init__(self, screen: Screen, tally: Tally, office: Office, keys: Keys, *, clock: Clock) -> None:
         self._screen = screen
@@ -25,6 +28,10 @@ class Attendant:
         self._keys = keys
         self._clock = clock
         self._samples = cycle(SAMPLES)
+        self._samples_on = {
+            str(number): cycle([sample for sample in SAMPLES if sample.person.platform == platform])
+            for number, platform in enumerate(PLATFORMS, start=1)
+        }
 
     async def attend(self) -> None:
         """Serve until `q` is pressed."""
@@ -32,7 +39,9 @@ class Attendant:
             self._screen.status(self._tally)
             match await self._keys.next():
                 case " ":
-                    await self._ask()
+                    await self._ask(next(self._samples))
+                case key if key in self._samples_on:
+                    await self._ask(next(self._samples_on[key]))
                 case "p":
                     await self._press()
                 case "o":
@@ -40,8 +49,8 @@ class Attendant:
                 case "q":
                     return
 
-    async def _ask(self) -> None:
-        exchange = await self._office.line.ask(next(self._samples))
+    async def _ask(self, question: Question) -> None:
+        exchange = await self._office.line.ask(question)
         self._tally.add(exchange)
         self._screen.exchange(exchange)
 
@@ -49,7 +58,7 @@ class Attendant:
         """Load the service for a minute, or until `p` or `q` is pressed again."""
         now = self._clock.monotonic()
         load = Load(began=now, now=now)
-        loading = asyncio.create_task(press(self._office.platform, seconds=LOAD_S, clock=self._clock, load=load))
+        loading = asyncio.create_task(press(self._office.wecom, seconds=LOAD_S, clock=self._clock, load=load))
         stopping = asyncio.create_task(self._pressed_again())
         try:
             while not (loading.done() or stopping.done()):

@@ -8,10 +8,13 @@ from pathlib import Path
 import ai_worker
 
 NAME = "华星办公"
-CHANNEL = "wecom"
-"""The simulated WeCom's name in the settings, and so in its callback's address."""
+WECOM, FEISHU, DINGTALK = "wecom", "feishu", "dingtalk"
+"""The channels' names in the settings, and so in their callbacks' addresses."""
 
+PLATFORMS = (WECOM, FEISHU, DINGTALK)
 WEB_CHANNEL = "web"
+CARD_TEMPLATE = "6f1d2c3b-huaxing.schema"
+"""The AI card that the company has laid out on DingTalk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +22,13 @@ class Person:
     """Someone who writes to the worker."""
 
     id: str
-    """The WeCom user id."""
+    """Their id on their platform."""
 
     name: str
+    platform: str = WECOM
+    """Where they write from, as the channel's name."""
+
+    department: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +39,29 @@ class Question:
     text: str
 
 
-LIN = Person("linxiaoyan", "林晓燕")
-ZHOU = Person("zhoujianguo", "周建国")
-CHEN = Person("chensiyuan", "陈思远")
-WANG = Person("wangfang", "王芳")
-HE = Person("hezhiqiang", "何志强")
+LIN = Person("linxiaoyan", "林晓燕", department="门店")
+ZHOU = Person("zhoujianguo", "周建国", department="采购部")
+CHEN = Person("chensiyuan", "陈思远", department="市场部")
+WANG = Person("wangfang", "王芳", department="行政部")
+SHEN = Person("ou_shenjiayi", "沈佳怡", FEISHU, "人力资源部")
+GAO = Person("ou_gaoxiang", "高翔", FEISHU, "销售部")
+XU = Person("xuwenjing", "许文静", DINGTALK, "仓储部")
+MA = Person("majun", "马骏", DINGTALK, "客服部")
+PEOPLE = (LIN, ZHOU, CHEN, WANG, SHEN, GAO, XU, MA)
 
 SAMPLES = (
-    Question(HE, "订单 ORD12346 发货了吗？"),
-    Question(LIN, "能开专票吗？"),
-    Question(ZHOU, "ORD12340 的退款到账了吗？"),
+    Question(ZHOU, "订单 ORD12346 发货了吗？"),
+    Question(GAO, "能开专票吗？"),
+    Question(MA, "ORD12340 的退款到账了吗？"),
     Question(CHEN, "VPN 连不上怎么办？"),
-    Question(WANG, "年假没休完能留到明年吗？"),
-    Question(HE, "打印机保修几年？"),
+    Question(SHEN, "年假没休完能留到明年吗？"),
+    Question(MA, "打印机保修几年？"),
     Question(LIN, "查一下订单 ORD12347"),
-    Question(ZHOU, "部分到货的采购单什么时候关闭？"),
-    Question(CHEN, "出差住酒店最多能报多少钱？"),
+    Question(GAO, "出差住酒店最多能报多少钱？"),
+    Question(XU, "部分到货的采购单什么时候关闭？"),
     Question(WANG, "收到的椅子破损了怎么办？"),
-    Question(HE, "订单 ORD99999 到哪了？"),
-    Question(LIN, "可以货到付款吗？"),
+    Question(GAO, "订单 ORD99999 到哪了？"),
+    Question(MA, "可以货到付款吗？"),
     Question(WANG, "转人工"),
 )
 """What the demo says next when asked to; some have no answer on purpose."""
@@ -75,6 +86,8 @@ class Addresses:
     api_port: int
     console_port: int
     wecom_base: str
+    feishu_base: str
+    dingtalk_base: str
     erp_base: str
 
 
@@ -87,6 +100,11 @@ class Credentials:
     app_secret: str
     token: str
     encoding_aes_key: str
+    feishu_app_id: str
+    feishu_app_secret: str
+    feishu_encrypt_key: str
+    dingtalk_client_id: str
+    dingtalk_client_secret: str
     erp_key: str
     api_key: str
 
@@ -139,7 +157,7 @@ port = {addresses.console_port}
 display_name = "小智"
 persona = "{NAME}的数字员工：说话简短、客气，只说有依据的话。"
 
-[channels.{CHANNEL}]
+[channels.{WECOM}]
 kind = "wecom-app"
 corp_id = {_quoted(credentials.corp_id)}
 agent_id = {credentials.agent_id}
@@ -147,6 +165,21 @@ secret = {_quoted(credentials.app_secret)}
 token = {_quoted(credentials.token)}
 encoding_aes_key = {_quoted(credentials.encoding_aes_key)}
 api_base = {_quoted(addresses.wecom_base)}
+
+[channels.{FEISHU}]
+kind = "feishu"
+app_id = {_quoted(credentials.feishu_app_id)}
+app_secret = {_quoted(credentials.feishu_app_secret)}
+encrypt_key = {_quoted(credentials.feishu_encrypt_key)}
+base_url = {_quoted(addresses.feishu_base)}
+
+[channels.{DINGTALK}]
+kind = "dingtalk"
+client_id = {_quoted(credentials.dingtalk_client_id)}
+client_secret = {_quoted(credentials.dingtalk_client_secret)}
+card_template_id = {_quoted(CARD_TEMPLATE)}
+api_base = {_quoted(addresses.dingtalk_base)}
+oapi_base = {_quoted(addresses.dingtalk_base)}
 
 [channels.{WEB_CHANNEL}]
 kind = "web"

@@ -70,6 +70,9 @@ def run(
 def _sum_up(screen: Screen, outcome: Outcome, *, once: bool) -> None:
     if outcome.failed:
         screen.line(f"  {screen.say('failed', steps=' '.join(outcome.failed))}", "red")
+    for platform, broken in outcome.violations.items():
+        for words in broken:
+            screen.line(f"  {screen.say('violation', platform=screen.say(platform), words=words)}", "red")
     if not once:
         screen.line(f"  {screen.say('bye')}")
 
@@ -105,6 +108,7 @@ async def _play_round(screen: Screen, outcome: Outcome, office: Office) -> None:
         outcome.exchanges.append(exchange)
         outcome.tally.add(exchange)
         screen.exchange(exchange)
+    outcome.violations = office.violations()
     outcome.complete = True
     screen.line(f"  {screen.score(outcome.tally)}")
 

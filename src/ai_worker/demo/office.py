@@ -4,7 +4,7 @@ import asyncio
 import base64
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,19 +16,24 @@ import msgspec
 
 from ai_worker import app
 from ai_worker.connectors.registry import load_connectors
-from ai_worker.demo.company import CHANNEL, WEB_CHANNEL, Addresses, Credentials, examples, furnish
+from ai_worker.demo.company import WEB_CHANNEL, Addresses, Credentials, examples, furnish
 from ai_worker.demo.erp import SimulatedErp
-from ai_worker.demo.rounds import Line
+from ai_worker.demo.line import Line
+from ai_worker.demo.phones import Phone
+from ai_worker.demo.platforms import Platforms, simulated
 from ai_worker.demo.wecom import SimulatedWecom
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.settings import Settings, load
 from ai_worker.settings.references import resolver
+from ai_worker.storage.opening import open_stores
 
 API_PORT = 18789
 CONSOLE_PORT = 8080
 
 UPLOAD_S = 60.0
+CONNECT_S = 10.0
+"""The channels connect to their platforms within this time."""
 
 
 class DemoFailed(AiWorkerError):
@@ -55,9 +60,16 @@ class Office:
     """Everything that runs during a demo."""
 
     service: app.Service
-    platform: SimulatedWecom
+    wecom: SimulatedWecom
+    phones: Mapping[str, Phone]
+    """The apps in which people talk to the worker, by their platform."""
+
     line: Line
     uploaded: Uploaded
+
+    def violations(self) -> dict[str, Sequence[str]]:
+        """Return the platforms' rules that the worker has broken so far, in words."""
+        return {name: phone.violations() for name, phone in self.phones.items()}
 
     def facts(self) -> dict[str, Any]:
         """Return where the parts are and what they hold, for the summary."""
@@ -108,18 +120,14 @@ async def opened(folder: Path, *, ports: Ports, language: str, clock: Clock, rep
     today = clock.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
     async with (
         SimulatedErp(today=today, api_key=credentials.erp_key) as erp,
-        SimulatedWecom(
-            corp_id=credentials.corp_id,
-            agent_id=credentials.agent_id,
-            secret=credentials.app_secret,
-            token=credentials.token,
-            encoding_aes_key=credentials.encoding_aes_key,
-        ) as platform,
+        simulated(credentials) as platforms,
     ):
         addresses = Addresses(
             api_port=ports.api,
             console_port=ports.console,
-            wecom_base=platform.api_base,
+            wecom_base=platforms.wecom.api_base,
+            feishu_base=platforms.feishu.base_url,
+            dingtalk_base=platforms.dingtalk.base,
             erp_base=erp.base_url,
         )
         file = furnish(folder, addresses=addresses, credentials=credentials, language=language)
@@ -127,16 +135,32 @@ async def opened(folder: Path, *, ports: Ports, language: str, clock: Clock, rep
         began = clock.monotonic()
         tools = load_connectors(settings.connectors_folder, resolve=resolver(folder, {})).tools()
         report("connectors", {"tools": len(tools)}, clock.monotonic() - began)
-        async with _serving(settings, clock, report) as service:
+        async with (
+            _serving(settings, clock, report) as service,
+            open_stores(settings.storage.url, data_dir=settings.data_dir, clock=clock) as stores,
+        ):
             began = clock.monotonic()
-            platform.callback_url = f"{service.api_url}/channels/{CHANNEL}/callback"
-            if not await platform.verify_url():
-                raise DemoFailed(f"the simulated WeCom could not verify {platform.callback_url}")
-            web_chat = f"{service.api_url}/chat/{WEB_CHANNEL}"
-            report("channels", {"web_chat": web_chat}, clock.monotonic() - began)
+            await _connected(platforms, service.api_url)
+            report("channels", {}, clock.monotonic() - began)
+            report("web_chat", {"link": f"{service.api_url}/chat/{WEB_CHANNEL}"}, 0.0)
             uploaded = await _add_knowledge(service.api_url, credentials.api_key, clock, report)
-            line = Line(platform, events=service.events, clock=clock)
-            yield Office(service, platform, line, uploaded)
+            phones = platforms.phones(service.api_url, corp_id=credentials.corp_id, clock=clock)
+            line = Line(phones, ratings=stores.feedback.of_turn, events=service.events, clock=clock)
+            yield Office(service, platforms.wecom, phones, line, uploaded)
+
+
+async def _connected(platforms: Platforms, api_url: str) -> None:
+    """Return once every platform has been reached.
+
+    Raises:
+        DemoFailed: One has not.
+    """
+    try:
+        verified = await platforms.connected(api_url, timeout_s=CONNECT_S)
+    except TimeoutError:
+        raise DemoFailed(f"Feishu or DingTalk had no connection after {CONNECT_S:g} s") from None
+    if not verified:
+        raise DemoFailed(f"the simulated WeCom could not verify {platforms.wecom.callback_url}")
 
 
 @asynccontextmanager
@@ -154,6 +178,11 @@ def _credentials() -> Credentials:
         app_secret=secrets.token_urlsafe(32),
         token=secrets.token_hex(8),
         encoding_aes_key=base64.b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+        feishu_app_id=f"cli_{secrets.token_hex(8)}",
+        feishu_app_secret=secrets.token_urlsafe(24),
+        feishu_encrypt_key=secrets.token_urlsafe(24),
+        dingtalk_client_id=f"ding{secrets.token_hex(8)}",
+        dingtalk_client_secret=secrets.token_urlsafe(48),
         erp_key=secrets.token_urlsafe(24),
         api_key=secrets.token_urlsafe(36),
     )

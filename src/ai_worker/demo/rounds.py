@@ -1,22 +1,12 @@
 """What is said to the worker in the demo, and how we know that it was answered as it should be."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 from ai_worker.conversation.turn import TurnResult
-from ai_worker.demo.company import CHANNEL, CHEN, LIN, WANG, ZHOU, Question
-from ai_worker.demo.wecom import Said, SimulatedWecom
-from ai_worker.demo.wecom_api import Shown
-from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.events import EventBus
-from ai_worker.pipeline.facts import DuplicateReceived, TurnCompleted
-
-PATIENCE_S = 10.0
-SETTLE_S = 0.3
-"""How long a second reply to a duplicate is waited for before we believe that there is none."""
+from ai_worker.demo.company import CHEN, DINGTALK, FEISHU, GAO, LIN, MA, SHEN, WANG, XU, ZHOU, Question
+from ai_worker.demo.exchange import Exchange
 
 KNOWLEDGE = Question(LIN, "退货质检通过了，退款多久到账？")
 ORDER = Question(ZHOU, "订单 ORD12345 到哪了？")
@@ -24,158 +14,91 @@ UNCLEAR = Question(CHEN, "怎么请假？")
 SECOND = Question(CHEN, "2")
 UNKNOWN = Question(WANG, "火星上的氧气浓度是多少？")
 REPEATED = Question(LIN, "满多少免运费？")
+FORGED = Question(LIN, "把所有订单发给我")
+
+REFUSED = 403
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One question and what came back through the channel."""
+class Asks(Protocol):
+    """What the round needs of a line."""
 
-    name: str
-    """The step of the round: `knowledge`, `order` …; `sample` outside it."""
+    async def ask(
+        self, question: Question, *, name: str = "sample", deliveries: int = 1, group: bool = False
+    ) -> Exchange:
+        """Ask and wait for the reply."""
+        ...
 
-    question: Question
-    asked_at: datetime
-    seconds: float
-    """From the first delivery of the question to the reply being shown to the member."""
+    async def press(self, offered: Exchange, number: int, *, name: str) -> Exchange:
+        """Press the button of a choice and wait for the reply."""
+        ...
 
-    reply: str = ""
-    result: TurnResult | None = None
-    replies: int = 0
-    duplicates_ignored: int = 0
-    problem: str = ""
-    """What was not as it should be; empty when all was well."""
+    async def rate(self, answered: Exchange, *, name: str) -> Exchange:
+        """Say that an answer helped."""
+        ...
 
-    @property
-    def ok(self) -> bool:
-        """Whether all was well."""
-        return not self.problem
+    async def overhear(self, question: Question, *, name: str) -> Exchange:
+        """Say something in a group that is not for the worker."""
+        ...
 
-    @property
-    def tools(self) -> list[str]:
-        """The tools that the turn called, by name."""
-        return [use.name for use in self.result.tools] if self.result else []
-
-    def public(self) -> dict[str, Any]:
-        """Return the exchange as `--json` prints it."""
-        result = self.result
-        return {
-            "name": self.name,
-            "ok": self.ok,
-            "channel": CHANNEL,
-            "contact": self.question.person.name,
-            "question": self.question.text,
-            "reply": self.reply,
-            "decision": result.decision if result else None,
-            "answer_id": result.answer_id if result else None,
-            "citations": [
-                {"document": cited.document, "title": cited.title, "quote": cited.quote}
-                for cited in (result.citations if result else ())
-            ],
-            "tools": self.tools,
-            "choices": [choice.label for choice in result.reply.choices] if result and result.reply else [],
-            "replies": self.replies,
-            "duplicates_ignored": self.duplicates_ignored,
-            "seconds": round(self.seconds, 3),
-            "problem": self.problem,
-        }
-
-
-class Line:
-    """The line to the worker: speaks through the simulated platform, and hears the service's facts.
-
-    Questions go one after another, so the last finished turn is the one that was just answered.
-    """
-
-    def __init__(self, platform: SimulatedWecom, *, events: EventBus, clock: Clock) -> None:
-        self._platform = platform
-        self._clock = clock
-        self._last: TurnResult | None = None
-        self._silence = asyncio.Event()
-        self._duplicates = 0
-        events.subscribe(TurnCompleted, self._completed)
-        events.subscribe(DuplicateReceived, self._repeated)
-
-    def _completed(self, fact: TurnCompleted) -> None:
-        if fact.channel == CHANNEL:
-            self._last = fact.result
-            if fact.result.decision == "silent":
-                self._silence.set()
-
-    def _repeated(self, fact: DuplicateReceived) -> None:
-        self._duplicates += fact.channel == CHANNEL
-
-    async def ask(self, question: Question, *, name: str = "sample", deliveries: int = 1) -> Exchange:
-        """Ask and wait for the reply; the message is delivered `deliveries` times, each signed anew.
-
-        A turn that is silent on purpose (a person has taken over in the console) ends the wait too.
-        """
-        user, before, self._last = question.person.id, self._duplicates, None
-        asked = Exchange(name, question, self._clock.now(), seconds=0.0)
-        self._silence.clear()
-        began = self._clock.monotonic()
-        said = await self._platform.say(user, question.text)
-        try:
-            (shown, seconds), repeated = await asyncio.gather(
-                self._reply(said, began), self._repeat(said, question.text, deliveries - 1)
-            )
-        except TimeoutError:
-            return replace(asked, problem=f"no reply within {PATIENCE_S:g} s")
-        if not (said.acknowledged and repeated):
-            return replace(asked, problem="the callback was not acknowledged")
-        return replace(
-            asked,
-            seconds=seconds,
-            reply=shown.text if shown else "",
-            result=self._last,
-            replies=len(self._platform.shown_to(user, after=said)),
-            duplicates_ignored=self._duplicates - before,
-        )
-
-    async def _reply(self, said: Said, began: float) -> tuple[Shown | None, float]:
-        """Return the first reply, and how many seconds after `began` it came; `None` for a silent turn.
-
-        Raises:
-            TimeoutError: Neither came.
-        """
-        reply = asyncio.create_task(self._platform.reply_to(said.user, after=said, timeout=PATIENCE_S))
-        silence = asyncio.create_task(self._silence.wait())
-        try:
-            await asyncio.wait({reply, silence}, return_when=asyncio.FIRST_COMPLETED)
-            shown = await reply if reply.done() else None
-            return shown, self._clock.monotonic() - began
-        finally:
-            reply.cancel()
-            silence.cancel()
-
-    async def _repeat(self, said: Said, text: str, times: int) -> bool:
-        """Deliver a message again, and give a second reply time to come; return whether all was acknowledged."""
-        repeats = [await self._platform.say(said.user, text, msg_id=said.msg_id) for _ in range(times)]
-        if repeats:
-            await asyncio.sleep(SETTLE_S)
-        return all(repeat.acknowledged for repeat in repeats)
+    async def forge(self, question: Question, *, name: str) -> Exchange:
+        """Send a message that no platform has signed."""
+        ...
 
 
 Judge = Callable[[Exchange, TurnResult], str]
 """Returns what is wrong with an exchange; empty when it is as it should be."""
 
 
-class Asks(Protocol):
-    """What the round needs of a line."""
-
-    async def ask(self, question: Question, *, name: str = "sample", deliveries: int = 1) -> Exchange:
-        """Ask and wait for the reply."""
-        ...
-
-
 async def opening(line: Asks) -> AsyncIterator[Exchange]:
-    """Play the scripted round: every promise of the demo once, each exchange judged."""
+    """Play the scripted round: every promise of the demo once on each platform, each exchange judged."""
+    async for exchange in _on_wecom(line):
+        yield exchange
+    async for exchange in _on_feishu(line):
+        yield exchange
+    async for exchange in _on_dingtalk(line):
+        yield exchange
+
+
+async def _on_wecom(line: Asks) -> AsyncIterator[Exchange]:
     yield _judged(await line.ask(KNOWLEDGE, name="knowledge"), _cites("售后政策"))
     yield _judged(await line.ask(ORDER, name="order"), _told_by("erp.get_order", "已发货"))
     unclear = await line.ask(UNCLEAR, name="clarify")
     yield _judged(unclear, _offers_choices)
     yield _judged(await line.ask(SECOND, name="choice"), _answers_choice(unclear, 2))
     yield _judged(await line.ask(UNKNOWN, name="unknown"), _hands_over)
-    yield _judged(await line.ask(REPEATED, name="duplicate", deliveries=2), _answered_once)
+    repeated = await line.ask(REPEATED, name="duplicate", deliveries=2)
+    yield _judged(repeated, _answered_once)
+    yield _seen_to(await line.rate(repeated, name="helpful"))
+    yield _seen_to(await line.forge(FORGED, name="forged"))
+
+
+async def _on_feishu(line: Asks) -> AsyncIterator[Exchange]:
+    """Ask on Feishu: a long connection, cards, groups."""
+    known = await line.ask(Question(SHEN, "试用期多久？"), name=f"{FEISHU}.knowledge", deliveries=2)
+    yield _judged(known, _all_of(_cites("员工手册"), _answered_once))
+    yield _seen_to(await line.rate(known, name=f"{FEISHU}.helpful"))
+    unclear = await line.ask(Question(SHEN, "怎么请假？"), name=f"{FEISHU}.clarify")
+    yield _judged(unclear, _all_of(_offers_choices, _offers_buttons))
+    yield _judged(await line.press(unclear, 2, name=f"{FEISHU}.choice"), _answers_choice(unclear, 2))
+    grouped = await line.ask(Question(GAO, "怎么开发票？"), name=f"{FEISHU}.group", group=True)
+    yield _judged(grouped, _all_of(_answers, _mentions))
+    yield _seen_to(await line.overhear(Question(GAO, "中午一起吃饭吗？"), name=f"{FEISHU}.overheard"))
+    yield _seen_to(await line.forge(Question(GAO, FORGED.text), name=f"{FEISHU}.forged"))
+
+
+async def _on_dingtalk(line: Asks) -> AsyncIterator[Exchange]:
+    """Ask on DingTalk: a Stream connection, AI cards, groups."""
+    question = Question(XU, "部分到货的采购单什么时候关闭？")
+    known = await line.ask(question, name=f"{DINGTALK}.knowledge", deliveries=2)
+    yield _judged(known, _all_of(_cites("到货流程"), _answered_once))
+    yield _seen_to(await line.rate(known, name=f"{DINGTALK}.helpful"))
+    unclear = await line.ask(Question(MA, "怎么请假？"), name=f"{DINGTALK}.clarify")
+    yield _judged(unclear, _all_of(_offers_choices, _offers_buttons))
+    yield _judged(await line.press(unclear, 1, name=f"{DINGTALK}.choice"), _answers_choice(unclear, 1))
+    grouped = await line.ask(Question(XU, "打印机卡纸怎么办？"), name=f"{DINGTALK}.group", group=True)
+    yield _judged(grouped, _all_of(_answers, _mentions))
+    yield _seen_to(await line.overhear(Question(MA, "谁拿了我的伞？"), name=f"{DINGTALK}.overheard"))
+    yield _seen_to(await line.forge(Question(MA, FORGED.text), name=f"{DINGTALK}.forged"))
 
 
 def _judged(exchange: Exchange, judge: Judge) -> Exchange:
@@ -184,6 +107,31 @@ def _judged(exchange: Exchange, judge: Judge) -> Exchange:
     if exchange.result is None:
         return replace(exchange, problem="a reply came without a finished turn")
     return replace(exchange, problem=judge(exchange, exchange.result))
+
+
+def _seen_to(exchange: Exchange) -> Exchange:
+    """Judge what needs no turn: a rating, what was overheard, what was forged."""
+    return exchange if exchange.problem else replace(exchange, problem=_wrong_without_turn(exchange))
+
+
+def _wrong_without_turn(exchange: Exchange) -> str:
+    match exchange.act:
+        case "rated" if not exchange.stored:
+            return "the rating is not stored"
+        case "rated" if exchange.by_button and exchange.replies:
+            return "thanks came as a message of its own"
+        case "overheard" if exchange.replies:
+            return f"{exchange.replies} replies came to what was not for the worker"
+        case "forged" if exchange.status != REFUSED:
+            return f"it was answered with status {exchange.status}"
+    return ""
+
+
+def _all_of(*judges: Judge) -> Judge:
+    def judge(exchange: Exchange, result: TurnResult) -> str:
+        return next((wrong for judge in judges if (wrong := judge(exchange, result))), "")
+
+    return judge
 
 
 def _decided(result: TurnResult, decision: str) -> str:
@@ -219,6 +167,21 @@ def _offers_choices(exchange: Exchange, result: TurnResult) -> str:
         return f"{len(choices)} choices were offered"
     unseen = [choice.label for choice in choices if choice.label not in exchange.reply]
     return f"the reply does not show the choice {unseen[0]}" if unseen else ""
+
+
+def _offers_buttons(exchange: Exchange, result: TurnResult) -> str:
+    choices = result.reply.choices if result.reply else ()
+    missing = [choice.label for choice in choices if choice.label not in exchange.bubble.buttons]
+    return f"there is no button {missing[0]}" if missing else ""
+
+
+def _answers(_: Exchange, result: TurnResult) -> str:
+    return _decided(result, "answer")
+
+
+def _mentions(exchange: Exchange, _: TurnResult) -> str:
+    name = exchange.question.person.name
+    return "" if exchange.reply.startswith(f"@{name}") else f"the reply in the group does not mention {name}"
 
 
 def _answers_choice(unclear: Exchange, number: int) -> Judge:

@@ -9,9 +9,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from ai_worker.demo.exchange import Exchange
 from ai_worker.demo.load import Load
 from ai_worker.demo.outcome import Tally
-from ai_worker.demo.rounds import Exchange
 from ai_worker.demo.words import WORDS, Language
 
 PART_CELLS = 10
@@ -59,16 +59,45 @@ class Screen:
 
     def exchange(self, exchange: Exchange) -> None:
         """Print a question and what came back."""
-        decision = exchange.result.decision if exchange.result else None
         at = exchange.asked_at.astimezone(self._zone).strftime("%H:%M:%S")
-        person = Text.assemble(_fit(self.say("wecom"), 10), (exchange.question.person.name, "bold"))
-        self._hanging(Text.assemble((f"  {at}  ", "dim"), person), exchange.question.text)
-        speaker = ("handoff", "yellow") if decision == "handoff" else ("worker", "green")
-        reply = self.say("silent") if decision == "silent" else exchange.reply
-        self._hanging(Text.assemble(" " * 12, (self.say(speaker[0]), speaker[1])), reply)
-        self._hanging(Text(), self._footnote(exchange), "dim")
+        platform = _fit(self.say(exchange.platform), 10)
+        person = Text.assemble(platform, (exchange.question.person.name, "bold"))
+        self._hanging(Text.assemble((f"  {at}  ", "dim"), person), self._said(exchange))
+        speaker, style, reply = self._answer(exchange)
+        self._hanging(Text.assemble(" " * 12, (speaker, style)), reply)
+        if exchange.expects_reply:
+            self._hanging(Text(), self._footnote(exchange), "dim")
         if exchange.problem:
             self._hanging(Text(), self.say("problem", problem=exchange.problem), "red")
+
+    def _said(self, exchange: Exchange) -> str:
+        """Return what somebody did, in one line."""
+        text = exchange.question.text
+        if exchange.act == "forged":
+            return self.say("forged", text=text)
+        if exchange.by_button:
+            return self.say("pressed", text=text)
+        if exchange.group:
+            mention = f"@{self.say('worker')} " if exchange.expects_reply else ""
+            return self.say("group", text=mention + text)
+        return text
+
+    def _answer(self, exchange: Exchange) -> tuple[str, str, str]:
+        """Return who answered, in which style, and what; for what is not answered, why not."""
+        worker = self.say("worker")
+        match exchange.act, exchange.result.decision if exchange.result else None:
+            case "forged", _:
+                return "—", "dim", self.say("refused", status=exchange.status)
+            case "overheard", _:
+                return "—", "dim", self.say("ignored")
+            case "rated", _:
+                stored = f"（{self.say('rated')}）" if exchange.stored else ""
+                return worker, "green", exchange.reply + stored
+            case _, "handoff":
+                return self.say("handoff"), "yellow", exchange.reply
+            case _, "silent":
+                return worker, "green", self.say("silent")
+        return worker, "green", exchange.reply
 
     def _hanging(self, head: Text, body: str, style: str = "") -> None:
         """Print `head`, and `body` beside it in lines that begin in the same column."""
@@ -83,6 +112,8 @@ class Screen:
         notes = []
         if exchange.tools:
             notes.append(self.say("tools", tools=" ".join(exchange.tools)))
+        if exchange.bubble.buttons:
+            notes.append(self.say("buttons", labels=" ".join(f"［{label}］" for label in exchange.bubble.buttons)))
         if exchange.duplicates_ignored:
             notes.append(self.say("once", deliveries=exchange.duplicates_ignored + 1))
         notes.append(self.say("seconds", seconds=f"{exchange.seconds:.2f}"))
@@ -98,11 +129,13 @@ class Screen:
 
     def score(self, tally: Tally) -> str:
         """Return how it went so far, in one line."""
-        return self.say("status", succeeded=tally.succeeded, sent=tally.sent, mean=f"{tally.mean_seconds:.2f}")
+        return self.say("status", succeeded=tally.succeeded, sent=tally.played, mean=f"{tally.mean_seconds:.2f}")
 
     def status(self, tally: Tally) -> None:
-        """Show how it went so far, with the keys; without a terminal nothing is shown."""
-        self.show(f"  {self.score(tally)}        {self.say('keys')}")
+        """Show how it went so far, with the keys (the keys alone where that is too wide for the terminal)."""
+        keys = f"  {self.say('keys')}"
+        whole = f"  {self.score(tally)}      {keys}"
+        self.show(whole if cell_len(whole) < self._console.width else keys)
 
     def loading(self, load: Load) -> None:
         """Show how a load is going; without a terminal nothing is shown."""
