@@ -18,7 +18,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "knowledge": "知识库",
         "knowledge_detail": "{titles}（{documents} 份，{passages} 段）",
         "console": "控制台",
-        "console_detail": "{link}（10 分钟内有效，只能用一次）",
+        "console_detail": "{link} （10 分钟内有效，只能用一次）",
         "api": "接口",
         "api_detail": "{url}",
         "taken": "端口 {ports} 已被占用，换了别的",
