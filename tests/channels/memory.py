@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from ai_worker.foundation.clock import Clock, FixedClock
 from ai_worker.foundation.errors import Busy
-from ai_worker.pipeline.sending import Need
+from ai_worker.pipeline.channel_store import Usage
+from ai_worker.pipeline.sending import Limit, Need
 
 
 class Memory:
@@ -44,6 +45,9 @@ class Memory:
         self._ready()
         if self.leases.get(name, ("", 0.0))[0] == owner:
             del self.leases[name]
+
+    async def usage(self, channel: str, limits: Sequence[Limit]) -> list[Usage]:
+        return [Usage(limit, 0, 0.0) for limit in limits]
 
     async def spend(self, channel: str, needs: Sequence[Sequence[Need]]) -> list[float]:
         self._ready()

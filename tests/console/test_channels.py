@@ -10,10 +10,11 @@ import pytest
 
 from ai_worker.channels.contract import ChannelHealth, Probe
 from ai_worker.channels.sightings import Sightings, proofs, prove
+from ai_worker.pipeline.sending import Need
 from ai_worker.pipeline.store import OutboundMessage
 from tests.console.reading import attribute, csrf_of, page_of, texts, words
 from tests.console.sample import OWNER
-from tests.console.world import DeskChannel, GroupRobot, World, world
+from tests.console.world import ROBOT, DeskChannel, GroupRobot, World, world
 
 HTMX = {"HX-Request": "true"}
 DISPLACED = "another instance has taken the connection over; stop it, then resume this channel"
@@ -130,12 +131,25 @@ async def test_a_test_message_to_nobody_is_not_sent(site: World, reader: httpx.A
 async def test_a_groups_robot_needs_no_name_and_hears_nothing(site: World, reader: httpx.AsyncClient) -> None:
     site.channels["group"] = GroupRobot("group", ChannelHealth("ready"))
     page = page_of(await reader.get("/channels"))
-    assert texts(page, "#channel-group dl dt") == ["最近发出"]
+    assert texts(page, "#channel-group dl dt") == ["最近发出", "近 61 秒已发"]
     assert not page.css("#test-group input[name=to]")
 
     await post(reader, "/channels/group/test")
 
     assert [(sent.channel, sent.address) for sent in await due(site)] == [("group", {})]
+
+
+async def test_a_robots_card_says_how_much_of_the_platforms_limit_is_used_up(
+    site: World, reader: httpx.AsyncClient
+) -> None:
+    site.channels["group"] = GroupRobot("group", ChannelHealth("ready"))
+    await site.stores.channels.spend("group", [[Need(ROBOT, 3)]])
+    await site.stores.channels.block("group", "robot", seconds=540)
+
+    page = page_of(await reader.get("/channels"))
+
+    (used,) = texts(page, "#channel-group dl div:last-child dd")
+    assert used == "3 / 18 平台限流，9 分后恢复"
 
 
 async def test_the_credentials_are_checked_and_what_was_expected_is_said(

@@ -1,7 +1,7 @@
 """A console over a real database, on a clock that stands still: what the tests and the screenshots look at."""
 
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +32,7 @@ from ai_worker.ops.host import HostSample
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.facts import MessageReceived
 from ai_worker.pipeline.push import Pusher
+from ai_worker.pipeline.sending import Limit
 from ai_worker.pipeline.store import OutboundMessage
 from ai_worker.storage.opening import Stores, open_stores
 from tests.console.sample import furnish
@@ -83,10 +84,16 @@ class DeskChannel(Channel):
         return self.state
 
 
+ROBOT = Limit("robot", 18, 61.0)
+
+
 class GroupRobot(DeskChannel):
     """A robot that only sends into its group."""
 
     kind: ClassVar[str] = "wecom-group"
+
+    def limits(self) -> Sequence[Limit]:
+        return (ROBOT,)
 
 
 class WebChannel(DeskChannel):

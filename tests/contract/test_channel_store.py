@@ -226,3 +226,17 @@ async def test_what_is_over_is_forgotten_and_what_holds_is_not(stores: Stores) -
     assert (await spend(stores, ROBOT))[0] > 0
     later(stores, 2 * 86_400)
     assert await stores.sweep(stores.clock.now()) == 1, "the block is over"
+
+
+async def test_how_much_of_a_limit_is_used_up_can_be_looked_at_without_using_it(stores: Stores) -> None:
+    robot, other = Limit("robot", 18, 61.0), Limit("other", 18, 61.0)
+    assert [one.used for one in await stores.channels.usage("desk", [robot, other])] == [0, 0]
+    await stores.channels.spend("desk", [[Need(robot, 3)], [Need(robot)]])
+    await stores.channels.block("desk", "robot", seconds=600)
+
+    for _ in range(2):
+        (used, untouched) = await stores.channels.usage("desk", [robot, other])
+        assert (used.limit, used.used) == (robot, 4)
+        assert 590 < used.blocked_s <= 600
+        assert (untouched.used, untouched.blocked_s) == (0, 0.0)
+    assert [one.used for one in await stores.channels.usage("elsewhere", [robot])] == [0]

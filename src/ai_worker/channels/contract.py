@@ -172,6 +172,13 @@ class Channel(Protocol):
         """Return which of the platform's limits a message counts to; the sender waits until all have room."""
         return ()
 
+    def limits(self) -> Sequence[Limit]:
+        """Return the limits that all messages of the channel share, for people to see how much is used up.
+
+        Those of single contacts or chats are not among them.
+        """
+        return ()
+
     async def show(self, draft: Draft) -> None:
         """Show an answer as far as it is written, in place of what was shown of it before.
 

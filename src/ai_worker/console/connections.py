@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ai_worker.channels import trial
 from ai_worker.channels.contract import Channel, ChannelHealth, Probe, Proof
@@ -43,6 +43,10 @@ class Card:
 
     proved: list[tuple[str, str]]
     """What was proved, in words, and when."""
+
+    usage: list[tuple[str, int, str]]
+    """Of each limit that the channel's messages share: `3 / 18`, in how many seconds, and for how long the
+    platform has closed it; empty if it has not."""
 
     sends: bool
     """Whether a test message can be sent: contacts of a pull channel fetch theirs."""
@@ -149,9 +153,25 @@ class Connections:
             remedy=remedy(t, name, health),
             age=t.duration(now - health.connected_at) if health.connected_at else "",
             proved=[(t(f"proof.{proof}"), t.instant(at, now)) for proof, at in proved.items()],
+            usage=await self._usage(t, name, channel),
             sends=not channel.pull,
             names_contact=not channel.kind.endswith("-group"),
         )
+
+    async def _usage(self, t: Words, name: str, channel: Channel) -> list[tuple[str, int, str]]:
+        limits = channel.limits()
+        try:
+            used = await self._memory.usage(name, limits) if limits else []
+        except Busy:
+            used = []
+        return [
+            (
+                f"{one.used} / {one.limit.most}",
+                round(one.limit.seconds),
+                t.duration(timedelta(seconds=one.blocked_s)) if one.blocked_s else "",
+            )
+            for one in used
+        ]
 
     async def probe(self, name: str) -> Probe:
         """Ask the platform whether the credentials are good, and keep that they were.

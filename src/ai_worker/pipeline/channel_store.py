@@ -1,10 +1,11 @@
 """The port through which channels remember, and agree between the nodes of one installation."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from ai_worker.pipeline.sending import Need
+from ai_worker.pipeline.sending import Limit, Need
 
 VALUE_BYTES = 65_536
 """The longest value that is remembered, in UTF-8."""
@@ -19,6 +20,18 @@ def checked(value: str) -> str:
     if len(value.encode("utf-8", "surrogatepass")) > VALUE_BYTES:
         raise ValueError(f"a channel remembers at most {VALUE_BYTES} bytes under one key")
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of a limit is used up now."""
+
+    limit: Limit
+    used: int
+    """Messages of the last `limit.seconds`, on all nodes together."""
+
+    blocked_s: float
+    """For how many seconds more the platform lets nothing through; 0.0 if it has not said so."""
 
 
 class ChannelStore(Protocol):
@@ -67,6 +80,10 @@ class ChannelStore(Protocol):
             For each message 0.0 if it was counted and must be sent now, else after how many seconds
             there can be room.
         """
+        ...
+
+    async def usage(self, channel: str, limits: Sequence[Limit]) -> list[Usage]:
+        """Return how much of each limit is used up; nothing is counted by it."""
         ...
 
     async def block(self, channel: str, key: str, *, seconds: float) -> None:

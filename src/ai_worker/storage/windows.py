@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+from ai_worker.pipeline.channel_store import Usage
 from ai_worker.pipeline.sending import Limit, Need
 
 EXACT = 100
@@ -109,6 +110,17 @@ def _spend_one(windows: Mapping[str, Window], message: Sequence[Need], now: int)
         else:
             windows[need.limit.key].promise(need.count, at)
     return max(0.0, (at - now) / SECOND)
+
+
+def usage(windows: Mapping[str, Window], limits: Sequence[Limit], now: int) -> list[Usage]:
+    """Return how much of each limit is used up at a moment, in microseconds."""
+    found = []
+    for limit in limits:
+        window = windows[limit.key]
+        window.look(limit, now)
+        used = sum(count for _, count in window.spent)
+        found.append(Usage(limit, used, max(0, window.blocked_at + window.blocked_for - now) / SECOND))
+    return found
 
 
 def packed(window: Window) -> bytes:

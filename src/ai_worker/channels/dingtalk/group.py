@@ -73,6 +73,10 @@ class DingtalkGroup(Channel):
         """Return the robot's limit, counted once for each message that it takes."""
         return (Need(ROBOT, max(1, min(ROBOT.most, len(pieces(message.reply.text))))),)
 
+    def limits(self) -> Sequence[Limit]:
+        """Return the robot's one limit."""
+        return (ROBOT,)
+
     async def deliver(self, message: OutboundMessage) -> Sent:
         """Send the words as one or more Markdown messages, in order; those that went out are remembered.
 

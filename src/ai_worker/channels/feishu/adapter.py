@@ -17,6 +17,7 @@ from ai_worker.channels.contract import (
     Channel,
     ChannelHealth,
     Draft,
+    Limit,
     Need,
     Probe,
     Proof,
@@ -175,6 +176,10 @@ class Feishu(Channel):
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return the limits of the chat and of the application."""
         return self._speaking.needs(message)
+
+    def limits(self) -> Sequence[Limit]:
+        """Return the application's limit a minute."""
+        return (self._speaking.shared,)
 
     async def show(self, draft: Draft) -> None:
         """Show an answer as far as it is written, in its card.

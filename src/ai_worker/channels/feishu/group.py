@@ -100,6 +100,10 @@ class FeishuGroup(Channel):
         count = len(self._bodies(message)) or 1
         return [Need(limit, min(count, limit.most)) for limit in LIMITS]
 
+    def limits(self) -> Sequence[Limit]:
+        """Return the robot's limit a minute."""
+        return LIMITS[1:]
+
     async def deliver(self, message: OutboundMessage) -> Sent:
         """Post a message in as many pieces as its length needs; a robot has no guard against doubles.
 

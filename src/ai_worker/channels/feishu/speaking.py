@@ -43,6 +43,11 @@ class Speaking:
             Limit(APP, per_minute, MINUTE_S),
         )
 
+    @property
+    def shared(self) -> Limit:
+        """The application's limit a minute."""
+        return self._app[1]
+
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return the limits that a message counts to, with all of its pieces."""
         count = len(self._pieces(message)) or 1

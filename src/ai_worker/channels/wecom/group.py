@@ -72,6 +72,10 @@ class WecomGroup(Channel):
         count = len(markdown_pieces(message.reply.text, MARKDOWN_BYTES))
         return [Need(ROBOT, min(max(1, count), ROBOT.most))]
 
+    def limits(self) -> Sequence[Limit]:
+        """Return the robot's one limit."""
+        return (ROBOT,)
+
     async def deliver(self, message: OutboundMessage) -> Sent:
         """Send a message as Markdown, in as many pieces as its length needs.
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from ai_worker.pipeline.channel_store import checked
-from ai_worker.pipeline.sending import Need
+from ai_worker.pipeline.channel_store import Usage, checked
+from ai_worker.pipeline.sending import Limit, Need
 from ai_worker.storage import rows, windows
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
 
@@ -97,6 +97,14 @@ class PostgresChannelStore:
             waits = windows.spend(known, needs, now)
             await _keep(connection, channel, known)
         return waits
+
+    async def usage(self, channel: str, limits: Sequence[Limit]) -> list[Usage]:
+        """Return how much of each limit is used up."""
+        keys = [rows.plain(limit.key) for limit in limits]
+        found = await self._database.fetch(LOOK, self._database.moment, channel, keys)
+        stored = {key: windows.unpacked(*rest) for _, key, *rest in found if key is not None}
+        known = {limit.key: stored.get(rows.plain(limit.key)) or windows.Window() for limit in limits}
+        return windows.usage(known, limits, found[0][0])
 
     async def block(self, channel: str, key: str, *, seconds: float) -> None:
         """Let nothing more be spent of the limit `key` for so long."""

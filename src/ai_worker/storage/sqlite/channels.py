@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import apsw
 
 from ai_worker.foundation.clock import Clock, to_micros
-from ai_worker.pipeline.channel_store import checked
-from ai_worker.pipeline.sending import Need
+from ai_worker.pipeline.channel_store import Usage, checked
+from ai_worker.pipeline.sending import Limit, Need
 from ai_worker.storage import windows
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
@@ -103,6 +103,12 @@ class SqliteChannelStore:
             return waits
 
         return await self._database.write(work)
+
+    async def usage(self, channel: str, limits: Sequence[Limit]) -> list[Usage]:
+        """Return how much of each limit is used up."""
+        keys = [limit.key for limit in limits]
+        known = await self._database.read(lambda connection: _look(connection, channel, keys))
+        return windows.usage(known, limits, self._moment())
 
     async def block(self, channel: str, key: str, *, seconds: float) -> None:
         """Let nothing more be spent of the limit `key` for so long."""
