@@ -123,12 +123,17 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (Date.now() - touchedAt < ACTIVE_FOR_MS) event.detail.headers["X-Active"] = "1";
 });
 
-// Not `autofocus`: browsers complain of it in a page where something has the focus already.
-document.addEventListener("htmx:load", (event) => {
-  const fresh = event.detail.elt;
-  const field = fresh.matches?.("[data-focus]") ? fresh : fresh.querySelector?.("[data-focus]");
-  field?.focus();
-});
+// Not `autofocus`: browsers complain of it in a page where something has the focus already. Each field takes
+// the focus once, as soon as it is there: later it would be taken from whoever has left it meanwhile.
+const greeted = new WeakSet();
+for (const moment of ["htmx:oobAfterSwap", "htmx:load"]) {
+  document.addEventListener(moment, () => {
+    for (const field of document.querySelectorAll("[data-focus]")) {
+      if (!greeted.has(field)) field.focus();
+      greeted.add(field);
+    }
+  });
+}
 
 // ---- the keyboard -------------------------------------------------------------------------------
 function step(distance) {
