@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from ai_worker.demo.wecom_bot import SimulatedBotGateway
 from ai_worker.drills.scratch import open_model
 from ai_worker.drills.site import Site
-from ai_worker.llm.scripted import ScriptedModel
+from ai_worker.llm.scripted import Asked, Say, ScriptedModel
+from tests.postgres import shared_server
 
 pytestmark = pytest.mark.slow
 
@@ -83,3 +85,35 @@ async def test_a_kill_in_the_middle_of_an_answer_does_not_lose_it(tmp_path: Path
         assert [bubble.text for bubble in gateway.shown_to(USER, after=said) if bubble.finished] == [LONG]
         assert list(gateway.counts.violations) == []
         assert await site.stop() == 0
+
+
+def echo(asked: Asked) -> Say:
+    return Say(f"收到：{asked.last}", delay_s=0.2)
+
+
+async def test_of_two_nodes_one_has_the_connection_and_the_other_takes_it_over(tmp_path: Path) -> None:
+    async with simulated() as gateway, ScriptedModel(echo) as model, AsyncExitStack() as stack:
+        url, sites = shared_server().url(), list[Site]()
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            site = Site(tmp_path / name, settings(model, gateway), storage_url=url)
+            sites.append(await stack.enter_async_context(site))
+            await site.start()
+        await gateway.connected(within_s=20)
+
+        users = [f"member-{number}" for number in range(12)]
+        first = [await gateway.say(user, "第一问") for user in users]  # worked on by both, sent by one
+        for user, said in zip(users, first, strict=True):
+            assert (await gateway.reply_to(user, after=said, within_s=20)).text.startswith("收到")
+        assert gateway.counts.subscribes == 1, "the other node leaves the connection alone"
+
+        await asyncio.sleep(1.0)  # what was shown is recorded as shown: WeCom recognises no push that is sent again
+        await sites[0].kill()  # it came first, and so has the connection
+        await until(lambda: gateway.counts.subscribes == 2)
+        second = [await gateway.say(user, "第二问") for user in users]
+        for user, said in zip(users, second, strict=True):
+            assert (await gateway.reply_to(user, after=said, within_s=30)).text.startswith("收到")
+
+        assert [len(gateway.shown_to(user)) for user in users] == [2] * len(users)
+        assert list(gateway.counts.violations) == []
+        assert await sites[1].stop() == 0
