@@ -195,13 +195,13 @@ def test_without_a_terminal_it_keeps_serving_until_it_is_told_to_stop(tmp_path: 
 
 def test_on_a_terminal_each_key_does_what_it_says(tmp_path: Path) -> None:
     with Played(tmp_path, *FREE, terminal=True) as demo:
-        first = re.findall(r"/start\?t=(\S+?)（", demo.until("[q] 退出"))
+        first = re.findall(r"/start\?t=(\S+?) （", demo.until("[q] 退出"))
         demo.press(" ")
         assert "ORD12346" in demo.until("成功 23/23")
         demo.press("3")
         assert "钉钉" in demo.until("成功 24/24")
         demo.press("o")
-        second = re.findall(r"/start\?t=(\S+?)（", demo.until("[q] 退出") + demo.until("[q] 退出"))
+        second = re.findall(r"/start\?t=(\S+?) （", demo.until("[q] 退出") + demo.until("[q] 退出"))
         demo.press("p")
         demo.until("每秒答完")
         demo.press("p")
