@@ -14,6 +14,7 @@ from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.turn import PendingQuestion, TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock, FixedClock
 from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.skills.tool import Risk, Slot, Tool, Toolbox, ToolFailed, ToolRefused, ToolResult, Verb
 
@@ -42,7 +43,15 @@ class Shelf:
         self._found = found
         self.searched: list[str] = []
 
-    def search(self, question: str, *, bases: Sequence[str] = ("*",), limit: int = 8) -> list[Scored]:
+    def search(
+        self,
+        question: str,
+        *,
+        bases: Sequence[str] = ("*",),
+        limit: int = 8,
+        reader: Reader = ANYBODY,
+        vector: Sequence[float] | None = None,
+    ) -> list[Scored]:
         self.searched.append(question)
         return [Scored(passage, score) for passage, score in self._found.get(question, ())][:limit]
 
@@ -54,7 +63,15 @@ class Everything(Shelf):
         super().__init__({})
         self._always = found
 
-    def search(self, question: str, *, bases: Sequence[str] = ("*",), limit: int = 8) -> list[Scored]:
+    def search(
+        self,
+        question: str,
+        *,
+        bases: Sequence[str] = ("*",),
+        limit: int = 8,
+        reader: Reader = ANYBODY,
+        vector: Sequence[float] | None = None,
+    ) -> list[Scored]:
         self.searched.append(question)
         return [Scored(passage, score) for passage, score in self._always][:limit]
 

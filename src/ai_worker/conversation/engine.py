@@ -19,14 +19,14 @@ from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.call import call
 from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide
 from ai_worker.conversation.steps.live import OnDraft
-from ai_worker.conversation.steps.look_up import Bars, Findings, by_id, look_up
+from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id, look_up
 from ai_worker.conversation.steps.reason import Reasoner
 from ai_worker.conversation.steps.understand import Understood, understand
 from ai_worker.conversation.steps.verbs import Plan, plan
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
-from ai_worker.knowledge.retrieve import Retriever
+from ai_worker.knowledge.retrieve import Reader, Retriever
 from ai_worker.learning.feedback import FeedbackStore, Rating
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
 
@@ -131,7 +131,7 @@ class TurnEngine:
         if heard.chosen is not None:
             with trace.step("retrieve") as note:
                 label = heard.chosen.label
-                found = by_id(self._retriever, heard.chosen.id, label, bases=worker.knowledge)
+                found = by_id(self._shelves(given, worker), heard.chosen.id, label)
                 note.detail = "chosen" if found else "gone"
             if found is None:  # it was removed since; what it asked is still a question
                 return await self._question(given, label, worker, words, trace, beside)
@@ -140,6 +140,9 @@ class TurnEngine:
             rated = await self._rated(given, heard.text, words)
             return rated or await self._question(given, heard.text, worker, words, trace, beside)
         return _fixed(heard, given, worker, words)
+
+    def _shelves(self, given: TurnInput, worker: Worker) -> Shelves:
+        return Shelves(self._retriever, tuple(worker.knowledge), Reader(given.message.contact.department))
 
     async def _rated(self, given: TurnInput, text: str, words: Phrases) -> TurnResult | None:
         """Keep what the contact says of the latest answer; `None` if there is no answer that it can mean."""
@@ -156,7 +159,7 @@ class TurnEngine:
         self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
         with trace.step("retrieve") as note:
-            findings = look_up(self._retriever, text, given.history, bases=worker.knowledge, bars=self._bars)
+            findings = look_up(self._shelves(given, worker), text, given.history, bars=self._bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:

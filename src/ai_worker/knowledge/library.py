@@ -22,6 +22,7 @@ from ai_worker.knowledge.ingest.reader import DocumentReader, Limits
 from ai_worker.knowledge.ingest.refusals import BadBaseName, DocumentRefused, DuplicateRow, Empty
 from ai_worker.knowledge.ingest.rows import row_of
 from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.knowledge.store import Document, KnowledgeStore
 
 ENTRIES = "entries"
@@ -70,7 +71,15 @@ class Library:
         self._adding = asyncio.Lock()
         self._refreshing = asyncio.Lock()
 
-    def search(self, question: str, *, bases: Sequence[str] = ("*",), limit: int = 8) -> list[Scored]:
+    def search(
+        self,
+        question: str,
+        *,
+        bases: Sequence[str] = ("*",),
+        limit: int = 8,
+        reader: Reader = ANYBODY,
+        vector: Sequence[float] | None = None,
+    ) -> list[Scored]:
         """Return the best passages, best first; see `Retriever.search`."""
         view = self._view
         return search.find(view, question, bases=bases, limit=limit) if view is not None else []

@@ -1,18 +1,50 @@
 """The port through which a turn asks the knowledge."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from ai_worker.knowledge.passage import Scored
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """On whose behalf the knowledge is read: their rights filter inside the search, not after it."""
+
+    department: str | None = None
+    """Where they work, as the platform's directory has it; `None`: nobody said, so what is open to all."""
+
+    everything: bool = False
+    """An administrator, or an evaluation: departments do not matter."""
+
+
+ANYBODY = Reader()
+EVERYTHING = Reader(everything=True)
+
+
 class Retriever(Protocol):
     """Finds passages for a question. Deterministic: the same knowledge gives the same answer."""
 
-    def search(self, question: str, *, bases: Sequence[str] = ("*",), limit: int = 8) -> list[Scored]:
+    def search(
+        self,
+        question: str,
+        *,
+        bases: Sequence[str] = ("*",),
+        limit: int = 8,
+        reader: Reader = ANYBODY,
+        vector: Sequence[float] | None = None,
+    ) -> list[Scored]:
         """Return the best passages, best first, at most `limit`, each passage once.
 
-        A few milliseconds of CPU and no waiting, so it is a plain function. `bases` are the
-        knowledge bases to look in; `"*"` means all. An empty question finds nothing.
+        A few milliseconds of CPU and no waiting, so it is a plain function. An empty question finds
+        nothing.
+
+        Args:
+            question: What is asked.
+            bases: The knowledge bases to look in; `"*"` means all.
+            limit: How many passages at most.
+            reader: Who asks: what they may not read is not found.
+            vector: The question's embedding, fused with the other ways of finding; `None` where no
+                endpoint for embeddings is configured, or it does not answer.
         """
         ...

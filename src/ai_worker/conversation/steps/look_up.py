@@ -8,7 +8,7 @@ from ai_worker.conversation.history import last_question, last_reply
 from ai_worker.conversation.message import Utterance
 from ai_worker.conversation.turn import Candidate
 from ai_worker.knowledge.passage import Scored
-from ai_worker.knowledge.retrieve import Retriever
+from ai_worker.knowledge.retrieve import Reader, Retriever
 
 LIMIT = 8
 CANDIDATES = 5
@@ -41,6 +41,19 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelves:
+    """The knowledge that one turn may look into: its worker's bases, as far as the asker may read."""
+
+    retriever: Retriever
+    bases: tuple[str, ...]
+    reader: Reader
+
+    def search(self, text: str) -> list[Scored]:
+        """Return what fits `text`, best first."""
+        return self.retriever.search(text[:SEARCHED], bases=self.bases, limit=LIMIT, reader=self.reader)
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What was found."""
 
@@ -67,33 +80,26 @@ class Findings:
         return tuple(Candidate(id_, score) for id_, score in list(scores.items())[:CANDIDATES])
 
 
-def look_up(
-    retriever: Retriever, text: str, history: Sequence[Utterance], *, bases: Sequence[str], bars: Bars
-) -> Findings:
+def look_up(shelves: Shelves, text: str, history: Sequence[Utterance], *, bars: Bars) -> Findings:
     """Search for `text`; if it is weak alone and leans on the last question, for both together.
 
     What was said last is left out of the second search: nobody asks for the answer they just got.
     """
-    alone = Findings(tuple(retriever.search(text[:SEARCHED], bases=bases, limit=LIMIT)), text, leans=False)
+    alone = Findings(tuple(shelves.search(text)), text, leans=False)
     before = last_question(history)
     if not before or not _leans(text, alone.best, bars):
         return alone
-    together = f"{before[:SEARCHED]} {text[:SEARCHED]}"
+    together = f"{before[: SEARCHED // 2]} {text[: SEARCHED // 2]}"
     heard = last_reply(history)
-    found = [
-        scored
-        for scored in retriever.search(together, bases=bases, limit=LIMIT)
-        if not heard or scored.passage.text not in heard
-    ]
+    found = [scored for scored in shelves.search(together) if not heard or scored.passage.text not in heard]
     if found and found[0].score > alone.best:
         return Findings(tuple(found), together, leans=True)
     return Findings(alone.found, together, leans=True)
 
 
-def by_id(retriever: Retriever, passage_id: str, label: str, *, bases: Sequence[str]) -> Scored | None:
+def by_id(shelves: Shelves, passage_id: str, label: str) -> Scored | None:
     """Return the passage that a choice stands for; `None` if it is gone from the knowledge."""
-    found = retriever.search(label, bases=bases, limit=LIMIT)
-    return next((scored for scored in found if scored.passage.id == passage_id), None)
+    return next((scored for scored in shelves.search(label) if scored.passage.id == passage_id), None)
 
 
 def says_exactly(scored: Scored, question: str) -> bool:
