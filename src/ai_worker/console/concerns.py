@@ -203,5 +203,5 @@ def tasks(
         found.append(Task("letters", title, detail, "/deadletters", t("task.letters_verb")))
     if gaps:
         asked = t("task.gaps_most", question=gaps[0].question, times=t.number(gaps[0].times))
-        found.append(Task("gaps", t("task.gaps", n=t.number(len(gaps))), asked, command="ai-worker knowledge add"))
+        found.append(Task("gaps", t("task.gaps", n=t.number(len(gaps))), asked, link="/gaps", verb=t("gaps.answer")))
     return found

@@ -68,7 +68,7 @@ class GapDesk:
         found = await self._gaps.by_number(numbers)
         if not found:
             raise NoSuchGap("There is no such gap (any more).")
-        return GapGroup(tuple(sorted(found, key=lambda gap: (-gap.times, gap.number))))
+        return GapGroup(tuple(sorted(found, key=lambda gap: (-gap.times, -gap.last_at.timestamp(), gap.question))))
 
     async def check(self, draft: Draft) -> Comparison:
         """Return which golden questions the draft would make worse or better; nothing is published.
