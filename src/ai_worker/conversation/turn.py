@@ -110,6 +110,9 @@ class TurnResult:
     first_words_ms: float | None = None
     """Milliseconds from the turn's start to the first streamed words; `None` when not streamed."""
 
+    first_in_queue: bool = False
+    """Of a hand-off: the contact is one of those who do not wait behind others."""
+
 
 def answer_object(turn_id: str, result: TurnResult) -> dict[str, Any]:
     """Return the public form of a result: what `POST /api/v1/ask` and `knowledge ask` give back.
