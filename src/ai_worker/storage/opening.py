@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ai_worker.conversation.contacts import ContactStore
+from ai_worker.conversation.handoff_store import HandoffStore
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
@@ -62,6 +63,7 @@ class Stores:
     channels: ChannelStore
     feedback: FeedbackStore
     contacts: ContactStore
+    handoffs: HandoffStore
     answers: FirstAnswerStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
@@ -102,6 +104,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.database import SqliteDatabase
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
     from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+    from ai_worker.storage.sqlite.handoff import SqliteHandoffStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -122,6 +125,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
+            handoffs=SqliteHandoffStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
@@ -139,6 +143,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
+    from ai_worker.storage.postgres.handoff import PostgresHandoffStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -158,6 +163,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),
+            handoffs=PostgresHandoffStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )

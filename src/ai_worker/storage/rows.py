@@ -12,7 +12,7 @@ from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.store import AlreadyTaken, show
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
-from ai_worker.foundation.ids import new_id
+from ai_worker.foundation.ids import derived_id, new_id
 from ai_worker.foundation.text import fold, shorten
 from ai_worker.pipeline.store import Claim, FinalState, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec
@@ -106,10 +106,12 @@ def outbound(messages: Sequence[OutboundMessage]) -> list[dict[str, Any]]:
     ]
 
 
-def said(conversation_id: int, lane: Sequence[Any], person: str, reply: Reply, at: datetime) -> dict[str, Any]:
+def said(
+    conversation_id: int, lane: Sequence[Any], person: str, reply: Reply, at: datetime, *, id: str = ""
+) -> dict[str, Any]:
     """Return the row for a person's words; `lane` is the conversation's channel and stored address."""
     return {
-        "id": new_id("h"),
+        "id": id or new_id("h"),
         "turn_id": None,
         "conversation_id": conversation_id,
         "channel": lane[0],
@@ -175,12 +177,24 @@ def gap(claim: Claim, now: datetime) -> dict[str, Any]:
     return {"folded": fold(question), "question": question, "at": to_micros(now), "turn_id": claim.turn_id}
 
 
+def answerer_changed(claim: Claim, result: TurnResult, state: str) -> bool:
+    """Return whether a turn was run for another answerer than the one that its conversation has now."""
+    if claim.state is State.HUMAN:
+        return result.decision == "silent" and state != State.HUMAN
+    return state == State.HUMAN and result.reply is not None and not claim.held
+
+
 def asking(state: str, reason: str, since: int | None, result: TurnResult, at: int) -> tuple[str, str, int]:
     """Return state, reason and since when a person is waited for; a reason that blocks is not weakened."""
     if state == State.WAITING and since is not None:
         blocked = bool(reason) and Reason(reason).blocks
         return state, reason if blocked or result.reason is None else result.reason.value, since
     return State.WAITING.value, result.reason.value if result.reason else "", at
+
+
+def said_by_turn(turn_id: str) -> str:
+    """Return the id of the words that a colleague said by a message of their own."""
+    return derived_id("h", turn_id)
 
 
 def not_theirs(found: Conversation, person: str) -> AlreadyTaken:
@@ -194,7 +208,7 @@ def conversation(row: Any) -> Conversation:
     number, channel, key, contact_id, contact_name, worker, state, reason, since, opened, last, text, unread, *rest = (
         row
     )
-    who, department, grouped, group_name = rest
+    who, department, grouped, group_name, first_in_queue = rest
     return Conversation(
         id=number,
         channel=channel,
@@ -213,6 +227,7 @@ def conversation(row: Any) -> Conversation:
         department=department,
         group=bool(grouped),
         group_name=group_name,
+        first_in_queue=bool(first_in_queue),
     )
 
 
