@@ -24,7 +24,9 @@ from ai_worker.channels.sightings import Sightings
 from ai_worker.connectors.contract import Connector
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
+from ai_worker.conversation.desk_words import DeskWords
 from ai_worker.conversation.engine import TurnEngine
+from ai_worker.conversation.foresight import Foresight
 from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.errors import AiWorkerError, Busy
@@ -44,8 +46,10 @@ from ai_worker.ops.metrics import Metrics
 from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.desk import Desk, DeskTurns
 from ai_worker.pipeline.directory import Directory, LookUp
 from ai_worker.pipeline.drafts import Drafts
+from ai_worker.pipeline.duty_caller import DutyCaller
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox, Intake
@@ -79,6 +83,9 @@ REFRESH_S = 1.0
 
 NOTED_S = 2.0
 """How often what the channels have seen is kept where other processes find it."""
+
+CALL_S = 1.0
+"""How often the queue of those who wait for a person is looked through; in SQLite that is one index read."""
 
 SWEEP_S = 3600.0
 MOST_SWEEPS = 10_000
@@ -194,6 +201,7 @@ async def running(
             wake=lambda: line.runner.wake() if line else None,
         )
         if role in (None, "runner"):
+            hours = settings.handoff.office_hours(settings.time_zone)
             turns = TurnEngine(
                 staff=staff,
                 retriever=library,
@@ -203,6 +211,8 @@ async def running(
                 clock=clock,
                 answer_at=ANSWER_AT,
                 clarify_at=CLARIFY_AT,
+                rules=settings.handoff.rules(),
+                outlook=Foresight(hours, stores.handoffs, clock=clock).foresee,
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
             line = _line(settings, stores, turns, direct, channels, callbacks, board=board, events=events, clock=clock)
@@ -283,6 +293,7 @@ async def running(
             chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
         if line is not None:
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
+            chores.append(partial(_every, CALL_S, line.caller.look, "handoff.call"))
         if role is not None or not embedded:
             relay = Relay(
                 stores.pipeline,
@@ -318,6 +329,7 @@ class _Line:
     runner: Runner
     delivery: Delivery
     backlog: Backlog
+    caller: DutyCaller
 
     def concurrency(self) -> tuple[int, int, int]:
         """Return turns in progress, how many may be, and how many messages wait."""
@@ -355,6 +367,19 @@ def _line(
         language = language_of(text, history=(), default=settings.language)
         return phrases(language).say("late", text=text)
 
+    pusher = Pusher(stores.pipeline, deliverers=channels, clock=clock, wake=lambda: delivery.wake())
+    duty, words = settings.handoff.duty(settings.time_zone), DeskWords(phrases(settings.language))
+    desk = Desk(
+        duty=duty,
+        handoffs=stores.handoffs,
+        conversations=stores.conversations,
+        pusher=pusher,
+        words=words,
+        board=board,
+        events=events,
+        clock=clock,
+        wake=lambda: delivery.wake(),
+    )
     of_channels: Any = channels  # a ChainMap wants to be able to write; nobody does
     deliverers: Mapping[str, Deliverer] = ChainMap({API_CHANNEL: callbacks}, of_channels)
     delivery = Delivery(
@@ -368,7 +393,7 @@ def _line(
     )
     runner = Runner(
         stores.pipeline,
-        turns=turns,
+        turns=DeskTurns(turns, desk) if duty.people else turns,
         worker_of=worker_of,
         pushes=pushes,
         delivery=delivery,
@@ -380,7 +405,8 @@ def _line(
         max_concurrent=settings.max_concurrent,
         crowded=lambda: inbox.crowded,
     )
-    return _Line(owner, runner, delivery, Backlog(events))
+    caller = DutyCaller(duty=duty, conversations=stores.conversations, pusher=pusher, words=words, clock=clock)
+    return _Line(owner, runner, delivery, Backlog(events), caller)
 
 
 def _queue(settings: Settings, inbox: Intake, *, alone: bool, events: EventBus, clock: Clock) -> "Queue | None":

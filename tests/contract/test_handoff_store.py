@@ -20,8 +20,8 @@ LI = Colleague("李娜", "service-desk", "li-na")
 HAN = Colleague("韩梅梅", "service-desk", "han-mm")
 
 
-async def _asked(stores: Stores, who: str, *, first: bool = False) -> int:
-    await stores.accept("转人工", who=who)
+async def _asked(stores: Stores, who: str, text: str = "转人工", *, first: bool = False) -> int:
+    await stores.accept(text, who=who)
     claim = await stores.claim_one()
     result = TurnResult("handoff", Reply("好的。"), reason=Reason.ASKED, first_in_queue=first)
     await stores.finish(claim, result)
@@ -35,7 +35,9 @@ async def test_the_queue_is_in_the_order_of_asking_with_those_first_who_are_to_b
     await _asked(stores, "sun", first=True)
 
     listed = await stores.conversations.conversations(states=[State.WAITING])
-    ahead = {who: await stores.handoffs.ahead("service-desk", who, first=False) for who in ("zhao", "qian", "sun", "li")}
+    ahead = {
+        who: await stores.handoffs.ahead("service-desk", who, first=False) for who in ("zhao", "qian", "sun", "li")
+    }
 
     assert [(one.key, one.first_in_queue) for one in listed] == [("sun", True), ("zhao", False), ("qian", False)]
     assert ahead == {"sun": 0, "zhao": 1, "qian": 2, "li": 3}
@@ -46,7 +48,7 @@ async def test_being_first_ends_with_the_waiting(stores: Stores) -> None:
     number = await _asked(stores, "sun", first=True)
     await stores.conversations.take_over(number, "李娜", stores.clock.now())
     await stores.conversations.hand_back(number, "李娜", stores.clock.now())
-    again = await _asked(stores, "sun")
+    again = await _asked(stores, "sun", "还是要人工")
 
     assert again == number
     assert not (await stores.conversations.conversation(number)).first_in_queue

@@ -150,9 +150,7 @@ def test_of_those_who_queued_only_those_with_as_many_before_them_count() -> None
 def test_a_night_is_no_wait() -> None:
     hours = OfficeHours(parse_week(["Mon-Sun 09:00-18:00"]), SHANGHAI)
     evening = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)  # 18:00 in Shanghai
-    nights = [
-        Wait(evening + timedelta(days=n), evening + timedelta(days=n, hours=15, minutes=7)) for n in range(5)
-    ]
+    nights = [Wait(evening + timedelta(days=n), evening + timedelta(days=n, hours=15, minutes=7)) for n in range(5)]
 
     assert expected(nights, 0, hours) == 7
 

@@ -74,8 +74,9 @@ def test_a_change_of_the_clocks_moves_the_opening_with_the_wall() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     hours = OfficeHours(parse_week(["Mon-Sun 09:00-17:00"]), berlin)
 
-    before, after = hours.next_opening(at("2026-03-28", "03:00", berlin)), hours.next_opening(
-        at("2026-03-29", "03:30", berlin)
+    before, after = (
+        hours.next_opening(at("2026-03-28", "03:00", berlin)),
+        hours.next_opening(at("2026-03-29", "03:30", berlin)),
     )
 
     assert before is not None and after is not None
