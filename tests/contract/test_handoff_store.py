@@ -104,7 +104,8 @@ async def test_leaving_hands_back_and_may_be_asked_again(stores: Stores) -> None
     left = [await stores.handoffs.leave_seat(LI, stores.clock.now(), turn_id="t-9") for _ in range(2)]
 
     assert [one.id for one in left if one] == [number, number]
-    assert left[0] is not None and left[0].state is State.WORKER
+    assert left[0] is not None
+    assert left[0].state is State.WORKER
     assert await stores.handoffs.seat(LI) is None
     assert await stores.handoffs.speak(LI, Reply("喂？"), stores.clock.now(), turn_id="t-10") is None
     assert await stores.handoffs.leave_seat(LI, stores.clock.now(), turn_id="t-11") is None
@@ -126,7 +127,8 @@ async def test_a_seat_is_for_one_conversation_and_a_conversation_for_one_person(
         await stores.handoffs.take_seat(HAN, 404, now)
     assert await stores.handoffs.seat(HAN) is None
     seat = await stores.handoffs.seat(LI)
-    assert seat is not None and seat.id == zhao
+    assert seat is not None
+    assert seat.id == zhao
 
 
 async def test_of_colleagues_who_sit_down_at_once_one_does(stores: Stores) -> None:

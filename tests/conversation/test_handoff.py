@@ -11,7 +11,7 @@ from ai_worker.conversation.message import InboundMessage, Utterance
 from ai_worker.conversation.office_hours import OfficeHours, parse_week
 from ai_worker.conversation.outlook import Outlook, Wait, expected, foretell
 from ai_worker.conversation.phrases import phrases
-from ai_worker.learning.feedback import Rating
+from ai_worker.learning.feedback import FeedbackStore, Rating
 from tests.conversation.conftest import Office, words
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -23,7 +23,8 @@ async def test_somebody_who_is_angry_is_not_talked_to_by_a_machine_again(office:
     result = await office.say("气死我了，问了八百遍还没解决")
 
     assert (result.decision, result.reason) == ("handoff", Reason.ANGER)
-    assert result.reason is not None and result.reason.blocks
+    assert result.reason is not None
+    assert result.reason.blocks
 
 
 async def test_a_sensitive_topic_goes_to_a_person_though_the_answer_is_known(office: Office) -> None:
@@ -52,7 +53,7 @@ async def test_a_vip_talks_to_people_and_comes_first(office: Office, vip: set[st
     assert (wanted.reason, wanted.first_in_queue) == (Reason.ASKED, reason is not None)
 
 
-class Ratings:
+class Ratings(FeedbackStore):
     """Keeps what it is told, of the one answer that there is."""
 
     def __init__(self) -> None:
@@ -64,6 +65,9 @@ class Ratings:
 
     async def latest_answer(self, channel: str, conversation_key: str) -> str | None:
         return "t-0"
+
+    async def of_turn(self, turn_id: str) -> list[Rating]:
+        return self.kept
 
 
 async def test_two_answers_in_a_row_that_did_not_help_bring_a_person(office: Office) -> None:
@@ -101,16 +105,20 @@ async def test_a_hand_over_says_what_is_known_of_the_queue_and_an_answer_does_no
     assert asked == [("转人工", False)]
 
 
+def _open(day: int, hour: int, minute: int = 0) -> datetime:
+    return datetime(2026, 11, day, hour, minute, tzinfo=SHANGHAI)
+
+
 @pytest.mark.parametrize(
     ("outlook", "said"),
     [
         (Outlook(), ""),
         (Outlook(ahead=2), "前面还有 2 位。"),
         (Outlook(minutes=3), "您排在最前面，预计 3 分钟左右。"),
-        (Outlook(opens_at=datetime(2026, 11, 24, 9, 0, tzinfo=SHANGHAI)), "现在是下班时间，明天 9:00 上班后，同事会尽快处理。"),
-        (Outlook(opens_at=datetime(2026, 11, 23, 13, 30, tzinfo=SHANGHAI)), "现在是下班时间，今天 13:30 上班后，同事会尽快处理。"),
+        (Outlook(_open(24, 9)), "现在是下班时间，明天 9:00 上班后，同事会尽快处理。"),
+        (Outlook(_open(23, 13, 30)), "现在是下班时间，今天 13:30 上班后，同事会尽快处理。"),
         (
-            Outlook(opens_at=datetime(2026, 11, 30, 9, 5, tzinfo=SHANGHAI), off_today=True, ahead=4),
+            Outlook(_open(30, 9, 5), off_today=True, ahead=4),
             "今天休息，11 月 30 日（星期一）9:05 上班后，同事会尽快处理。",
         ),
     ],

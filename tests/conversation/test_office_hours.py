@@ -21,6 +21,10 @@ GOLDEN_WEEK = OfficeHours(
 )
 
 
+MINUTE = timedelta(minutes=1)
+MOMENTS = st.integers(0, 366 * 24 * 60).map(lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + minutes * MINUTE)
+
+
 def at(day: str, clock: str, zone: ZoneInfo = SHANGHAI) -> datetime:
     return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=zone).astimezone(UTC)
 
@@ -49,11 +53,14 @@ def test_holidays_are_closed_and_make_up_workdays_have_the_usual_hours() -> None
     first = GOLDEN_WEEK.next_opening(at("2026-09-30", "18:00"))
     saturday = GOLDEN_WEEK.next_opening(at("2026-10-09", "19:00"))
 
-    assert first is not None and first.isoformat() == "2026-10-08T09:00:00+08:00"
-    assert saturday is not None and saturday.isoformat() == "2026-10-10T09:00:00+08:00"
+    assert first is not None
+    assert first.isoformat() == "2026-10-08T09:00:00+08:00"
+    assert saturday is not None
+    assert saturday.isoformat() == "2026-10-10T09:00:00+08:00"
     assert GOLDEN_WEEK.closes_at(at("2026-10-10", "10:00")) == at("2026-10-10", "18:00")
     assert not GOLDEN_WEEK.open_at(at("2026-10-11", "10:00"))
-    assert GOLDEN_WEEK.works_on(date(2026, 10, 10)) and not GOLDEN_WEEK.works_on(date(2026, 10, 1))
+    assert GOLDEN_WEEK.works_on(date(2026, 10, 10))
+    assert not GOLDEN_WEEK.works_on(date(2026, 10, 1))
 
 
 def test_a_night_shift_ends_on_the_next_morning() -> None:
@@ -79,7 +86,8 @@ def test_a_change_of_the_clocks_moves_the_opening_with_the_wall() -> None:
         hours.next_opening(at("2026-03-29", "03:30", berlin)),
     )
 
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     assert (before.astimezone(UTC).hour, after.astimezone(UTC).hour) == (8, 7)
     assert hours.open_between(at("2026-03-28", "00:00", berlin), at("2026-03-30", "00:00", berlin)) == timedelta(
         hours=16
@@ -90,7 +98,9 @@ def test_without_hours_somebody_is_always_there() -> None:
     always = OfficeHours(parse_week([]), SHANGHAI)
     moment = at("2026-11-22", "03:00")
 
-    assert always.open_at(moment) and always.next_opening(moment) == moment and always.closes_at(moment) is None
+    assert always.open_at(moment)
+    assert always.next_opening(moment) == moment
+    assert always.closes_at(moment) is None
     assert always.open_between(moment, moment + timedelta(days=3)) == timedelta(days=3)
 
 
@@ -116,7 +126,7 @@ def test_a_day_that_is_named_twice_is_refused() -> None:
 
 
 @given(
-    st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
+    MOMENTS,
     st.timedeltas(timedelta(0), timedelta(days=20)),
     st.timedeltas(timedelta(0), timedelta(days=20)),
 )
@@ -124,7 +134,9 @@ def test_time_that_is_open_adds_up_and_an_opening_is_open(start: datetime, one: 
     middle, end = start + one, start + one + two
     opening = GOLDEN_WEEK.next_opening(start)
 
-    assert opening is not None and opening >= start and GOLDEN_WEEK.open_at(opening)
+    assert opening is not None
+    assert opening >= start
+    assert GOLDEN_WEEK.open_at(opening)
     assert GOLDEN_WEEK.open_between(start, opening) == timedelta(0)
     assert GOLDEN_WEEK.open_between(start, middle) + GOLDEN_WEEK.open_between(middle, end) == (
         GOLDEN_WEEK.open_between(start, end)

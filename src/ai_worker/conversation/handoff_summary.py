@@ -1,4 +1,4 @@
-"""The summary for the person who takes over: who asked what, what was answered, and what is open. No model writes it."""
+"""The summary for the person who takes over: what was asked, what was answered, what is open. No model writes it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CHINESE_WEEKDAYS = "一二三四五六日"
@@ -66,7 +67,7 @@ def _line(line: str) -> tuple[list[int], tuple[Span, ...]]:
     spans = tuple(_span(found) for found in _SPAN.finditer(rest))
     if not days or not spans or _SPAN.sub("", rest).strip(" ,，、;；"):
         raise BadHours(f"{line!r} is not like 'Mon-Fri 09:00-18:00'")
-    if any(later.start < earlier.end for earlier, later in zip(spans, spans[1:], strict=False)):
+    if any(later.start < earlier.end for earlier, later in pairwise(spans)):
         raise BadHours(f"{line!r} has spans that overlap or are out of order")
     return days, spans
 

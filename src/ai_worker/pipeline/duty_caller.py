@@ -50,7 +50,7 @@ class DutyCaller:
         """Calls that this process knows to be made, of conversations that still wait: it spares writing them again."""
 
         self._about: dict[str, str] = {}
-        """What each contact who waits wanted when this process saw them first: who is called must not change with it."""
+        """What each contact who waits wanted when this process saw them first: whom to call must not change with it."""
 
     async def look(self) -> None:
         """Make every call that is due.
