@@ -251,6 +251,7 @@ async def running(
                 channels=channels,
                 guides=registry.setup_guides(),
                 memory=stores.channels,
+                duty=settings.handoff.duty(settings.time_zone),
                 pusher=Pusher(
                     stores.pipeline, deliverers=channels, clock=clock, wake=line.delivery.wake if line else _nobody
                 ),
