@@ -9,6 +9,7 @@ from collections import ChainMap
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -364,12 +365,23 @@ def _line(
         channel = channels.get(claim.message.channel)
         return bool(claim.message.address.get("callback_url")) if channel is None else not channel.pull
 
+    duty, words = settings.handoff.duty(settings.time_zone), DeskWords(phrases(settings.language))
+    windows = {name: timedelta(milliseconds=told.merge_window_ms) for name, told in settings.workers.items()}
+
+    def window_of(claim: Claim) -> timedelta:
+        """How long to wait for more of a burst; a caller of the API says all that it has to say at once.
+
+        What a colleague on duty writes is an order, or one message to a contact.
+        """
+        message = claim.message
+        alone = message.channel == API_CHANNEL or duty.colleague(message.channel, message.contact.id) is not None
+        return timedelta(0) if alone else windows[worker_of(claim)]
+
     def apology(text: str) -> str:
         language = language_of(text, history=(), default=settings.language)
         return phrases(language).say("late", text=text)
 
     pusher = Pusher(stores.pipeline, deliverers=channels, clock=clock, wake=lambda: delivery.wake())
-    duty, words = settings.handoff.duty(settings.time_zone), DeskWords(phrases(settings.language))
     desk = Desk(
         duty=duty,
         handoffs=stores.handoffs,
@@ -405,6 +417,7 @@ def _line(
         owner=owner,
         max_concurrent=settings.max_concurrent,
         crowded=lambda: inbox.crowded,
+        window_of=window_of,
     )
     caller = DutyCaller(duty=duty, conversations=stores.conversations, pusher=pusher, words=words, clock=clock)
     return _Line(owner, runner, delivery, Backlog(events), caller)

@@ -152,6 +152,15 @@ def test_a_summary_says_what_was_answered_and_what_is_open() -> None:
     assert summarise(thread) == Summary((Answered("怎么退货", "7 天内申请。"),), ("运费 谁出 急", "[截图.png]"))
 
 
+def test_a_burst_that_was_answered_as_one_is_one() -> None:
+    thread = [
+        _item("contact", "我想问一下", "t1"), _item("contact", "怎么退货", "t2"),
+        _item("worker", "7 天内申请。", "t2", "answer"), _item("contact", "运费呢", "t3"),
+    ]  # fmt: skip
+
+    assert summarise(thread) == Summary((Answered("我想问一下 怎么退货", "7 天内申请。"),), ("运费呢",))
+
+
 def test_what_a_person_has_said_answers_what_was_open_and_a_hand_back_begins_anew() -> None:
     before = [_item("contact", "怎么退货", "t1"), _item("human", "我帮您办。")]
 

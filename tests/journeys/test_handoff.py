@@ -14,6 +14,8 @@ pytestmark = pytest.mark.slow
 
 DESK = WecomApplication()
 ROSTER = f"""
+[workers.xiaozhi]
+merge_window_ms = 300
 [[handoff.people]]
 name = "李娜"
 channel = "{CHANNEL}"

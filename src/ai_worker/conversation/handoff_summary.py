@@ -43,15 +43,22 @@ def summarise(items: Sequence[ThreadItem]) -> Summary:
 
     Greetings, thanks and the plea for a person itself say nothing about the matter and are left out.
     """
-    questions, answers = _paired(_since_handback(items))
-    answered = [
-        Answered(shorten(text, LONGEST), shorten(answers[turn], LONGEST))
-        for turn, text in questions
-        if turn in answers and _says_something(text)
-    ]
-    waiting = [shorten(text, LONGEST) for turn, text in questions if turn not in answers and _says_something(text)]
+    asked = [one for one in _asked(_since_handback(items)) if _says_something(one.text)]
+    answered = [Answered(shorten(one.text, LONGEST), shorten(one.answer, LONGEST)) for one in asked if one.answer]
+    waiting = [shorten(one.text, LONGEST) for one in asked if not one.answer]
     left_out = max(0, len(answered) - MOST) + max(0, len(waiting) - MOST)
     return Summary(tuple(answered[-MOST:]), tuple(waiting[-MOST:]), left_out)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What a contact said, and what became of it."""
+
+    turn: str
+    text: str
+    answer: str = ""
+    replied: bool = False
+    """Something was said to it, if only a question back."""
 
 
 def _since_handback(items: Sequence[ThreadItem]) -> Sequence[ThreadItem]:
@@ -59,18 +66,33 @@ def _since_handback(items: Sequence[ThreadItem]) -> Sequence[ThreadItem]:
     return items[marks[-1] + 1 :] if marks else items
 
 
-def _paired(items: Sequence[ThreadItem]) -> tuple[list[tuple[str, str]], dict[str, str]]:
-    """Return the contact's messages by turn, in order, and the answers that ended their matter."""
-    questions: list[tuple[str, str]] = []
-    answers: dict[str, str] = {}
+def _asked(items: Sequence[ThreadItem]) -> list[_Asked]:
+    """Return the contact's messages in order; those of a burst that was answered as one are one."""
+    asked: list[_Asked] = []
     for item in items:
         if item.author == "contact":
-            questions.append((item.turn_id, spoken(item)))
+            asked.append(_Asked(item.turn_id, spoken(item)))
         elif item.author == "human":  # a person's words answer all that was open
-            answers.update({turn: item.text for turn, _ in questions if turn not in answers})
-        elif item.author == "worker" and item.result is not None and item.result.decision == "answer":
-            answers[item.turn_id] = item.text
-    return questions, answers
+            for one in asked:
+                one.answer = one.answer or item.text
+        elif item.author == "worker" and item.result is not None:
+            _reply(asked, item, answers=item.result.decision == "answer")
+    return asked
+
+
+def _reply(asked: list[_Asked], item: ThreadItem, *, answers: bool) -> None:
+    at = next((n for n, one in enumerate(asked) if one.turn == item.turn_id), None)
+    if at is None:
+        return
+    asked[at].replied = True
+    if not answers:
+        return
+    first = at
+    while first and not (asked[first - 1].replied or asked[first - 1].answer):
+        first -= 1
+    asked[at].text = " ".join(one.text for one in asked[first : at + 1])
+    asked[at].answer = item.text
+    del asked[first:at]
 
 
 def spoken(item: ThreadItem) -> str:
