@@ -419,7 +419,14 @@ def _line(
         crowded=lambda: inbox.crowded,
         window_of=window_of,
     )
-    caller = DutyCaller(duty=duty, conversations=stores.conversations, pusher=pusher, words=words, clock=clock)
+    caller = DutyCaller(
+        duty=duty,
+        handoffs=stores.handoffs,
+        conversations=stores.conversations,
+        pusher=pusher,
+        words=words,
+        clock=clock,
+    )
     return _Line(owner, runner, delivery, Backlog(events), caller)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.handoff_store import Colleague, OtherConversation
+from ai_worker.conversation.handoff_store import AWAKE, Colleague, OtherConversation, SeatAsleep
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.outlook import Wait
 from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation
@@ -199,3 +199,18 @@ async def test_what_was_promised_is_said_though_a_person_answers_by_now(stores: 
     await stores.finish(shown, handed_over(Reason.UNKNOWN), stores.outbound(claim, "已经转给同事。"))
 
     assert (await stores.conversations.conversation(claim.conversation_id)).state is State.HUMAN
+
+
+async def test_a_seat_falls_asleep_and_is_woken_by_sitting_down_again(stores: Stores) -> None:
+    number = await _asked(stores, "zhao")
+    await stores.handoffs.take_seat(LI, number, stores.clock.now())
+    stores.clock.advance(AWAKE + timedelta(minutes=2))
+
+    with pytest.raises(SeatAsleep) as asleep:
+        await stores.handoffs.speak(LI, Reply("喂？"), stores.clock.now(), turn_id="t-1")
+    await stores.handoffs.take_seat(LI, number, stores.clock.now())
+
+    assert asleep.value.conversation.id == number
+    assert await stores.handoffs.speak(LI, Reply("在。"), stores.clock.now(), turn_id="t-2") is not None
+    stores.clock.advance(AWAKE - timedelta(minutes=1))
+    assert await stores.handoffs.speak(LI, Reply("在。"), stores.clock.now(), turn_id="t-3") is not None

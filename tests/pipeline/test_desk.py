@@ -94,6 +94,7 @@ class Office:
         """Return a caller as a process has it that has just started."""
         return DutyCaller(
             duty=self.duty,
+            handoffs=self.stores.handoffs,
             conversations=self.stores.conversations,
             pusher=self.pusher,
             words=self.words,
@@ -291,7 +292,7 @@ async def test_nobody_is_called_any_more_once_somebody_has_taken_over(office: Of
     office.clock.advance(timedelta(hours=2))
     await office.caller().look()
 
-    assert len(await office.told("li-na")) == 2
+    assert [text[:6] for text in await office.told("li-na")] == ["【等人工】c", "已接管 c-", "【等您回复】"]
     assert await office.told("han-mm") == []
 
 
@@ -304,3 +305,41 @@ async def test_who_waits_again_is_told_of_again(office: Office) -> None:
         await office.say("li-na", "交还")
 
     assert [text[:5] for text in await office.told("li-na")] == ["【等人工】", "已接管 c", "已交还 c"] * 2
+
+
+async def test_words_after_a_long_silence_are_not_sent_to_whom_they_may_not_be_meant_for(office: Office) -> None:
+    await office.say("wang", "转人工")
+    await office.say("li-na", "接管 c-1")
+    office.clock.advance(timedelta(hours=15))
+    await office.say("li-na", "今天食堂吃什么")
+    await office.say("li-na", "接管 c-1")
+    await office.say("li-na", "早上好，昨天的事办好了。")
+
+    assert await office.told("wang") == ["早上好，昨天的事办好了。"]
+    assert [text[:6] for text in await office.told("li-na")] == ["已接管 c-", "这句没有发出", "已接管 c-"]
+
+
+async def test_a_button_that_a_colleague_presses_is_meant_for_the_worker(office: Office) -> None:
+    await office.say("wang", "转人工")
+    await office.say("li-na", "接管 c-1")
+    pressed = await office.say("li-na", "怎么换货", chosen="exchange-howto")
+
+    assert pressed is ANSWER
+    assert await office.told("wang") == []
+
+
+async def test_who_has_taken_over_is_reminded_once_of_each_message_left_unanswered(office: Office) -> None:
+    await office.say("wang", "转人工")
+    await office.say("li-na", "接管 c-1")
+    await office.say("li-na", "请讲。")
+    caller = office.caller()
+    await caller.look()
+    await office.say("wang", "钱没到账")
+    for _minute in range(30):
+        await caller.look()
+        await office.caller().look()
+        office.clock.advance(timedelta(minutes=1))
+
+    reminded = [text for text in await office.told("li-na") if "等您回复" in text]
+
+    assert reminded == ["【等您回复】c-1 wang，已经等了 10 分钟。"]

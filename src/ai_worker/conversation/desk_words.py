@@ -98,6 +98,10 @@ class DeskWords:
         how = self.say("how_to_take", label=conversation.label)
         return "\n".join([head, *first, *reason, *self.summary(summary), how])
 
+    def unanswered(self, conversation: Conversation, minutes: int) -> str:
+        """Return how somebody who has taken over is told that the contact waits for an answer."""
+        return self.say("unanswered", label=conversation.label, name=self.name(conversation), minutes=minutes)
+
     def taken(self, conversation: Conversation, summary: Summary) -> str:
         """Return what somebody is told who has taken over."""
         head = self.say("taken", label=conversation.label, name=self.name(conversation))

@@ -88,6 +88,13 @@ class Duty:
             if pause and person.hours.open_between(since, now) >= due + pause:
                 yield Call(person, "reminded")
 
+    def unanswered(self, conversation: Conversation, now: datetime) -> int | None:
+        """Return how many open minutes a contact has waited for whoever has taken over, once that is too long."""
+        waited = self.hours.open_between(conversation.last_at, now)
+        if not conversation.unread or not self._remind_after or waited < self._remind_after:
+            return None
+        return int(waited.total_seconds() // 60)
+
     def _in_order(self, conversation: Conversation, about: str, now: datetime) -> list[Person]:
         itself = conversation.channel, conversation.contact_id  # nobody is called to see to themselves
         there = [

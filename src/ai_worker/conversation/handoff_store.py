@@ -1,7 +1,7 @@
 """The port through which the queue of those who wait for a person is kept, and who answers from a messenger."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from ai_worker.conversation.conversation import Conversation
@@ -15,6 +15,21 @@ class OtherConversation(Conflict):
 
     code = "handoff.other_conversation"
     hint = "Hand the first conversation back, or answer the second one in the console."
+
+
+AWAKE = timedelta(hours=4)
+"""After so long without a word from either side nobody can be sure any more whom a colleague means."""
+
+
+class SeatAsleep(Conflict):
+    """A colleague has not talked to the contact for so long that these words may be meant for somebody else."""
+
+    code = "handoff.seat_asleep"
+    hint = "Take the conversation over again, or hand it back."
+
+    def __init__(self, message: str, conversation: Conversation) -> None:
+        super().__init__(message)
+        self.conversation = conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,7 @@ class HandoffStore(Protocol):
         ...
 
     async def take_seat(self, colleague: Colleague, conversation_id: int, at: datetime) -> Conversation:
-        """Let a colleague answer a conversation from the messenger; nothing changes if they do already.
+        """Let a colleague answer a conversation from the messenger; if they do already, they are awake again.
 
         Raises:
             AlreadyTaken: Another person answers it.
@@ -67,6 +82,9 @@ class HandoffStore(Protocol):
         """Make a colleague's words durable and due for delivery, once for each turn; return where they go.
 
         `None` if the colleague answers no conversation from there, and the turn has said nothing before.
+
+        Raises:
+            SeatAsleep: Neither side has said anything within `AWAKE`; nothing was said.
         """
         ...
 

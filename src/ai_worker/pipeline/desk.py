@@ -13,7 +13,7 @@ import structlog
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.desk_words import QUEUE, Command, DeskWords, command
 from ai_worker.conversation.duty import Duty
-from ai_worker.conversation.handoff_store import Colleague, HandoffStore, OtherConversation
+from ai_worker.conversation.handoff_store import Colleague, HandoffStore, OtherConversation, SeatAsleep
 from ai_worker.conversation.handoff_summary import summarise
 from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.conversation.model import OnDelta
@@ -76,8 +76,8 @@ class Desk:
         self._wake = wake
 
     def colleague(self, message: InboundMessage) -> Colleague | None:
-        """Return which colleague speaks to the worker alone; `None` for everybody else, and in groups."""
-        if message.group or message.standalone:
+        """Return which colleague writes to the worker alone; `None` for everybody else, and in groups."""
+        if message.group or message.standalone or message.chosen:  # a pressed button is meant for the worker
             return None
         return self._duty.colleague(message.channel, message.contact.id)
 
@@ -116,7 +116,13 @@ class Desk:
             await self._tell(colleague, self._words.say("words_only"), id=f"desk:{turn_id}")
             return True
         reply = Reply(message.text.strip())
-        there = await self._handoffs.speak(colleague, reply, self._clock.now(), turn_id=turn_id)
+        try:
+            there = await self._handoffs.speak(colleague, reply, self._clock.now(), turn_id=turn_id)
+        except SeatAsleep as asleep:
+            seat = asleep.conversation
+            told = self._words.say("asleep", label=seat.label, name=self._words.name(seat))
+            await self._tell(colleague, told, id=f"desk:{turn_id}")
+            return True
         if there is None:
             return False
         self._board.post(PersonSaid(there.id, reply, colleague.person), conversation_id=there.id)

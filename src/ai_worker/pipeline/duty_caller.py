@@ -12,6 +12,7 @@ import structlog
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.desk_words import DeskWords
 from ai_worker.conversation.duty import Call, Duty
+from ai_worker.conversation.handoff_store import Colleague, HandoffStore
 from ai_worker.conversation.handoff_summary import Summary, summarise, topic
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock, to_micros
@@ -30,18 +31,27 @@ class DutyCaller:
     """Looks through the queue and calls whoever is to be called."""
 
     def __init__(
-        self, *, duty: Duty, conversations: ConversationStore, pusher: Pusher, words: DeskWords, clock: Clock
+        self,
+        *,
+        duty: Duty,
+        handoffs: HandoffStore,
+        conversations: ConversationStore,
+        pusher: Pusher,
+        words: DeskWords,
+        clock: Clock,
     ) -> None:
         """Let somebody look after the queue.
 
         Args:
             duty: Who is called when.
+            handoffs: Tells who answers from a messenger.
             conversations: Tells who waits.
             pusher: Reaches the colleagues.
             words: What they are told.
             clock: Tells the time.
         """
         self._duty = duty
+        self._handoffs = handoffs
         self._conversations = conversations
         self._pusher = pusher
         self._words = words
@@ -66,6 +76,8 @@ class DutyCaller:
         due: set[str] = set()
         for conversation in waiting:
             due |= await self._call(conversation, now)
+        for conversation in await self._conversations.conversations(states=[State.HUMAN], limit=MOST):
+            due |= await self._ask(conversation, now)
         self._made = due
 
     async def _call(self, conversation: Conversation, now: datetime) -> set[str]:
@@ -78,8 +90,20 @@ class DutyCaller:
         for name in due.keys() - self._made:
             summary = summary or await self._summary(conversation)
             text = self._words.call(conversation, summary, now, again=due[name].kind == "reminded")
-            await self._push(due[name], text, name)
+            await self._push(due[name].person.colleague, text, name)
         return set(due)
+
+    async def _ask(self, conversation: Conversation, now: datetime) -> set[str]:
+        """Remind whoever has taken over from a messenger that the contact waits for an answer, once."""
+        minutes = self._duty.unanswered(conversation, now)
+        if minutes is None:
+            return set()
+        name = f"unanswered:{conversation.id}:{to_micros(conversation.last_at)}"
+        colleague = None if name in self._made else await self._handoffs.seated(conversation.id)
+        if colleague is not None:
+            text = self._words.unanswered(conversation, minutes)
+            await self._push(colleague, text, name)
+        return {name}
 
     def _calls(self, conversation: Conversation, now: datetime) -> Iterator[Call]:
         return self._duty.calls(conversation, self._about[_wait(conversation)], now)
@@ -87,8 +111,7 @@ class DutyCaller:
     async def _summary(self, conversation: Conversation) -> Summary:
         return summarise(await self._conversations.thread(conversation.id, limit=THREAD))
 
-    async def _push(self, call: Call, text: str, name: str) -> None:
-        person = call.person.colleague
+    async def _push(self, person: Colleague, text: str, name: str) -> None:
         try:
             await self._pusher.push(person.channel, person.contact_id, text, id=name)
         except CannotPush:

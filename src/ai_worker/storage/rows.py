@@ -8,6 +8,7 @@ from typing import Any
 from ai_worker.conversation.contacts import NAME, ContactKey, KnownContact
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.handoff_store import AWAKE, SeatAsleep
 from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.store import AlreadyTaken, show
 from ai_worker.conversation.turn import TurnResult
@@ -190,6 +191,16 @@ def asking(state: str, reason: str, since: int | None, result: TurnResult, at: i
         blocked = bool(reason) and Reason(reason).blocks
         return state, reason if blocked or result.reason is None else result.reason.value, since
     return State.WAITING.value, result.reason.value if result.reason else "", at
+
+
+def awake(spoken: Conversation, taken_at: int, at: datetime) -> None:
+    """Make sure that a colleague and a contact have been talking.
+
+    Raises:
+        SeatAsleep: They have not, for a long time.
+    """
+    if at - max(spoken.last_at, from_micros(taken_at)) > AWAKE:
+        raise SeatAsleep(f"Nothing was said in {spoken.label} for a long time.", spoken)
 
 
 def said_by_turn(turn_id: str) -> str:

@@ -28,7 +28,7 @@ WAITS = "SELECT asked_at, taken_at FROM handoff_wait WHERE taken_at >= $1 ORDER 
 
 # Whoever changes a seat has locked its conversation before, here and everywhere: so nobody waits in a circle.
 CLAIM = """
-INSERT INTO seat (channel, contact_id, person) VALUES ($1, $2, $3)
+INSERT INTO seat (channel, contact_id, person, taken_at) VALUES ($1, $2, $3, 0)
 ON CONFLICT (channel, contact_id) DO UPDATE SET contact_id = excluded.contact_id
 """
 
@@ -43,7 +43,9 @@ SELECT seat.person, seat.channel, seat.contact_id FROM seat JOIN conversation ON
 WHERE seat.conversation_id = $1 AND state = 'human' AND conversation.person = seat.person
 """
 
-SIT = "UPDATE seat SET person = $3, conversation_id = $4 WHERE channel = $1 AND contact_id = $2"
+SIT = "UPDATE seat SET person = $3, conversation_id = $4, taken_at = $5 WHERE channel = $1 AND contact_id = $2"
+
+TAKEN = "SELECT taken_at FROM seat WHERE channel = $1 AND contact_id = $2"
 
 LEFT = "SELECT left_conversation FROM seat WHERE channel = $1 AND contact_id = $2 AND left_turn = $3"
 
@@ -79,7 +81,7 @@ class PostgresHandoffStore:
             if seat not in (None, conversation_id):
                 raise OtherConversation(f"{colleague.person} talks in c-{seat} now.")
             taken = await take_over(connection, conversation_id, colleague.person, to_micros(at))
-            await connection.execute(SIT, *_key(colleague), colleague.person, conversation_id)
+            await connection.execute(SIT, *_key(colleague), colleague.person, conversation_id, to_micros(at))
         self._database.bell.ring(Heard("turn", conversation_id))
         return taken
 
@@ -106,6 +108,7 @@ class PostgresHandoffStore:
                 return None
             await connection.execute(LOCK, seat)
             spoken = await one(connection, seat)
+            rows.awake(spoken, await connection.fetchval(TAKEN, *_key(colleague)), at)
             lane = await connection.fetchrow(SAID, to_micros(at), line, seat, colleague.person)
             if lane is None:  # handed back, by the console, a moment ago
                 return None

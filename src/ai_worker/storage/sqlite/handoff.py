@@ -38,9 +38,12 @@ WHERE seat.conversation_id = ? AND state = 'human' AND conversation.person = sea
 """
 
 TAKE_SEAT = """
-INSERT INTO seat (channel, contact_id, person, conversation_id) VALUES (?, ?, ?, ?)
-ON CONFLICT (channel, contact_id) DO UPDATE SET person = excluded.person, conversation_id = excluded.conversation_id
+INSERT INTO seat (channel, contact_id, person, conversation_id, taken_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (channel, contact_id) DO UPDATE SET
+    person = excluded.person, conversation_id = excluded.conversation_id, taken_at = excluded.taken_at
 """
+
+TAKEN = "SELECT taken_at FROM seat WHERE channel = ? AND contact_id = ?"
 
 LEFT = "SELECT left_conversation FROM seat WHERE channel = ? AND contact_id = ? AND left_turn = ?"
 
@@ -79,7 +82,7 @@ class SqliteHandoffStore:
             if seat not in (None, conversation_id):
                 raise OtherConversation(f"{colleague.person} talks in c-{seat} now.")
             taken = take_over(connection, conversation_id, colleague.person, to_micros(at))
-            connection.execute(TAKE_SEAT, (*_key(colleague), colleague.person, conversation_id))
+            connection.execute(TAKE_SEAT, (*_key(colleague), colleague.person, conversation_id, to_micros(at)))
             return taken
 
         return await self._database.write(work)
@@ -113,6 +116,8 @@ class SqliteHandoffStore:
             if seat is None:
                 return None
             spoken = one(connection, seat)
+            (taken_at,) = next(connection.execute(TAKEN, _key(colleague)))
+            rows.awake(spoken, taken_at, at)
             (lane,) = connection.execute(SAID, (to_micros(at), line, seat, spoken.person)).fetchall()
             row = rows.said(seat, lane, spoken.person, reply, at, id=outbound_id)
             outbox.insert_waiting(connection, row, at)

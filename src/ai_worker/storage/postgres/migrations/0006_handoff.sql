@@ -19,6 +19,7 @@ CREATE TABLE seat (
     contact_id text NOT NULL,
     person text NOT NULL,               -- as the conversation has it
     conversation_id bigint,             -- NULL: they talk to nobody now
+    taken_at bigint NOT NULL,           -- when they sat down, or said that they still do
     left_turn text NOT NULL DEFAULT '', -- the turn by which they left last, and what they left: it may be asked again
     left_conversation bigint,
     PRIMARY KEY (channel, contact_id)

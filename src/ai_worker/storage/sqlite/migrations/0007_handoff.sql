@@ -19,6 +19,7 @@ CREATE TABLE seat (
     contact_id TEXT NOT NULL,
     person TEXT NOT NULL,               -- as the conversation has it
     conversation_id INTEGER,            -- NULL: they talk to nobody now
+    taken_at INTEGER NOT NULL,          -- when they sat down, or said that they still do
     left_turn TEXT NOT NULL DEFAULT '', -- the turn by which they left last, and what they left: it may be asked again
     left_conversation INTEGER,
     PRIMARY KEY (channel, contact_id)
