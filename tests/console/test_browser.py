@@ -132,7 +132,7 @@ async def test_taking_over_answering_and_handing_back_by_keyboard(desk: Desk) ->
     await expect(page).to_have_url(re.compile(r"/conversations/\d+\?state=waiting$"))
     await page.keyboard.press("k")
     await expect(page.locator("#thread-head h2")).to_have_text("林晓燕")
-    await expect(page.locator("#context dd").first).to_have_text("林晓燕")
+    await expect(page.locator("#context-contact dd").first).to_have_text("林晓燕")
 
     await page.keyboard.press("t")
     await expect(page.locator("#head-state")).to_have_text("人工处理中")
