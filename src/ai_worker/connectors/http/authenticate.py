@@ -1,0 +1,154 @@
+"""Prove who calls, the way that the contract asks for and with what the administrator gave."""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+from urllib.parse import quote
+
+from ai_worker.connectors.http.tokens import CredentialsRefused, OAuthClient, TokenSource
+from ai_worker.connectors.operation import Operation, Requirement, Scheme
+from ai_worker.foundation.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One secret value in a header, the query or a cookie."""
+
+    value: Secret
+    place: Literal["", "header", "query", "cookie"] = ""
+    """Empty: where the contract says."""
+
+    key: str = ""
+    """What it is called there; empty: as the contract says."""
+
+    prefix: str = ""
+    """Before the value: `Token `."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basic:
+    """`Authorization: Basic …` (RFC 7617), in UTF-8."""
+
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """`Authorization: Bearer …` with a token that does not change."""
+
+    token: Secret
+
+
+Credential: TypeAlias = ApiKey | Basic | Bearer | OAuthClient
+
+EVERYWHERE = "*"
+"""The name of credentials that go with every call, whatever the contract says: many name no scheme at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is added to a request. It holds secrets: it is made for one request and shown to nobody."""
+
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    query: list[str] = field(default_factory=list, repr=False)
+    cookies: list[str] = field(default_factory=list, repr=False)
+    tokens: list[tuple[TokenSource, Secret]] = field(default_factory=list, repr=False)
+
+    def discard(self) -> bool:
+        """Forget the tokens that were used; return whether there are any to get anew."""
+        for source, token in self.tokens:
+            source.discard(token)
+        return bool(self.tokens)
+
+
+class Authenticator:
+    """Holds one connection's credentials, by the contract's names of its schemes."""
+
+    def __init__(
+        self,
+        schemes: Mapping[str, Scheme],
+        credentials: Mapping[str, Credential],
+        sources: Mapping[str, TokenSource],
+    ) -> None:
+        """Hold the credentials.
+
+        Args:
+            schemes: The contract's.
+            credentials: By scheme, or under `EVERYWHERE`.
+            sources: For every `OAuthClient` among them, what gives its tokens.
+        """
+        self._schemes = schemes
+        self._credentials = credentials
+        self._sources = sources
+
+    async def prove(self, operation: Operation) -> Proof:
+        """Return what proves who calls.
+
+        Raises:
+            CredentialsRefused: There are no credentials that the operation takes, or no token is given.
+            ToolFailed: Whoever gives tokens cannot be reached.
+        """
+        proof = Proof()
+        for name in self._chosen(operation):
+            await self._add(proof, name)
+        return proof
+
+    def secrets(self) -> list[str]:
+        """Return what must not come back in an answer."""
+        found: list[str] = []
+        for credential in self._credentials.values():
+            match credential:
+                case ApiKey(value=secret) | Basic(password=secret) | Bearer(token=secret):
+                    found.append(secret.reveal())
+                case OAuthClient(client_secret=secret):
+                    found.append(secret.reveal())
+        return found
+
+    def _chosen(self, operation: Operation) -> Sequence[str]:
+        always = [EVERYWHERE] if EVERYWHERE in self._credentials else []
+        if not operation.security or always:
+            return always
+        for requirement in operation.security:
+            if requirement and all(name in self._credentials for name in requirement):
+                return list(requirement)
+        if any(not self._known(requirement) for requirement in operation.security):
+            # Nothing is needed, or the contract asks for what it never describes: it is called as it is.
+            return []
+        partly = max(operation.security, key=lambda item: sum(name in self._credentials for name in item))
+        have = [name for name in partly if name in self._credentials]
+        if not have:
+            wanted = " or ".join(" and ".join(sorted(requirement)) for requirement in operation.security)
+            raise CredentialsRefused(f"{operation.name} needs {wanted}, and the connection has no such credentials")
+        return have
+
+    def _known(self, requirement: Requirement) -> bool:
+        return any(name in self._schemes for name in requirement)
+
+    async def _add(self, proof: Proof, name: str) -> None:
+        match self._credentials[name]:
+            case ApiKey() as given:
+                self._add_key(proof, given, self._schemes.get(name))
+            case Basic(username=username, password=password):
+                pair = b64encode(f"{username}:{password.reveal()}".encode()).decode()
+                proof.headers["Authorization"] = f"Basic {pair}"
+            case Bearer(token=token):
+                proof.headers["Authorization"] = f"Bearer {token.reveal()}"
+            case OAuthClient():
+                source = self._sources[name]
+                token = await source.token()
+                proof.tokens.append((source, token))
+                proof.headers["Authorization"] = f"Bearer {token.reveal()}"
+
+    def _add_key(self, proof: Proof, given: ApiKey, scheme: Scheme | None) -> None:
+        place = given.place or (scheme.place if scheme else "header")
+        key = given.key or (scheme.key if scheme else "") or "Authorization"
+        value = given.prefix + given.value.reveal()
+        match place:
+            case "query":
+                proof.query.append(f"{quote(key, safe='')}={quote(value, safe='')}")
+            case "cookie":
+                proof.cookies.append(f"{key}={quote(value, safe='')}")
+            case _:
+                proof.headers[key] = value

@@ -1,0 +1,247 @@
+"""Carry out operations of one connection: check, limit, prove, send, read, judge."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiohttp.abc import AbstractResolver
+from multidict import CIMultiDict
+
+from ai_worker.connectors.http.answers import Answer, clipped, decoded, has_expired, masked, refusal, without
+from ai_worker.connectors.http.arguments import ArgumentChecks, compiled, complaints
+from ai_worker.connectors.http.authenticate import Authenticator, Credential, Proof
+from ai_worker.connectors.http.gate import Gate
+from ai_worker.connectors.http.limits import Breaker, Rate
+from ai_worker.connectors.http.profile import Profile
+from ai_worker.connectors.http.serialise import Request, request_of
+from ai_worker.connectors.http.tokens import OAuthClient, Remember, TokenSource
+from ai_worker.connectors.http.verdicts import (
+    WORTH_ANOTHER,
+    acts,
+    judge,
+    no_answer,
+    repeatable,
+    retry_after,
+)
+from ai_worker.connectors.http.wire import Reply, Unanswered, Wire
+from ai_worker.connectors.operation import Operation, Scheme
+from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.retry import backoff
+from ai_worker.skills.tool import ToolFailed, ToolRefused
+
+log = structlog.get_logger(__name__)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class HttpCaller:
+    """Calls one business system for one connection, on its own hosts and no other."""
+
+    def __init__(
+        self,
+        connection: str,
+        profile: Profile,
+        *,
+        schemes: Mapping[str, Scheme],
+        credentials: Mapping[str, Credential],
+        clock: Clock,
+        resolver: AbstractResolver | None = None,
+        remember: Remember | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        """Prepare the connection; nobody is called.
+
+        Args:
+            connection: Its id, for logs.
+            profile: What the administrator says about it.
+            schemes: The contract's.
+            credentials: By the contract's name of the scheme.
+            clock: For limits and tokens.
+            resolver: Answers for host names; left out: the machine's own.
+            remember: Keeps a refresh token that replaces the one before.
+            sleep: Waits so many seconds.
+        """
+        self._id = connection
+        self._profile = profile
+        self._clock = clock
+        self._sleep = sleep
+        self._checks = ArgumentChecks()
+        self._rate = Rate(profile.per_second, profile.burst, clock)
+        self._breaker = Breaker(profile.failures_to_open, profile.rest_s, clock)
+        clients = {name: given for name, given in credentials.items() if isinstance(given, OAuthClient)}
+        self._wire = Wire(
+            Gate(
+                addresses=(profile.base_url, *(client.token_url for client in clients.values())),
+                hosts=profile.hosts,
+                networks=profile.networks,
+            ),
+            timeout_s=profile.timeout_s,
+            max_connections=profile.max_connections,
+            max_bytes=profile.max_bytes,
+            resolver=resolver,
+        )
+        sources = {
+            name: TokenSource(client, clock=clock, post=self._wire.post_form, remember=remember)
+            for name, client in clients.items()
+        }
+        self._authenticator = Authenticator(schemes, credentials, sources)
+
+    async def start(self) -> None:
+        """Open the connection pool; calls nobody."""
+        await self._wire.start()
+
+    async def close(self) -> None:
+        """Close the pool; calls in flight fail."""
+        await self._wire.close()
+
+    def request(self, operation: Operation, arguments: Mapping[str, Any]) -> Request:
+        """Return the exact request that a call would send, without the proof of who calls; sends nothing.
+
+        Raises:
+            ArgumentsRefused: The arguments do not fit.
+        """
+        return request_of(operation, self._checks.checked(operation, arguments))
+
+    async def call(self, operation: Operation, arguments: Mapping[str, Any], *, idempotency_key: str = "") -> Answer:
+        """Carry out an operation once.
+
+        Raises:
+            ToolRefused: The system says no; also where it says so with a status of 200.
+            ArgumentsRefused: The arguments do not fit; nothing was sent.
+            ToolUnsure: Of an operation that acts: the request may have reached the system, and nobody knows.
+            ToolFailed: The system failed, could not be reached or is left alone; nothing was changed.
+        """
+        answer = await self.exchange(operation, arguments, idempotency_key=idempotency_key)
+        judge(operation, answer)
+        if found := refusal(answer.data, self._profile.refusals):
+            raise ToolRefused(f"{operation.name}: the system refused: “{found[1][:300]}”")
+        return answer
+
+    async def exchange(
+        self, operation: Operation, arguments: Mapping[str, Any], *, idempotency_key: str = ""
+    ) -> Answer:
+        """Send an operation and return what was answered, whatever its status says.
+
+        Raises:
+            ArgumentsRefused: The arguments do not fit; nothing was sent.
+            ToolUnsure: Of an operation that acts: no answer came, and nobody knows.
+            ToolFailed: No answer came, and nothing was changed.
+        """
+        request = self.request(operation, arguments)
+        sent = False
+        try:
+            async with asyncio.timeout(self._profile.deadline_s):
+                await self._wait_for_room(operation)
+                sent = True
+                return await self._attempts(operation, request, idempotency_key)
+        except TimeoutError:
+            problem = f"no answer within {self._profile.deadline_s:g} s, with all attempts"
+            raise no_answer(operation, problem, sent=sent) from None
+
+    async def _wait_for_room(self, operation: Operation) -> None:
+        if (seconds := self._breaker.remaining()) > 0:
+            raise ToolFailed(f"{operation.name}: the system failed too often and is left alone for {seconds:.0f} s")
+        wait = self._rate.take(at_most_s=self._profile.max_wait_s)
+        if wait is None:
+            raise ToolFailed(f"{operation.name}: more calls wait for this system than it may be sent")
+        if wait > 0:
+            await self._sleep(wait)
+
+    async def _attempts(self, operation: Operation, request: Request, idempotency_key: str) -> Answer:
+        again = repeatable(operation, self._profile, idempotency_key)
+        renewed = unsure = False
+        attempt = 0
+        while True:
+            attempt += 1
+            last = attempt >= self._profile.attempts or not again
+            proof = await self._authenticator.prove(operation)
+            try:
+                answer = await self._send(operation, request, proof, idempotency_key)
+            except Unanswered as error:
+                unsure = unsure or error.sent
+                self._breaker.failed()
+                log.warning("connector.unanswered", connector=self._id, operation=operation.name, problem=error.problem)
+                if last:
+                    raise no_answer(operation, error.problem, sent=unsure) from None
+                await self._sleep(backoff(attempt, base=0.3, cap=4.0))
+                continue
+            self._note(answer)
+            if not renewed and self._stale(answer) and proof.discard():
+                # The system has looked at the token and at nothing else: also a call that acts is made again.
+                renewed = True
+                attempt -= 1
+                continue
+            wait = None if last else self._wait_before_another(answer, attempt)
+            if wait is None:
+                if unsure and not 200 <= answer.status < 300:
+                    raise no_answer(
+                        operation, f"an earlier attempt may have been carried out ({answer.status} now)", sent=True
+                    )
+                return answer
+            unsure = unsure or answer.status >= 500
+            await self._sleep(wait)
+
+    def _note(self, answer: Answer) -> None:
+        if answer.status >= 500:
+            self._breaker.failed()
+        else:
+            self._breaker.worked()
+
+    def _stale(self, answer: Answer) -> bool:
+        found = refusal(answer.data, self._profile.refusals)
+        return answer.status == 401 or (found is not None and has_expired(answer.data, found[0]))
+
+    def _wait_before_another(self, answer: Answer, attempt: int) -> float | None:
+        """Return seconds to wait before the next attempt; `None`: there is to be none."""
+        if answer.status not in WORTH_ANOTHER:
+            return None
+        asked = retry_after(answer.headers.get("retry-after", ""), self._clock.now())
+        if asked is None:
+            return backoff(attempt, base=0.5, cap=8.0)
+        if asked > self._profile.max_wait_s:
+            return None
+        return asked + backoff(1, base=0.2, cap=0.2)
+
+    async def _send(self, operation: Operation, request: Request, proof: Proof, idempotency_key: str) -> Answer:
+        headers = CIMultiDict(self._profile.headers)
+        headers.update(request.headers or {})
+        if request.content is not None:
+            headers["Content-Type"] = request.content_type
+        if self._profile.idempotency_header and idempotency_key and acts(operation):
+            headers[self._profile.idempotency_header] = idempotency_key
+        headers.update(proof.headers)
+        if cookies := (*request.cookies, *proof.cookies):
+            headers["Cookie"] = "; ".join(cookies)
+        reply = await self._wire.send(
+            request.method,
+            request.target(self._profile.base_url, *proof.query),
+            headers,
+            request.content,
+            follow=request.method in ("GET", "HEAD") and not acts(operation),
+        )
+        return self._read(operation, reply, proof)
+
+    def _read(self, operation: Operation, reply: Reply, proof: Proof) -> Answer:
+        secrets = [*self._authenticator.secrets(), *(token.reveal() for _, token in proof.tokens)]
+        data, odd = decoded(without(reply.content, secrets), reply.headers.get("content-type", ""))
+        notes: list[str] = []
+        if not reply.whole:
+            much = f"larger than {self._profile.max_bytes} bytes"
+            if not acts(operation):
+                raise ToolFailed(f"{operation.name}: the answer is {much}; ask more narrowly")
+            notes.append(f"{much}; the rest was not read")
+        data, cut = clipped(masked(data, self._profile.masked), self._profile.max_characters)
+        notes += [note for note in (odd, cut) if note]
+        if 200 <= reply.status < 300:
+            notes += self._differs(operation, data, cut=bool(cut))
+        return Answer(reply.status, data, reply.headers, tuple(notes))
+
+    def _differs(self, operation: Operation, data: Any, *, cut: bool) -> Sequence[str]:
+        """Return how an answer differs from what the contract says; that is a warning and no more."""
+        schema = operation.extra.get("answer_schema")
+        validator = compiled(schema) if isinstance(schema, Mapping) and not cut else None
+        wrong = complaints(validator, data)[:1] if validator is not None else []
+        if wrong:
+            log.info("connector.answer_differs", connector=self._id, operation=operation.name)
+        return [f"not as the contract says: {words}" for words in wrong]
