@@ -1,0 +1,1 @@
+"""Connectors, judged from outside."""
