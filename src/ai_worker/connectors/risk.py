@@ -17,37 +17,53 @@ _BY_METHOD: Mapping[str, Risk] = {
     "DELETE": "write-irreversible",
 }
 
-_FINAL = frozenset(
-    "delete remove destroy purge erase wipe drop truncate terminate cancel void revoke expire archive publish send "
-    "resend notify email sms dispatch broadcast submit sign merge finalize finalise close execute deploy overwrite "
-    "invalidate unsubscribe discard reset forget anonymize anonymise redact release".split()
-)
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FINAL = _set("""
+    delete remove destroy purge erase wipe drop truncate terminate cancel void revoke expire archive publish send
+    resend notify email sms dispatch broadcast submit sign merge finalize finalise close execute deploy overwrite
+    invalidate unsubscribe discard reset forget anonymize anonymise redact release
+""")
 """What has happened cannot be called back."""
 
-_MONEY = frozenset(
-    "pay payment payments payout payouts refund refunds charge charges capture transfer transfers withdraw withdrawal "
-    "withdrawals deposit deposits purchase purchases billing invoice invoices checkout reimburse reimbursement "
-    "settlement settlements disburse disbursement disbursements remit remittance credit debit subscription "
-    "subscriptions payroll wire topup donation donations".split()
-)
-_ADMIN = frozenset(
-    "admin admins administrator administrators permission permissions role roles grant grants acl policy policies "
-    "password passwords credential credentials secret secrets token tokens apikey apikeys privilege privileges "
-    "impersonate sudo ownership sso mfa saml scim firewall backup restore license licenses licence".split()
-)
-_ACTING = frozenset(
-    "trigger logout signout login start stop restart reboot shutdown run invoke create add insert update set edit "
-    "modify patch put post save upload import approve reject confirm activate deactivate enable disable register "
-    "subscribe sync refresh rotate assign unassign lock unlock move rename generate process apply accept decline "
-    "complete pause resume retry toggle mark pay refund charge transfer withdraw capture grant".split()
-)
-"""What a GET must not say if it is to be a read."""
+_MONEY = _set("""
+    pay payment payments payout payouts refund refunds charge charges capture transfer transfers withdraw withdrawal
+    withdrawals deposit deposits purchase purchases billing invoice invoices checkout reimburse reimbursement
+    settlement settlements disburse disbursement disbursements remit remittance credit debit payroll wire topup
+    donation donations
+""")
+_ADMIN = _set("""
+    admin admins administrator administrators permission permissions role roles grant grants acl policy policies
+    password passwords credential credentials secret secrets token tokens apikey apikeys privilege privileges
+    impersonate sudo ownership sso mfa saml scim firewall backup restore license licenses licence
+""")
+_COMMANDS = _set("""
+    trigger logout signout login start stop restart reboot shutdown run invoke execute send resend notify broadcast
+    delete remove destroy purge erase wipe terminate cancel revoke reset approve reject confirm activate deactivate
+    enable disable unsubscribe pay refund transfer withdraw grant refresh rotate create update submit publish deploy
+""")
+"""What a GET must not say if it is to be a read: verbs that are hardly ever nouns."""
 
-_READING = frozenset(
-    "get list find search fetch query read retrieve show view count check download export describe lookup browse "
-    "index is has exists head select load display report preview estimate validate poll watch".split()
-)
+_PERHAPS = _set("""
+    add insert set edit modify patch put post save upload import register subscribe sync assign unassign lock unlock
+    move rename generate process apply accept decline complete pause resume retry toggle mark charge capture email sms
+    sign merge close archive release void expire dispatch
+""")
+"""Nouns as well; they count where nothing else says that it reads."""
 
+_READING = _set("""
+    get list find search fetch query read retrieve return show view count check download export describe lookup browse
+    index is has can exists head select load display report preview estimate validate verify poll watch when all obtain
+""")
+
+_ENGLISH: tuple[tuple[Risk, frozenset[str]], ...] = (
+    ("admin", _ADMIN),
+    ("money", _MONEY),
+    ("write-irreversible", _FINAL),
+)
 _CHINESE: tuple[tuple[Risk, str], ...] = (
     ("admin", "权限|授权|管理员|角色|密码|密钥|令牌|凭证|凭据"),
     ("money", "退款|付款|支付|转账|打款|收款|扣款|充值|提现|开票|结算|报销|工资|薪资|退费|赔付|放款"),
@@ -75,45 +91,44 @@ def risk_of(method: str, *, name: str, path: str, title: str = "") -> Risk:
     if risk == "read":
         return _of_read(name, path, title)
     words = {*_words(name), *_words(_fixed(path)), *_words(title)}
-    for found, vocabulary in (("admin", _ADMIN), ("money", _MONEY), ("write-irreversible", _FINAL)):
+    for found, vocabulary in _ENGLISH:
         if words & vocabulary:
-            risk = _higher(risk, found)  # type: ignore[arg-type]  # a literal of `Risk`
-    for found_in_chinese, pattern in _CHINESE:
+            risk = _higher(risk, found)
+    for found, pattern in _CHINESE:
         if re.search(pattern, f"{name} {path} {title}"):
-            risk = _higher(risk, found_in_chinese)
+            risk = _higher(risk, found)
     return risk
 
 
 def _of_read(name: str, path: str, title: str) -> Risk:
     """Return `read` unless a verb says that something is done. Nouns do not count: `GET /refunds` only looks."""
-    named, titled = _words(name), _words(title)
-    last = _words(path.rstrip("/").rsplit("/", 1)[-1]) if not path.rstrip("/").endswith("}") else []
+    named, titled = _words(name), [_singular(word) for word in _words(title)[:1]]
+    step = _words(_fixed(path).rstrip("/").rsplit("/", 1)[-1])
+    said = [word for word in (*named[:1], *(step if len(step) == 1 else ()), *titled) if word in _COMMANDS]
+    if not _READING & {*named, *titled}:
+        said += [word for word in (*named[:1], *named[-1:], *titled) if word in _COMMANDS | _PERHAPS]
     risk: Risk = "read"
-    if len(last) == 1:
-        risk = _higher(risk, _of_verb(last[0]))
-    if not _READING & set(named[:2]):
-        for word in (*named[:2], *named[-1:]):
-            risk = _higher(risk, _of_verb(word))
-    if titled:
-        risk = _higher(risk, _of_verb(titled[0]))
+    for word in said:
+        risk = _higher(risk, _of_verb(word))
     for text in (name, title):
-        if text and not _CHINESE_READING.search(text):
+        if not _CHINESE_READING.search(text):
             for found, pattern in _CHINESE[1:]:
-                if re.match(rf"^(批量|一键|立即)?({pattern})", text):
+                if re.match(rf"(批量|一键|立即)?({pattern})", text):
                     risk = _higher(risk, found)
     return risk
 
 
 def _of_verb(word: str) -> Risk:
-    if word not in _FINAL and word not in _ACTING:
-        word = word.removesuffix("s") if word.endswith("s") else word
-    if word in _MONEY and word in _ACTING:
+    if word in _MONEY:
         return "money"
-    if word == "grant":
+    if word in _ADMIN:
         return "admin"
-    if word in _FINAL:
-        return "write-irreversible"
-    return "write-reversible" if word in _ACTING else "read"
+    return "write-irreversible" if word in _FINAL else "write-reversible"
+
+
+def _singular(verb: str) -> str:
+    """Return the verb of `Deletes an order`."""
+    return verb[:-1] if verb.endswith("s") and not verb.endswith("ss") else verb
 
 
 def _higher(one: Risk, other: Risk) -> Risk:

@@ -88,7 +88,7 @@ def level(contract: Contract) -> Literal["L0", "L1"]:
 
 def _dialect(document: Mapping[str, Any], references: References, name: str) -> Dialect:
     said = str(document.get("openapi") or document.get("swagger") or "").strip()
-    if said.startswith("3.1") or said.startswith("3.2"):
+    if said.startswith(("3.1", "3.2")):
         return OpenApi3(document, references, "openapi-3.1")
     if said.startswith("3"):
         return OpenApi3(document, references, "openapi-3.0")

@@ -26,7 +26,10 @@ TYPES: Mapping[str, str] = {
     **dict.fromkeys(("file", "date", "datetime", "date-time", "text", "str", "uuid", "enum"), "string"),
     **dict.fromkeys(("int", "int32", "int64", "long"), "integer"),
     **dict.fromkeys(("float", "double", "decimal"), "number"),
-    **{"bool": "boolean", "list": "array", "dict": "object", "map": "object"},
+    "bool": "boolean",
+    "list": "array",
+    "dict": "object",
+    "map": "object",
 }
 """What contracts write, and what they mean."""
 
@@ -68,8 +71,8 @@ class Detail:
     """Optional ones that are shown."""
 
 
-class TooMuch(Exception):  # noqa: N818  (never leaves this folder: the next, smaller detail is tried)
-    """The schema does not fit into this detail."""
+class TooMuch(Exception):
+    """The schema does not fit into this detail; the next smaller one is tried."""
 
 
 @dataclass(slots=True)
@@ -285,7 +288,8 @@ class Slimmer:
 
 def _kinds(flat: Mapping[str, Any]) -> list[str]:
     given = flat.get("type")
-    kinds = [TYPES[kind] for kind in (given if isinstance(given, list) else [given]) if _known(kind)]
+    said = given if isinstance(given, list) else [given]
+    kinds = [TYPES[kind] for kind in said if isinstance(kind, str) and kind in TYPES]
     if not kinds:
         if "properties" in flat or "additionalProperties" in flat:
             kinds = ["object"]
@@ -296,10 +300,6 @@ def _kinds(flat: Mapping[str, Any]) -> list[str]:
     if kinds and (flat.get("nullable") is True or flat.get("x-nullable") is True):
         kinds.append("null")
     return list(dict.fromkeys(kinds))
-
-
-def _known(kind: Any) -> bool:
-    return isinstance(kind, str) and kind in TYPES
 
 
 def _is_number(value: Any) -> bool:

@@ -53,6 +53,8 @@ def _events(text: str) -> Iterator[yaml.Event]:
             if count > MAX_NODES:
                 raise BadYaml(f"more than {MAX_NODES:,} values")
             event = loader.get_event()
+            if event is None:
+                return
             yield event
             if isinstance(event, yaml.DocumentEndEvent):
                 return
