@@ -93,7 +93,8 @@ async def answer(judged: Judged, line: bytes) -> dict[str, Any]:
                 return {"tools": await judged.connect(contract, base_url, rest.get("credentials") or {})}
             case {"op": "call", "tool": tool, **rest}:
                 return {"status": await judged.call(tool, rest.get("args") or {})}
-        return {"error": "neither a connect nor a call"}
+            case _:
+                return {"error": "neither a connect nor a call"}
     except AiWorkerError as error:
         return {"error": f"{error.code}: {error}"}
     except Exception as error:  # noqa: BLE001  (a task boundary: one bad line must not end the others)
