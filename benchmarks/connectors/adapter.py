@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from ai_worker.connectors.openapi.compile import compile_contract
 
 from ai_worker.connectors.http.authenticate import ApiKey, Basic, Bearer, Credential
 from ai_worker.connectors.http.caller import HttpCaller
 from ai_worker.connectors.http.profile import Profile
+from ai_worker.connectors.openapi.compile import compile_contract
 from ai_worker.connectors.operation import Contract, Operation
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.errors import AiWorkerError
@@ -87,12 +87,13 @@ def credential(entry: Mapping[str, Any]) -> Credential | None:
 async def answer(judged: Judged, line: bytes) -> dict[str, Any]:
     """Return the answer to one line."""
     try:
-        match msgspec.json.decode(line):
-            case {"op": "connect", "spec": spec, "base_url": base_url, **rest}:
+        asked: Any = msgspec.json.decode(line)
+        match asked:
+            case {"op": "connect", "spec": spec, "base_url": base_url}:
                 contract = await asyncio.to_thread(read_contract, Path(spec))
-                return {"tools": await judged.connect(contract, base_url, rest.get("credentials") or {})}
-            case {"op": "call", "tool": tool, **rest}:
-                return {"status": await judged.call(tool, rest.get("args") or {})}
+                return {"tools": await judged.connect(contract, base_url, asked.get("credentials") or {})}
+            case {"op": "call", "tool": tool}:
+                return {"status": await judged.call(tool, asked.get("args") or {})}
             case _:
                 return {"error": "neither a connect nor a call"}
     except AiWorkerError as error:
