@@ -138,7 +138,7 @@ async def ended(process: asyncio.subprocess.Process) -> None:
 
 async def run(arguments: argparse.Namespace) -> Tally:
     tally = Tally()
-    files = sorted(path for path in arguments.specs.iterdir() if path.is_file())
+    files = sorted(path for path in arguments.specs.glob(arguments.only) if path.is_file())
     for file in random.Random(arguments.seed).sample(files, min(arguments.contracts, len(files))):
         try:
             contract = read_contract(file)
@@ -168,6 +168,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--prism", required=True)
     parser.add_argument("--contracts", type=int, default=40)
     parser.add_argument("--calls", type=int, default=5)
+    parser.add_argument("--only", default="*", help="which files of the folder")
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args(argv)
     tally = asyncio.run(run(arguments))

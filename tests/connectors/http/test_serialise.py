@@ -94,7 +94,9 @@ def test_reserved_characters_stay_where_the_contract_says_so_and_never_leave_the
 
 
 def test_a_parameter_may_be_a_type_of_content() -> None:
-    request = request_of(operation("/x", parameter("query", "form", True, media_type="application/json")), {"color": {"a": 1}})
+    request = request_of(
+        operation("/x", parameter("query", "form", True, media_type="application/json")), {"color": {"a": 1}}
+    )
     assert request.query == ("color=%7B%22a%22%3A1%7D",)
 
 
@@ -143,7 +145,9 @@ def test_a_multipart_form_carries_files_json_and_text() -> None:
     body = Body(True, media, {key: key for key in ("photo", "meta", "tags", 'a"b')})
     photo = b"\x89PNG\x00\xff"
     request = sent(body, {"photo": b64encode(photo).decode(), "meta": {"a": 1}, "tags": ["x", "y"], 'a"b': 1})
-    message = message_from_bytes(b"Content-Type: " + request.content_type.encode() + b"\r\n\r\n" + (request.content or b""))
+    message = message_from_bytes(
+        b"Content-Type: " + request.content_type.encode() + b"\r\n\r\n" + (request.content or b"")
+    )
     parts = [
         (part.get_param("name", header="content-disposition"), part.get("Content-Type"), part.get_payload(decode=True))
         for part in message.walk()
@@ -165,6 +169,21 @@ def test_a_whole_body_may_be_a_file_or_text() -> None:
     assert sent(Body(True, Media("text/plain")), {"body": "你好"}).content == "你好".encode()
 
 
-def test_a_file_that_is_no_base64_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("given", "content"),
+    [
+        ("aGVsbG8=", b"hello"),
+        ("aGVsbG8", b"hello"),
+        ("-_8=", b"\xfb\xff"),
+        ("aGVs\nbG8=", b"hello"),
+        ("data:text/plain;base64,aGVsbG8=", b"hello"),
+        ("编号,数量\nA1,2", "编号,数量\nA1,2".encode()),
+    ],
+)
+def test_a_file_is_given_as_base64_or_as_its_text(given: str, content: bytes) -> None:
+    assert sent(Body(True, Media("image/png", binary=frozenset({""}))), {"body": given}).content == content
+
+
+def test_a_file_that_was_cut_off_is_refused() -> None:
     with pytest.raises(ArgumentsRefused):
-        sent(Body(True, Media("image/png", binary=frozenset({""}))), {"body": "not base64!"})
+        sent(Body(True, Media("image/png", binary=frozenset({""}))), {"body": "aGVsb"})

@@ -1,6 +1,7 @@
 """Write the body of a request: JSON, forms, multipart with files, binary, text."""
 
 import binascii
+import re
 import secrets
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,10 @@ import msgspec
 from ai_worker.connectors.contract import ArgumentsRefused
 from ai_worker.connectors.http.values import json_text, pairs, text
 from ai_worker.connectors.operation import Body, Media, Operation
+
+_DATA_ADDRESS = re.compile(r"^data:[^,]{0,200};base64,")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+_URL_SAFE = str.maketrans("-_", "+/")
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """A larger body is refused; with files as base64 among the arguments it would fill the memory."""
@@ -117,7 +122,17 @@ def _nested(items: list[Any]) -> bool:
 
 
 def _file(operation: Operation, name: str, value: Any) -> bytes:
+    """Return a file's bytes from base64, also URL-safe, unpadded or as a `data:` address.
+
+    What cannot be base64 at all is a text file in its own words. What could be and is broken is refused: it was cut
+    off on its way, and half a file is worse than none.
+    """
+    given = value if isinstance(value, str) else json_text(value)
+    packed = "".join(_DATA_ADDRESS.sub("", given).split())
+    if _BASE64.fullmatch(packed) is None:
+        return given.encode()
+    bare = packed.rstrip("=").translate(_URL_SAFE)
     try:
-        return b64decode("".join(str(value).split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise ArgumentsRefused(f"{operation.name}: {name!r} is a file and must be given as base64") from None
+        return b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except binascii.Error:
+        raise ArgumentsRefused(f"{operation.name}: {name!r} is a file, and its base64 is incomplete") from None
