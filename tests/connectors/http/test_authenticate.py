@@ -1,0 +1,205 @@
+"""Who calls is proved as the contract says, and what proves it is seen by nobody else."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import parse_qs
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
+from ai_worker.connectors.http.profile import RefusalSign
+from ai_worker.connectors.http.tokens import CredentialsRefused, OAuthClient
+from ai_worker.connectors.operation import Operation, Scheme
+from ai_worker.foundation.clock import FixedClock
+from ai_worker.foundation.secret import Secret
+from ai_worker.skills.tool import ToolFailed
+from tests.connectors.http.business import READ, WRITE, connected, cut, json
+
+SECRET = "sesame-4711"
+SCHEMES = {
+    "header": Scheme("header", "apiKey", "header", "X-Key"),
+    "query": Scheme("query", "apiKey", "query", "api key"),
+    "cookie": Scheme("cookie", "apiKey", "cookie", "sid"),
+    "basic": Scheme("basic", "basic"),
+    "oauth": Scheme("oauth", "oauth2"),
+}
+
+
+def needing(*schemes: str, operation: Operation = READ) -> Operation:
+    return replace(operation, security=({scheme: () for scheme in schemes},))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "credential", "header", "value"),
+    [
+        ("header", ApiKey(Secret(SECRET)), "X-Key", SECRET),
+        ("header", ApiKey(Secret(SECRET), "header", "X-Other", "Token "), "X-Other", f"Token {SECRET}"),
+        ("cookie", ApiKey(Secret("a;b")), "Cookie", "sid=a%3Bb"),
+        ("basic", Basic("张三", Secret("p:w")), "Authorization", "Basic 5byg5LiJOnA6dw=="),
+        ("oauth", Bearer(Secret(SECRET)), "Authorization", f"Bearer {SECRET}"),
+    ],
+)
+async def test_a_scheme_is_served_in_its_place(scheme: str, credential: Credential, header: str, value: str) -> None:
+    async with connected(schemes=SCHEMES, credentials={scheme: credential}) as (business, caller):
+        business.says(json({}))
+        await caller.call(needing(scheme), {"id": "1"})
+        assert business.asked[0][2][header] == value
+
+
+async def test_a_key_in_the_query_stands_beside_the_arguments() -> None:
+    async with connected(schemes=SCHEMES, credentials={"query": ApiKey(Secret("a&b"))}) as (business, caller):
+        business.says(json({}))
+        await caller.call(needing("query"), {"id": "1", "page": 2})
+        assert business.asked[0][1] == "/orders/1?page=2&api%20key=a%26b"
+
+
+async def test_the_first_requirement_that_can_be_met_is_met_wholly() -> None:
+    credentials: dict[str, Credential] = {"header": ApiKey(Secret(SECRET)), "cookie": ApiKey(Secret("c"))}
+    operation = replace(READ, security=({"basic": ()}, {"header": (), "cookie": ()}))
+    async with connected(schemes=SCHEMES, credentials=credentials) as (business, caller):
+        business.says(json({}))
+        await caller.call(operation, {"id": "1"})
+        headers = business.asked[0][2]
+        assert (headers["X-Key"], headers["Cookie"]) == (SECRET, "sid=c")
+
+
+async def test_without_credentials_nothing_is_sent_and_credentials_for_everything_go_everywhere() -> None:
+    async with connected(schemes=SCHEMES) as (business, caller):
+        business.says(json({}))
+        with pytest.raises(CredentialsRefused, match="needs basic"):
+            await caller.call(needing("basic"), {"id": "1"})
+        assert business.asked == []
+        # What asks for nothing, or for what the contract never describes, is called as it is.
+        await caller.call(replace(READ, security=({}, {"basic": ()})), {"id": "1"})
+        await caller.call(needing("never-described"), {"id": "1"})
+    async with connected(credentials={EVERYWHERE: ApiKey(Secret(SECRET), "header", "X-Key")}) as (business, caller):
+        business.says(json({}))
+        await caller.call(READ, {"id": "1"})
+        assert business.asked[0][2]["X-Key"] == SECRET
+
+
+async def test_no_argument_takes_the_place_of_the_proof() -> None:
+    parameter = replace(READ.parameters[0], name="authorization", argument="id", place="header")
+    operation = replace(needing("oauth"), path="/x", parameters=(parameter,))
+    async with connected(schemes=SCHEMES, credentials={"oauth": Bearer(Secret(SECRET))}) as (business, caller):
+        business.says(json({}))
+        await caller.call(operation, {"id": "Bearer evil"})
+        assert business.asked[0][2]["Authorization"] == f"Bearer {SECRET}"
+
+
+class TokenServer:
+    """Gives numbered tokens, and refresh tokens that are good once."""
+
+    def __init__(self) -> None:
+        self.forms: list[dict[str, list[str]]] = []
+        self.good = ""
+        self.refuses = False
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Give a token, or the business system's answer to one."""
+        if request.path == "/token":
+            self.forms.append(parse_qs((await request.read()).decode()))
+            await asyncio.sleep(0)
+            if self.refuses:
+                return web.json_response({"error": "invalid_client", "error_description": SECRET}, status=401)
+            self.good = f"token-{len(self.forms)}"
+            fresh = f"refresh-{len(self.forms)}"
+            return web.json_response({"access_token": self.good, "expires_in": 600, "refresh_token": fresh})
+        if request.headers.get("Authorization") != f"Bearer {self.good}":
+            return web.json_response({"errcode": 42001}, status=200 if request.path == "/refunds" else 401)
+        return web.json_response({"ok": True, "errcode": 0})
+
+
+def client(base: str, refresh: str = "") -> OAuthClient:
+    return OAuthClient(
+        f"{base}/token", "worker", Secret(SECRET), ("orders",), Secret(refresh) if refresh else None, "body"
+    )
+
+
+async def test_many_calls_get_one_token() -> None:
+    server = TokenServer()
+    async with connected() as (business, _):
+        business.says(server.answer)
+        credentials = {"oauth": client(business.base)}
+        async with connected(schemes=SCHEMES, credentials=credentials, base_url=business.base) as (_, caller):
+            await asyncio.gather(*(caller.call(needing("oauth"), {"id": str(number)}) for number in range(10)))
+    assert len(server.forms) == 1
+    assert server.forms[0]["grant_type"] == ["client_credentials"]
+    assert server.forms[0]["scope"] == ["orders"]
+
+
+async def test_a_token_is_renewed_before_it_runs_out_and_when_the_system_takes_it_no_more() -> None:
+    server, clock = TokenServer(), FixedClock()
+    async with connected() as (business, _):
+        business.says(server.answer)
+        credentials = {"oauth": client(business.base)}
+        sign = RefusalSign("errcode", good=(0,), expired=(42001,))
+        async with connected(
+            schemes=SCHEMES, credentials=credentials, base_url=business.base, clock=clock, refusals=(sign,)
+        ) as (_, caller):
+            await caller.call(needing("oauth"), {"id": "1"})
+            clock.advance(timedelta(seconds=550))
+            await caller.call(needing("oauth"), {"id": "1"})
+            assert len(server.forms) == 2
+            server.good = "revoked"
+            await asyncio.gather(*(caller.call(needing("oauth"), {"id": str(number)}) for number in range(5)))
+            assert len(server.forms) == 3
+            server.good = "revoked"
+            # Also where the system says so with 200, and also of what acts: it has looked at the token alone.
+            answer = await caller.call(needing("oauth", operation=WRITE), {"order": "1"})
+            assert answer.data["ok"] is True
+
+
+async def test_a_refresh_token_that_is_replaced_is_kept() -> None:
+    server, clock, kept = TokenServer(), FixedClock(), list[Secret]()
+
+    async def remember(token: Secret) -> None:
+        kept.append(token)
+
+    async with connected() as (business, _):
+        business.says(server.answer)
+        credentials = {"oauth": client(business.base, "refresh-0")}
+        async with connected(
+            schemes=SCHEMES, credentials=credentials, base_url=business.base, clock=clock, remember=remember
+        ) as (_, caller):
+            for _ in range(2):
+                await caller.call(needing("oauth"), {"id": "1"})
+                clock.advance(timedelta(hours=1))
+    assert [form["refresh_token"] for form in server.forms] == [["refresh-0"], ["refresh-1"]]
+    assert [token.reveal() for token in kept] == ["refresh-1", "refresh-2"]
+
+
+async def test_a_token_that_stays_refused_is_renewed_once() -> None:
+    async with connected() as (business, _):
+        business.says(json({"access_token": "a"}), json({}, 401), json({"access_token": "b"}), json({}, 401))
+        credentials = {"oauth": client(business.base)}
+        async with connected(schemes=SCHEMES, credentials=credentials, base_url=business.base) as (_, caller):
+            with pytest.raises(ToolFailed, match="refused our credentials"):
+                await caller.call(needing("oauth"), {"id": "1"})
+        assert len(business.asked) == 4
+
+
+async def test_no_secret_shows_in_errors_logs_or_answers() -> None:
+    server = TokenServer()
+    server.refuses = True
+    shown: list[str] = []
+    with capture_logs() as logs:
+        async with connected() as (business, _):
+            business.says(server.answer)
+            credentials = {"oauth": client(business.base)}
+            async with connected(schemes=SCHEMES, credentials=credentials, base_url=business.base) as (_, caller):
+                with pytest.raises(CredentialsRefused, match="invalid_client") as caught:
+                    await caller.call(needing("oauth"), {"id": "1"})
+                shown += [str(caught.value), repr(caught.value), repr(credentials), repr(caller)]
+        async with connected(schemes=SCHEMES, credentials={"query": ApiKey(Secret(SECRET))}) as (business, caller):
+            for answer in (cut, json({"you sent": SECRET}), json({"you sent": SECRET}, 400)):
+                business.says(answer)
+                try:
+                    shown.append(repr(await caller.call(needing("query"), {"id": "1"})))
+                except ToolFailed as error:
+                    shown.append(str(error))
+    assert SECRET not in repr((shown, logs))
+    assert "***" in repr(shown)
