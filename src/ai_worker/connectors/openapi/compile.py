@@ -205,13 +205,19 @@ def _without_own(wanted: list[Asked], content: Content | None) -> tuple[list[Ask
     for one in wanted:
         if one.place != "header" or one.name.lower() not in OWN_HEADERS:
             kept.append(one)
-        elif one.required and one.name.lower() in ("accept", "content-type"):
-            fixed.append(Parameter(one.name, "", "header", True, "simple", False, fixed=_type(one, content)))
+        elif one.required and (value := _own_value(one, content)):
+            fixed.append(Parameter(one.name, "", "header", True, "simple", False, fixed=value))
     return kept, tuple(fixed)
 
 
-def _type(one: Asked, content: Content | None) -> str:
+def _own_value(one: Asked, content: Content | None) -> str:
     values = [one.schema.get("default"), *listed(one.schema.get("enum"))]
-    offered = [offer.type for offer in content.offers] if content is not None else []
     known = [value for value in values if isinstance(value, str) and value]
-    return next((value for value in known if is_json(value)), (known or offered or ["application/json"])[0])
+    match one.name.lower():
+        case "accept" | "content-type":
+            offered = [offer.type for offer in content.offers] if content is not None else []
+            return next((value for value in known if is_json(value)), (known or offered or ["application/json"])[0])
+        case "accept-encoding":
+            return (known or ["identity"])[0]
+        case _:
+            return ""
