@@ -167,7 +167,7 @@ class Slimmer:
             if self._is_answer(node, place):
                 given.add(name)
                 continue
-            inner = self._property(name, node, place, needed=name in names, shown=len(kept))
+            inner = self._property(node, place, needed=name in names, shown=len(kept))
             if inner is None:
                 left.append(name)
             else:
@@ -184,7 +184,7 @@ class Slimmer:
             if inner:
                 slim["additionalProperties"] = inner
 
-    def _property(self, name: object, node: Any, place: _Place, *, needed: bool, shown: int) -> dict[str, Any] | None:
+    def _property(self, node: Any, place: _Place, *, needed: bool, shown: int) -> dict[str, Any] | None:
         """Return a property's schema; `None` where it is left out: optional, and deep or leading back."""
         if not needed and (place.depth > self._detail.depth or shown >= self._detail.arguments):
             return None

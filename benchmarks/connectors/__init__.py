@@ -1,0 +1,1 @@
+"""Connectors: what contracts become, and what calls cost."""
