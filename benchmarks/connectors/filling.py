@@ -150,7 +150,7 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> float | int:
 def _string(schema: Mapping[str, Any]) -> str:
     plain = _beside(schema, "default")
     least, most = schema.get("minLength", 0), schema.get("maxLength")
-    named = "binary" if schema.get("contentEncoding") == "base64" else schema.get("format")
+    named = "binary" if schema.get("contentEncoding") == "base64" else str(schema.get("format"))
     guesses = [FORMATS[named]] if named in FORMATS else []
     guesses += GUESSES if "pattern" in schema else ["abc"]
     for guess in guesses:

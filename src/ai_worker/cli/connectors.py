@@ -111,7 +111,7 @@ def _show(contract: "Contract", invocation: Invocation) -> None:
         failed(f"{skipped.operation}: {skipped.reason}")
     for warning in contract.warnings[:SHOWN]:
         print(f"! {warning}", file=sys.stderr)
-    risks = Counter(one.risk for one in contract.operations)
+    risks = Counter[str](one.risk for one in contract.operations)
     parts = [f"{_risk(risk, invocation)} {risks[risk]}" for risk in RISKS if risks[risk]]
     separator = say("，", ", ")
     total = count + len(contract.skipped)

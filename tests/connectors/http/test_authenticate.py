@@ -29,7 +29,7 @@ SCHEMES = {
 
 
 def needing(*schemes: str, operation: Operation = READ) -> Operation:
-    return replace(operation, security=({scheme: () for scheme in schemes},))
+    return replace(operation, security=(dict.fromkeys(schemes, ()),))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ DETAILS = (
     Detail(depth=2, words=100, inner_words=40, enum=400, branches=4, nodes=2_000, characters=6_000),
     Detail(depth=1, words=60, inner_words=0, enum=300, branches=3, nodes=2_000, characters=8_000),
     Detail(depth=0, words=40, inner_words=0, enum=200, branches=2, nodes=3_000, characters=12_000),
-    Detail(depth=-1, words=0, inner_words=0, enum=100, branches=1, nodes=8_000, characters=60_000, arguments=100),
+    Detail(depth=0, words=0, inner_words=0, enum=100, branches=1, nodes=8_000, characters=60_000, arguments=100),
 )
 """Tried one after the other until the schema fits; the last one always fits a real contract."""
 

@@ -22,7 +22,7 @@ from ai_worker.connectors.risk import risk_of
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 MAX_OPERATIONS = 20_000
 MAX_WORK = 4_000_000
-"""Schemas and properties looked at for one contract; the most that a real one needed is 700,000."""
+"""Schemas and properties looked at for one contract; the most that a real one needed is 50,000."""
 
 OWN_HEADERS = frozenset({"accept", "content-type", "content-length", "host", "connection", "accept-encoding"})
 """Headers that the caller sets itself (OpenAPI 3.0 §4.7.12.1); nobody is asked for them."""
@@ -150,6 +150,8 @@ class _Compiler:
         node = found.node
         if node is None:
             node = self._elsewhere(found)
+        if node.get("requestBody") is not None and self._references.follow(node["requestBody"]) is None:
+            raise Unfit("its body stands nowhere that can be read")
         asked, content = self.dialect.request(found.item, node)
         path, wanted, always = fitted(found.path, asked, self._references.notes)
         if found.method in ("GET", "HEAD", "TRACE"):
@@ -205,13 +207,19 @@ def _without_own(wanted: list[Asked], content: Content | None) -> tuple[list[Ask
     for one in wanted:
         if one.place != "header" or one.name.lower() not in OWN_HEADERS:
             kept.append(one)
-        elif one.required and one.name.lower() in ("accept", "content-type"):
-            fixed.append(Parameter(one.name, "", "header", True, "simple", False, fixed=_type(one, content)))
+        elif one.required and (value := _own_value(one, content)):
+            fixed.append(Parameter(one.name, "", "header", True, "simple", False, fixed=value))
     return kept, tuple(fixed)
 
 
-def _type(one: Asked, content: Content | None) -> str:
+def _own_value(one: Asked, content: Content | None) -> str:
     values = [one.schema.get("default"), *listed(one.schema.get("enum"))]
-    offered = [offer.type for offer in content.offers] if content is not None else []
     known = [value for value in values if isinstance(value, str) and value]
-    return next((value for value in known if is_json(value)), (known or offered or ["application/json"])[0])
+    match one.name.lower():
+        case "accept" | "content-type":
+            offered = [offer.type for offer in content.offers] if content is not None else []
+            return next((value for value in known if is_json(value)), (known or offered or ["application/json"])[0])
+        case "accept-encoding":
+            return (known or ["identity"])[0]
+        case _:
+            return ""

@@ -14,6 +14,9 @@ from ai_worker.foundation.errors import BadInput, TooLarge
 MAX_BYTES = 20 * 1024 * 1024
 """The largest real contract that we know has 12 MB."""
 
+MAX_VALUES = 2_500_000
+"""Of a JSON document; each takes up to a hundred bytes of memory."""
+
 MAX_DEPTH = 200
 """Levels of nesting; real contracts have fewer than 60."""
 
@@ -81,6 +84,8 @@ def _text(data: bytes, name: str, notes: Notes) -> str:
 
 
 def _json(text: str, name: str, notes: Notes) -> Any:
+    if sum(map(text.count, "{[,")) > MAX_VALUES:
+        raise ContractTooLarge(f"{name}: more than {MAX_VALUES:,} values")
     for repaired in (False, True):
         try:
             # Not strict: line breaks inside strings are the commonest slip of real contracts.
@@ -95,7 +100,7 @@ def _json(text: str, name: str, notes: Notes) -> Any:
     return _NOT_JSON
 
 
-_SLIPS = re.compile(r'("(?:[^"\\]|\\.)*+")|//[^\n]*|/\*[\s\S]*?\*/|,(?=\s*+[}\],])')
+_SLIPS = re.compile(r'("(?:[^"\\]|\\[\s\S])*+"?)|//[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|,(?=\s*+[}\],])')
 """A string, which is kept; or a comment, or a comma with nothing after it, which are not."""
 
 

@@ -5,8 +5,6 @@ What does not fit is left out from the inside: first words, then what is optiona
 required stays, however deep, because a call without it would fail.
 """
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -14,32 +12,13 @@ from typing import Any
 
 from ai_worker.connectors.openapi.merge import combined
 from ai_worker.connectors.openapi.references import MISSING, References
+from ai_worker.connectors.openapi.scalars import add_values, kinds_of
 from ai_worker.connectors.openapi.shape import listed, mapped
 from ai_worker.connectors.openapi.words import cut
 
 MAX_REQUIRED_DEPTH = 12
 MAX_TRAIL = 40
 """References and `allOf` inside one another."""
-
-TYPES: Mapping[str, str] = {
-    **{kind: kind for kind in ("string", "integer", "number", "boolean", "array", "object", "null")},
-    **dict.fromkeys(("file", "date", "datetime", "date-time", "text", "str", "uuid", "enum"), "string"),
-    **dict.fromkeys(("int", "int32", "int64", "long"), "integer"),
-    **dict.fromkeys(("float", "double", "decimal"), "number"),
-    "bool": "boolean",
-    "list": "array",
-    "dict": "object",
-    "map": "object",
-}
-"""What contracts write, and what they mean."""
-
-_LIMITS: Mapping[str, tuple[str, ...]] = {
-    "string": ("minLength", "maxLength"),
-    "number": ("minimum", "maximum", "multipleOf"),
-    "integer": ("minimum", "maximum", "multipleOf"),
-    "array": ("minItems", "maxItems"),
-}
-_SILENT_FORMATS = frozenset({"int64", "float", "double", "string", "enum", "text", "decimal", "number", "integer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +95,13 @@ class Slimmer:
         if found is None:
             return None
         flat, place = found
-        kinds = _kinds(flat)
+        kinds = kinds_of(flat)
         slim: dict[str, Any] = {}
         if kinds:
             slim["type"] = kinds[0] if len(kinds) == 1 else kinds
         if words := cut(flat.get("description"), self._detail.inner_words if place.depth else self._detail.words):
             slim["description"] = words
-        self._values(flat, kinds, slim)
+        add_values(flat, kinds, slim, enum=self._detail.enum)
         if "object" in kinds or (not kinds and "required" in flat):
             self._object(flat, place, slim)
         if "array" in kinds and not self._array(flat, place, slim):
@@ -164,46 +143,6 @@ class Slimmer:
                 trail |= found[1].trail
         return whole, _Place(place.depth, trail, place.level)
 
-    def _values(self, flat: Mapping[str, Any], kinds: list[str], slim: dict[str, Any]) -> None:
-        for kind in kinds:
-            for key in _LIMITS.get(kind, ()):
-                if _is_number(flat.get(key)):
-                    slim[key] = flat[key]
-            if kind in ("number", "integer"):
-                _exclusive(flat, slim)
-        if "string" in kinds:
-            self._text(flat, slim)
-        if "const" in flat and isinstance(flat["const"], str | int | float | bool):
-            slim["enum"] = [flat["const"]]
-        elif enum := listed(flat.get("enum")):
-            self._enum(enum, kinds, slim)
-        default = flat.get("default")
-        if isinstance(default, bool | int | float) or (isinstance(default, str) and 0 < len(default) <= 60):
-            slim["default"] = default
-
-    def _text(self, flat: Mapping[str, Any], slim: dict[str, Any]) -> None:
-        form = flat.get("format")
-        if flat.get("type") == "file":
-            form = "binary"
-        if isinstance(form, str) and 0 < len(form) <= 30 and form not in _SILENT_FORMATS:
-            slim["format"] = form
-        if isinstance(pattern := flat.get("pattern"), str) and 0 < len(pattern) <= 200 and _compiles(pattern):
-            slim["pattern"] = pattern
-
-    def _enum(self, enum: list[Any], kinds: list[str], slim: dict[str, Any]) -> None:
-        values = [value for value in enum[:1_000] if value is None or isinstance(value, str | int | float)]
-        if kinds == ["string"]:  # YAML reads `- 1` as a number
-            values = [value if isinstance(value, str) else json.dumps(value) for value in values if value is not None]
-        values = list(dict.fromkeys(values))
-        if "null" in kinds and None not in values:
-            values.append(None)
-        if len(enum) <= 1_000 and sum(len(str(value)) + 3 for value in values) <= self._detail.enum:
-            slim["enum"] = values
-            return
-        few = [str(value)[:40] for value in values[:5]]
-        slim["description"] = f"{slim.get('description', '')} (one of {len(enum)} values: {', '.join(few)}, …)".strip()
-        slim["examples"] = [value for value in values[:3] if len(str(value)) <= 60]
-
     def _array(self, flat: Mapping[str, Any], place: _Place, slim: dict[str, Any]) -> bool:
         items = flat.get("items")
         if isinstance(items, Mapping):
@@ -228,7 +167,7 @@ class Slimmer:
             if self._is_answer(node, place):
                 given.add(name)
                 continue
-            inner = self._property(name, node, place, needed=name in names, shown=len(kept))
+            inner = self._property(node, place, needed=name in names, shown=len(kept))
             if inner is None:
                 left.append(name)
             else:
@@ -245,7 +184,7 @@ class Slimmer:
             if inner:
                 slim["additionalProperties"] = inner
 
-    def _property(self, name: object, node: Any, place: _Place, *, needed: bool, shown: int) -> dict[str, Any] | None:
+    def _property(self, node: Any, place: _Place, *, needed: bool, shown: int) -> dict[str, Any] | None:
         """Return a property's schema; `None` where it is left out: optional, and deep or leading back."""
         if not needed and (place.depth > self._detail.depth or shown >= self._detail.arguments):
             return None
@@ -284,43 +223,6 @@ class Slimmer:
                 slim["description"] = f"{slim.get('description', '')} (or {len(branches) - len(made)} others)".strip()
                 made.append({})
             slim["anyOf"] = made
-
-
-def _kinds(flat: Mapping[str, Any]) -> list[str]:
-    given = flat.get("type")
-    said = given if isinstance(given, list) else [given]
-    kinds = [TYPES[kind] for kind in said if isinstance(kind, str) and kind in TYPES]
-    if not kinds:
-        if "properties" in flat or "additionalProperties" in flat:
-            kinds = ["object"]
-        elif "items" in flat:
-            kinds = ["array"]
-        elif values := [value for value in listed(flat.get("enum"))[:100] if value is not None]:
-            kinds = ["string"] if all(isinstance(value, str) for value in values) else []
-    if kinds and (flat.get("nullable") is True or flat.get("x-nullable") is True):
-        kinds.append("null")
-    return list(dict.fromkeys(kinds))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-
-
-def _exclusive(flat: Mapping[str, Any], slim: dict[str, Any]) -> None:
-    for key, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-        value = flat.get(key)
-        if value is True and limit in slim:  # as 3.0 has it
-            slim[key] = slim.pop(limit)
-        elif _is_number(value):
-            slim[key] = value
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError):
-        return False
-    return True
 
 
 def _discriminate(flat: Mapping[str, Any], branch: Any, inner: dict[str, Any]) -> None:
