@@ -1,1 +1,1 @@
-"""Connectors, judged from outside."""
+"""Connectors: what contracts become, and what calls cost."""
