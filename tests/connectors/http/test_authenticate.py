@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -10,8 +11,10 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
+from ai_worker.connectors.http.login import Login
+from ai_worker.connectors.http.oauth import OAuthClient
 from ai_worker.connectors.http.profile import RefusalSign
-from ai_worker.connectors.http.tokens import CredentialsRefused, OAuthClient
+from ai_worker.connectors.http.tokens import CredentialsRefused
 from ai_worker.connectors.operation import Operation, Scheme
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.secret import Secret
@@ -203,3 +206,57 @@ async def test_no_secret_shows_in_errors_logs_or_answers() -> None:
                     shown.append(str(error))
     assert SECRET not in repr((shown, logs))
     assert "***" in repr(shown)
+
+
+@pytest.mark.parametrize(
+    ("login", "asked", "given"),
+    [
+        (
+            {"sends": "query", "method": "GET", "place": "query", "key": "access_token"},
+            ("GET", "/login?corpid=ww1&corpsecret=sesame-4711", b""),
+            "/orders/1?access_token=token-1",
+        ),
+        (
+            {"sends": "form", "found_at": "data.session", "key": "X-Session", "prefix": "S "},
+            ("POST", "/login", b"corpid=ww1&corpsecret=sesame-4711"),
+            "S token-2",
+        ),
+        (
+            {"found_at": "", "cookie": "kdservice", "place": "cookie", "key": "kdservice"},
+            ("POST", "/login", b'{"corpid":"ww1","corpsecret":"sesame-4711"}'),
+            "kdservice=token-3",
+        ),
+    ],
+    ids=["query", "form", "cookie"],
+)
+async def test_a_login_of_a_system_s_own_gives_a_token_or_a_cookie(
+    login: dict[str, Any], asked: tuple[str, str, bytes], given: str
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path != "/login":
+            return web.json_response({})
+        response = web.json_response({"errcode": 0, "access_token": "token-1", "data": {"session": "token-2"}})
+        response.set_cookie("kdservice", "token-3")
+        return response
+
+    async with connected() as (business, _):
+        business.says(answer)
+        credential = Login(f"{business.base}/login", {"corpsecret": Secret(SECRET)}, {"corpid": "ww1"}, **login)
+        async with connected(credentials={EVERYWHERE: credential}, base_url=business.base) as (_, caller):
+            for _ in range(2):
+                await caller.call(READ, {"id": "1"})
+    assert len(business.asked) == 3
+    method, path, _, content = business.asked[0]
+    assert (method, path, content) == asked
+    _, path, headers, _ = business.asked[2]
+    assert given in (path, headers.get("X-Session"), headers.get("Cookie"))
+
+
+async def test_a_login_that_is_refused_says_nothing_of_what_was_sent() -> None:
+    async with connected() as (business, _):
+        business.says(json({"errcode": 40001, "errmsg": f"bad secret {SECRET}"}))
+        credential = Login(f"{business.base}/login", {"corpsecret": Secret(SECRET)})
+        async with connected(credentials={EVERYWHERE: credential}, base_url=business.base) as (_, caller):
+            with pytest.raises(CredentialsRefused) as caught:
+                await caller.call(WRITE, {"order": "1"})
+    assert SECRET not in f"{caught.value} {credential!r}"

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from urllib.parse import quote
 
-from ai_worker.connectors.http.tokens import CredentialsRefused, OAuthClient, TokenSource
+from ai_worker.connectors.http.login import Login, LoginGrants
+from ai_worker.connectors.http.oauth import OAuthClient, OAuthGrants, Remember
+from ai_worker.connectors.http.tokens import Ask, CredentialsRefused, TokenSource
 from ai_worker.connectors.operation import Operation, Requirement, Scheme
+from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.secret import Secret
 
 
@@ -41,7 +44,7 @@ class Bearer:
     token: Secret
 
 
-Credential: TypeAlias = ApiKey | Basic | Bearer | OAuthClient
+Credential: TypeAlias = ApiKey | Basic | Bearer | OAuthClient | Login
 
 EVERYWHERE = "*"
 """The name of credentials that go with every call, whatever the contract says: many name no scheme at all."""
@@ -77,7 +80,7 @@ class Authenticator:
         Args:
             schemes: The contract's.
             credentials: By scheme, or under `EVERYWHERE`.
-            sources: For every `OAuthClient` among them, what gives its tokens.
+            sources: What gives tokens, for every credential among them that needs one.
         """
         self._schemes = schemes
         self._credentials = credentials
@@ -104,6 +107,8 @@ class Authenticator:
                     found.append(secret.reveal())
                 case OAuthClient(client_secret=secret):
                     found.append(secret.reveal())
+                case Login(secrets=secrets):
+                    found += [secret.reveal() for secret in secrets.values()]
         return found
 
     def _chosen(self, operation: Operation) -> Sequence[str]:
@@ -136,10 +141,15 @@ class Authenticator:
             case Bearer(token=token):
                 proof.headers["Authorization"] = f"Bearer {token.reveal()}"
             case OAuthClient():
-                source = self._sources[name]
-                token = await source.token()
-                proof.tokens.append((source, token))
-                proof.headers["Authorization"] = f"Bearer {token.reveal()}"
+                proof.headers["Authorization"] = f"Bearer {(await self._token(proof, name)).reveal()}"
+            case Login(place=place, key=key, prefix=prefix):
+                self._add_key(proof, ApiKey(await self._token(proof, name), place, key, prefix), None)
+
+    async def _token(self, proof: Proof, name: str) -> Secret:
+        source = self._sources[name]
+        token = await source.token()
+        proof.tokens.append((source, token))
+        return token
 
     def _add_key(self, proof: Proof, given: ApiKey, scheme: Scheme | None) -> None:
         place = given.place or (scheme.place if scheme else "header")
@@ -152,3 +162,27 @@ class Authenticator:
                 proof.cookies.append(f"{key}={quote(value, safe='')}")
             case _:
                 proof.headers[key] = value
+
+
+def token_addresses(credentials: Mapping[str, Credential]) -> list[str]:
+    """Return where the tokens of these credentials are got."""
+    found = []
+    for credential in credentials.values():
+        match credential:
+            case OAuthClient(token_url=address) | Login(url=address):
+                found.append(address)
+    return found
+
+
+def token_sources(
+    credentials: Mapping[str, Credential], *, ask: Ask, clock: Clock, remember: Remember | None
+) -> dict[str, TokenSource]:
+    """Return what gives the tokens of these credentials, by their names."""
+    sources: dict[str, TokenSource] = {}
+    for name, credential in credentials.items():
+        match credential:
+            case OAuthClient():
+                sources[name] = TokenSource(OAuthGrants(credential, ask=ask, remember=remember), clock=clock)
+            case Login():
+                sources[name] = TokenSource(LoginGrants(credential, ask=ask), clock=clock)
+    return sources

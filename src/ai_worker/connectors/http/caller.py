@@ -10,12 +10,12 @@ from multidict import CIMultiDict
 
 from ai_worker.connectors.http.answers import Answer, clipped, decoded, has_expired, masked, refusal, without
 from ai_worker.connectors.http.arguments import ArgumentChecks, compiled, complaints
-from ai_worker.connectors.http.authenticate import Authenticator, Credential, Proof
+from ai_worker.connectors.http.authenticate import Authenticator, Credential, Proof, token_addresses, token_sources
 from ai_worker.connectors.http.gate import Gate
 from ai_worker.connectors.http.limits import Breaker, Rate
+from ai_worker.connectors.http.oauth import Remember
 from ai_worker.connectors.http.profile import Profile
 from ai_worker.connectors.http.serialise import Request, request_of
-from ai_worker.connectors.http.tokens import OAuthClient, Remember, TokenSource
 from ai_worker.connectors.http.verdicts import (
     WORTH_ANOTHER,
     acts,
@@ -69,10 +69,9 @@ class HttpCaller:
         self._checks = ArgumentChecks()
         self._rate = Rate(profile.per_second, profile.burst, clock)
         self._breaker = Breaker(profile.failures_to_open, profile.rest_s, clock)
-        clients = {name: given for name, given in credentials.items() if isinstance(given, OAuthClient)}
         self._wire = Wire(
             Gate(
-                addresses=(profile.base_url, *(client.token_url for client in clients.values())),
+                addresses=(profile.base_url, *token_addresses(credentials)),
                 hosts=profile.hosts,
                 networks=profile.networks,
             ),
@@ -81,10 +80,7 @@ class HttpCaller:
             max_bytes=profile.max_bytes,
             resolver=resolver,
         )
-        sources = {
-            name: TokenSource(client, clock=clock, post=self._wire.post_form, remember=remember)
-            for name, client in clients.items()
-        }
+        sources = token_sources(credentials, ask=self._wire.ask, clock=clock, remember=remember)
         self._authenticator = Authenticator(schemes, credentials, sources)
 
     async def start(self) -> None:

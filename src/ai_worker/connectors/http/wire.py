@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from ai_worker.connectors.http.answers import decoded
 from ai_worker.connectors.http.gate import AddressRefused, Gate, LedInside, gated_pool
 from ai_worker.skills.tool import ToolFailed
 
@@ -17,11 +14,6 @@ MAX_REDIRECTS = 3
 
 MAX_TOKEN_BYTES = 256 * 1024
 """Of a token server's answer."""
-
-FORM_HEADERS: Mapping[str, str] = {
-    "Accept": "application/json",
-    "Content-Type": "application/x-www-form-urlencoded",
-}
 
 
 class Unanswered(Exception):
@@ -45,6 +37,9 @@ class Reply:
     content: bytes
     whole: bool
     """Whether the content is all of it."""
+
+    cookies: Mapping[str, str]
+    """That it sets."""
 
 
 class Wire:
@@ -102,19 +97,16 @@ class Wire:
             reply = await self._round(method, url, headers, content, self._max_bytes)
         return reply
 
-    async def post_form(self, address: str, form: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, Any]:
-        """Post a form to a token server and return status and decoded answer.
+    async def ask(self, method: str, address: str, headers: Mapping[str, str], content: bytes | None) -> Reply:
+        """Ask whoever gives tokens.
 
         Raises:
-            ToolFailed: It cannot be reached.
+            ToolFailed: Nobody answers there, or the gate is shut for it.
         """
-        content = urlencode(form).encode()
         try:
-            url = URL(address, encoded=True)
-            reply = await self._round("POST", url, {**FORM_HEADERS, **headers}, content, MAX_TOKEN_BYTES)
+            return await self._round(method, URL(address, encoded=True), headers, content, MAX_TOKEN_BYTES)
         except Unanswered as error:
-            raise ToolFailed(f"the token server: {error.problem}") from None
-        return reply.status, decoded(reply.content, reply.headers.get("content-type", ""))[0]
+            raise ToolFailed(f"no token could be got: {error.problem}") from None
 
     async def _round(
         self, method: str, url: URL, headers: Mapping[str, str], content: bytes | None, most: int
@@ -128,7 +120,8 @@ class Wire:
             ) as response:
                 body, whole = await _bounded(response.content, most)
                 answered = {key.lower(): value for key, value in response.headers.items()}
-                return Reply(response.status, answered, body, whole)
+                cookies = {name: morsel.value for name, morsel in response.cookies.items()}
+                return Reply(response.status, answered, body, whole, cookies)
         except LedInside as error:
             raise AddressRefused(str(error)) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
