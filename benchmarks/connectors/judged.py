@@ -47,6 +47,9 @@ class Tally:
     unusable: list[str] = field(default_factory=list)
     calls: int = 0
     accepted: int = 0
+    typeless: int = 0
+    """Refused because the contract names no type of content for a body: Prism takes none then, whatever is sent."""
+
     unmade: int = 0
     lacking: int = 0
     stopped: int = 0
@@ -92,6 +95,7 @@ async def judge(contract: Contract, base: str, tally: Tally, calls: int, seed: i
             kind, answer = f"{type(error).__name__}: {error}"[:160], None
         if kind in OF_THE_REQUEST or answer is None:
             words = "" if answer is None else str(answer.data.get("validation") or answer.data.get("detail"))[:300]
+            tally.typeless += "No supported content types" in words
             tally.refusals.append(f"{name} {operation.method} {operation.path} {kind} {words}")
         else:
             tally.accepted += 1
@@ -114,7 +118,7 @@ def free_port() -> int:
 async def played(prism: str, file: Path, port: int) -> asyncio.subprocess.Process | None:
     """Start Prism with a contract; `None`: it does not take the contract."""
     process = await asyncio.create_subprocess_exec(
-        prism, "mock", "-p", str(port), "-h", "127.0.0.1", "-v", "fatal", str(file),
+        prism, "mock", "-p", str(port), "-h", "127.0.0.1", "-v", "fatal", "--errors", str(file),
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     async with aiohttp.ClientSession() as session:
@@ -177,6 +181,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"contracts {tally.contracts}, of which no call was possible with {len(tally.unusable)} more")
     print(f"calls {tally.calls}, accepted {tally.accepted} ({tally.accepted / max(tally.calls, 1):.1%}), "
           f"no arguments found for {tally.unmade}")  # fmt: skip
+    print(
+        f"where the contract names a type of content: {tally.accepted / max(tally.calls - tally.typeless, 1):.1%} of "
+        f"{tally.calls - tally.typeless}"
+    )
     print(f"lacking a required argument {tally.lacking}, stopped before they were sent {tally.stopped}")
     print(dict(tally.kinds.most_common()))
 

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from ai_worker.connectors.http.login import Login, LoginGrants
 from ai_worker.connectors.http.oauth import OAuthClient, OAuthGrants, Remember
+from ai_worker.connectors.http.serialise import Request
+from ai_worker.connectors.http.signing import Signed, sign
 from ai_worker.connectors.http.tokens import Ask, CredentialsRefused, TokenSource
 from ai_worker.connectors.operation import Operation, Requirement, Scheme
 from ai_worker.foundation.clock import Clock
@@ -44,7 +46,7 @@ class Bearer:
     token: Secret
 
 
-Credential: TypeAlias = ApiKey | Basic | Bearer | OAuthClient | Login
+Credential: TypeAlias = ApiKey | Basic | Bearer | OAuthClient | Login | Signed
 
 EVERYWHERE = "*"
 """The name of credentials that go with every call, whatever the contract says: many name no scheme at all."""
@@ -74,6 +76,9 @@ class Authenticator:
         schemes: Mapping[str, Scheme],
         credentials: Mapping[str, Credential],
         sources: Mapping[str, TokenSource],
+        *,
+        base_url: str,
+        clock: Clock,
     ) -> None:
         """Hold the credentials.
 
@@ -81,13 +86,17 @@ class Authenticator:
             schemes: The contract's.
             credentials: By scheme, or under `EVERYWHERE`.
             sources: What gives tokens, for every credential among them that needs one.
+            base_url: The connection's, for signatures over the whole path.
+            clock: For signatures with the time.
         """
         self._schemes = schemes
         self._credentials = credentials
         self._sources = sources
+        self._base_url = base_url
+        self._clock = clock
 
-    async def prove(self, operation: Operation) -> Proof:
-        """Return what proves who calls.
+    async def prove(self, operation: Operation, request: Request) -> Proof:
+        """Return what proves who calls, for this one attempt.
 
         Raises:
             CredentialsRefused: There are no credentials that the operation takes, or no token is given.
@@ -95,7 +104,7 @@ class Authenticator:
         """
         proof = Proof()
         for name in self._chosen(operation):
-            await self._add(proof, name)
+            await self._add(proof, name, request)
         return proof
 
     def secrets(self) -> list[str]:
@@ -103,7 +112,7 @@ class Authenticator:
         found: list[str] = []
         for credential in self._credentials.values():
             match credential:
-                case ApiKey(value=secret) | Basic(password=secret) | Bearer(token=secret):
+                case ApiKey(value=secret) | Basic(password=secret) | Bearer(token=secret) | Signed(secret=secret):
                     found.append(secret.reveal())
                 case OAuthClient(client_secret=secret):
                     found.append(secret.reveal())
@@ -131,7 +140,7 @@ class Authenticator:
     def _known(self, requirement: Requirement) -> bool:
         return any(name in self._schemes for name in requirement)
 
-    async def _add(self, proof: Proof, name: str) -> None:
+    async def _add(self, proof: Proof, name: str, request: Request) -> None:
         match self._credentials[name]:
             case ApiKey() as given:
                 self._add_key(proof, given, self._schemes.get(name))
@@ -144,6 +153,11 @@ class Authenticator:
                 proof.headers["Authorization"] = f"Bearer {(await self._token(proof, name)).reveal()}"
             case Login(place=place, key=key, prefix=prefix):
                 self._add_key(proof, ApiKey(await self._token(proof, name), place, key, prefix), None)
+
+            case Signed() as signed:
+                headers, query = sign(signed, request, self._base_url, self._clock.now())
+                proof.headers.update(headers)
+                proof.query.extend(query)
 
     async def _token(self, proof: Proof, name: str) -> Secret:
         source = self._sources[name]

@@ -81,7 +81,7 @@ class HttpCaller:
             resolver=resolver,
         )
         sources = token_sources(credentials, ask=self._wire.ask, clock=clock, remember=remember)
-        self._authenticator = Authenticator(schemes, credentials, sources)
+        self._authenticator = Authenticator(schemes, credentials, sources, base_url=profile.base_url, clock=clock)
 
     async def start(self) -> None:
         """Open the connection pool; calls nobody."""
@@ -151,7 +151,7 @@ class HttpCaller:
         while True:
             attempt += 1
             last = attempt >= self._profile.attempts or not again
-            proof = await self._authenticator.prove(operation)
+            proof = await self._authenticator.prove(operation, request)
             try:
                 answer = await self._send(operation, request, proof, idempotency_key)
             except Unanswered as error:
