@@ -3,11 +3,12 @@
 import ipaddress
 from dataclasses import replace
 
+import aiohttp
 import pytest
 from aiohttp import web
 from yarl import URL
 
-from ai_worker.connectors.http.gate import AddressRefused, Gate
+from ai_worker.connectors.http.gate import AddressRefused, Gate, LedInside, gated_pool
 from ai_worker.skills.tool import ToolFailed, ToolUnsure
 from tests.connectors.http.business import READ, WRITE, Answer, connected, json, served
 from tests.connectors.http.names import name_server
@@ -72,6 +73,17 @@ async def test_an_address_in_the_base_address_itself_is_looked_at() -> None:
         with pytest.raises(AddressRefused, match=r"127\.0\.0\.1 lies inside"):
             await caller.call(READ, {"id": "1"})
         assert business.asked == []
+
+
+async def test_every_socket_passes_the_gate_whoever_opens_it() -> None:
+    """A host that is an address asks no resolver; what opens the socket looks at it all the same."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async with served(answer) as port, aiohttp.ClientSession(connector=gated_pool(Gate(), limit=1)) as session:
+        with pytest.raises(LedInside):
+            await session.get(f"http://127.0.0.1:{port}/")
 
 
 async def test_a_name_that_leads_inside_is_not_called() -> None:
