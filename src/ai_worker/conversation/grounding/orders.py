@@ -1,0 +1,199 @@
+"""Orders in data: what a document, a tool's result or a name says to a machine instead of to a reader.
+
+Nobody can recognise every such sentence. What is recognised here is never shown to a model and never
+quoted; what is not recognised cannot act (`steps/consult.py`: a turn that has read such text calls
+nothing that acts), cannot send anybody anywhere (`addresses.py`), and says only what the check of
+sentences lets through (`answer.py`).
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from ai_worker.conversation.grounding.sentences import split
+from ai_worker.foundation.text import fold
+
+Order = Literal["none", "one", "all"]
+"""`one`: this sentence is an order. `all`: and so is whatever follows it."""
+
+LONGEST_DEPTH = 8
+"""How deep a tool's result is looked into; what lies deeper is not shown."""
+
+_HIDDEN = re.compile(
+    r"<!--.*?(?:-->|\Z)"
+    r"|<(\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0|\bhidden\b)[^>]*>.*?(?:</\1>|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_IMAGE = re.compile(r"!\[[^\]]*\](?:\([^)]*\)?|\[[^\]]*\])|<img\b[^>]*>?", re.IGNORECASE)
+_CODED = re.compile(
+    r"(?<![A-Za-z0-9+/_-])(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*[A-Z])[A-Za-z0-9+/_-]{24,}={0,2}"
+    r"|(?:%[0-9A-Fa-f]{2}){6,}|(?:\\[ux][0-9A-Fa-f]{2,4}){4,}|(?:&#x?[0-9A-Fa-f]{2,6};){4,}"
+    r"|(?<![0-9A-Za-z])[0-9a-f]{40,}(?![0-9A-Za-z])"
+)
+"""Text in a code that people do not read and models do: base64, percent and character escapes, hex."""
+
+_ALL = re.compile(
+    "|".join(
+        (
+            # marks of a conversation's roles, or of the end of the data
+            r"<\|[^|>]{0,40}\|?>",
+            r"\[/?(?:inst|sys|system|assistant)\]|<</?sys>>",
+            r"</?(?:system|assistant|developer|instructions?|prompt|material|tool_calls?|function_calls?|tool_result)\b",
+            r"(?:^|\n)\W*(?:system|assistant|developer|系统提示|系统消息|系统指令|系统通知|系统管理员)\W{0,4}[:：]",
+            r"(?:end|begin|start) of (?:the )?(?:document|material|context|prompt|system|data|instructions?)\b",
+            r"(?:资料|文档|材料|上下文|数据|附件)(?:内容)?(?:到此|至此|已经?)?(?:结束|完毕)",
+            # the rules are void
+            r"(?:忽略|无视|忘记|忘掉|忽视|抛开|不再?(?:理会|遵守|遵循|执行)|覆盖|绕过|解除|停止遵守).{0,14}"
+            r"(?:规则|指令|指示|提示|设定|要求|限制|约束|身份|命令|内容|资料|规定|的话)",
+            r"\b(?:ignore|disregard|forget|override|bypass|discard)\b.{0,40}"
+            r"\b(?:instruction|rule|prompt|direction|guideline|message|context|constraint|polic|material|above|previous)",
+            r"(?:新的?|最新的?|真正的?|紧急|更高|最高|隐藏|以下|管理员|系统|开发者|内部)(?:优先级)?(?:的)?(?:系统)?(?:指令|指示|命令|提示词)",
+            r"\b(?:new|updated|real|actual|urgent|hidden|secret|admin|developer|following|special|system|override)\s+"
+            r"(?:system\s+)?(?:instruction|directive|command|prompt)",
+            # somebody else from now on
+            r"你(?:现在|已经|不再|从此|其实)(?:是|变成|成为)|(?:现在|从此|此刻)(?:开始|起)?[，,]?你(?:是|叫|要|将|只|必须|不再)|扮演|假装|越狱|不受(?:任何)?(?:限制|约束)",
+            r"\byou are (?:now|no longer)\b|\bfrom now on\b|\bact as\b|\bpretend\b|\brole-?play|\bjailbreak|\bdan mode\b|\bdo anything now\b",
+            # what the reply is to be
+            r"(?:回复|回答|答复|回应|输出|应答|答案|回话)(?:的?(?:内容|开头|末尾|结尾|最后|第一句|正文|时|中|里|都|前|后))*.{0,8}"
+            r"(?:必须|务必|一定要|只能|只需|只许|都要|一律|统一|需要?|应当|应该|请|要).{0,6}"
+            r"(?:包含|包括|加|附|带|写|含有|以|是|为|说|使用|插入|放|输出|回复|回答|改|称|出现|提到|推荐)",
+            r"在.{0,8}(?:回答|回复|答复|输出|应答)(?:的)?(?:中|里|时|前|后|末尾|结尾|开头|最后|末|下).{0,8}"
+            r"(?:加|写|附|带|插|包含|注明|放|说|用|贴|输出|提到|推荐)",
+            r"\b(?:respond|reply|answer|output|say|print|repeat)\b\s*(?:only|exactly|verbatim|with|nothing|as follows|[:\"'“])",
+            r"\b(?:your|every|each|all|any|the) (?:next |final |future )?(?:reply|replies|response|answer|output)s?\b.{0,30}"
+            r"\b(?:must|should|shall|has to|have to|needs?|contain|include|end|start|begin|be|is|are)\b",
+            r"\b(?:in|into|to|of|at) (?:the (?:end|beginning|start|top|bottom) of )?(?:your|every|each|all|any) "
+            r"(?:next |final )?(?:reply|replies|response|answer|output|message)",
+            r"\b(?:must|should|always|please)\b.{0,12}\b(?:include|append|insert|contain|embed)\b",
+            # the prompt itself
+            r"系统提示词?|提示词|(?:你|您)的(?:指令|规则|设定|初始|系统|角色|密钥)|初始指令",
+            r"\bsystem prompt|\byour (?:(?:initial|original|system|hidden|secret) )?(?:instructions|prompt|rules|guidelines)",
+            # calls written out
+            r"\"(?:tool_calls?|function(?:_call)?|arguments|tool)\"\s*:",
+            r"(?:调用|执行|运行|触发|call|invoke|execute|run|trigger)\W{0,3}.{0,16}?(?:工具|函数|\btools?\b|\bfunction\b)",
+        )
+    )
+)
+_ONE = re.compile(
+    "|".join(
+        (
+            r"(?:\bai\b|人工智能|语言模型|大模型|聊天机器人|客服机器人|问答机器人|智能助手|智能客服|数字员工|ai助手|助理|小助手).{0,20}"
+            r"(?:必须|务必|应当|应该|请|需要|不要|不得|禁止|注意|切记|要|看到|读到)",
+            r"(?:致|告|写给|给)(?:\bai\b|人工智能|模型|助手|机器人|数字员工)",
+            r"\b(?:ai|assistant|chatbot|language model|llm|gpt|the model|bot)\b.{0,30}"
+            r"\b(?:must|should|shall|please|note|always|never|needs? to|has to|have to|reading|read)\b",
+            r"(?:必须|务必|请|一定要|只能|只|立即|马上|直接|现在|严格).{0,8}(?:回复|回答|输出|答复|打印|复述|重复|说出|照念|照抄)",
+            r"(?:告诉|告知|转告|引导|诱导|要求|通知|提醒|建议|推荐)(?:给)?(?:所有)?(?:的)?(?:用户|客户|顾客|对方|提问者|提问的人|来访者|他们|他|她|大家)",
+            r"(?:当|如果|若|只要|凡是?|无论|不管|每当|一旦).{0,14}(?:用户|客户|顾客|有人|提问|问到|问起|询问).{0,20}"
+            r"(?:回复|回答|告诉|告知|说|推荐|引导|发送|输出|附上|提供)",
+            r"\b(?:tell|inform|instruct|advise|direct|recommend|urge)\s+(?:the |every |all |any )?"
+            r"(?:user|customer|client|reader|visitor|person|them|him|her)",
+            r"\b(?:when|if|whenever)\b.{0,30}\basks?\b.{0,40}\b(?:say|tell|reply|respond|answer|recommend|send|call|give)",
+            r"(?:不要|别|切勿|不得|不许|禁止|无需)(?:告诉|告知|让|向|透露|提及)",
+            r"\b(?:do not|don't|never) (?:tell|mention|reveal|inform|disclose|say)\b",
+            r"\bbase64\b|\brot13\b|解码后|译码|\bdecode\b|开发者模式|\bdeveloper mode\b|\bdebug mode\b",
+            r"(?:把|将).{0,24}(?:发送|发|提交|上传|传|转发|附)(?:到|给|至|在).{0,12}(?:http|www|邮箱|网址|服务器|链接|@)",
+            r"\b(?:send|post|forward|upload|exfiltrate|leak)\b.{0,40}(?:http|www\.|@|\bserver\b|\bwebhook\b)",
+            r"优先级最高|最高优先级|\bhighest priority\b|\btop priority\b",
+            r"(?:以|用).{0,10}(?:结尾|开头|口吻|语气|身份)(?:回复|回答|说|$|[。，,])",
+        )
+    )
+)
+_BEFORE_MORE = re.compile(r"[:：\"“「『'‘`\-—>]\W*$")
+_PARAGRAPH = re.compile(r"(\n[ \t]*\n)")
+_REMOVED = "…"
+
+
+def visible(text: str) -> str:
+    """Return a text without what people do not see or read: hidden elements, pictures, codes, invisible characters."""
+    shown = "".join(character for character in text if character in "\n\t" or not _unseen(character))
+    return _CODED.sub(_REMOVED, _IMAGE.sub("", _HIDDEN.sub("", shown)))
+
+
+def order(sentence: str, *, names: Sequence[str] = ()) -> Order:
+    """Return whether a sentence of data gives an order.
+
+    Args:
+        sentence: The sentence, with what stands before it on its line.
+        names: What the tools on offer are called: a text that names one wants it called.
+    """
+    folded = fold(sentence)
+    if _ALL.search(folded) or any(name in folded for name in names):
+        return "all"
+    return "one" if _ONE.search(folded) else "none"
+
+
+def plain(text: str, *, names: Sequence[str] = ()) -> str:
+    """Return a text without the orders in it; empty if nothing else is.
+
+    A paragraph that voids the rules or says what the reply is to be goes as a whole, and so does all
+    after it: what an order wants said need not be in its own sentence.
+    """
+    kept: list[str] = []
+    for piece in _PARAGRAPH.split(visible(text)):
+        paragraph, ends = _paragraph(piece, names)
+        if ends:
+            break
+        kept.append(paragraph)
+    return "".join(kept).strip()
+
+
+def harmless(text: str) -> bool:
+    """Return whether a short text, such as a name or a title, gives no order."""
+    return visible(text) == text.replace("\x00", "") and order(text) == "none"
+
+
+def plain_value(value: Any, *, names: Sequence[str] = (), depth: int = 0) -> Any:
+    """Return a JSON value of a business system without the orders in its texts."""
+    if depth > LONGEST_DEPTH:
+        return None
+    if isinstance(value, str):
+        return plain(value, names=names)
+    if isinstance(value, dict):
+        inner = ((key, plain_value(one, names=names, depth=depth + 1)) for key, one in value.items())
+        return {plain(str(key), names=names): one for key, one in inner}
+    if isinstance(value, list | tuple):
+        return [plain_value(one, names=names, depth=depth + 1) for one in value]
+    return value
+
+
+_BARE = re.compile(r"[A-Za-z0-9_.:+/#-]{1,32}|\d[\d\s:.,/-]{0,30}|[\u3400-\u9fff\d %.]{1,10}")
+
+
+def bare_data(value: Any, *, depth: int = 0) -> bool:
+    """Return whether a JSON value is nothing but numbers, ids and single words: nothing that could order anything."""
+    if depth > LONGEST_DEPTH:
+        return False
+    if isinstance(value, str):
+        return not value or _BARE.fullmatch(value) is not None
+    if isinstance(value, dict):
+        return all(bare_data(str(key)) and bare_data(inner, depth=depth + 1) for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return all(bare_data(inner, depth=depth + 1) for inner in value)
+    return True
+
+
+def _paragraph(text: str, names: Sequence[str]) -> tuple[str, bool]:
+    """Return what may stay of a paragraph, and whether nothing after it may."""
+    if order(text, names=names) == "none":  # most paragraphs, at the cost of one look
+        return text, False
+    kept: list[str] = []
+    waits = False
+    for sentence in split(text):
+        found = order(sentence, names=names)
+        if found == "all":
+            return "", True
+        if found == "one":
+            waits = _BEFORE_MORE.search(sentence.rstrip()) is not None
+        elif waits:
+            waits = False
+        else:
+            kept.append(sentence)
+    if order("".join(kept), names=names) == "all":  # one that was written across sentences
+        return "", True
+    return "".join(kept), False
+
+
+def _unseen(character: str) -> bool:
+    return unicodedata.category(character) in ("Cf", "Cc", "Co", "Cs")
