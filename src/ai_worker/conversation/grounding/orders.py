@@ -20,6 +20,12 @@ Order = Literal["none", "one", "all"]
 LONGEST_DEPTH = 8
 """How deep a tool's result is looked into; what lies deeper is not shown."""
 
+_SIMPLER = str.maketrans(
+    "規則請覆複須務說輸這從現開變資結設應該調執觸發裡標題嚴讓對講話僅無視與詞領個頭內識當來後時將傳給連網轉帳號碼證驗隱統對問題終論誰顧戶員級優權號寫為",
+    "规则请复复须务说输这从现开变资结设应该调执触发里标题严让对讲话仅无视与词领个头内识当来后时将传给连网转账号码证验隐统对问题终论谁顾户员级优权号写为",
+)
+"""Traditional characters of the words below."""
+
 _HIDDEN = re.compile(
     r"<!--.*?(?:-->|\Z)"
     r"|<(\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0|\bhidden\b)[^>]*>.*?(?:</\1>|\Z)",
@@ -66,6 +72,7 @@ _ALL = re.compile(
             r"\b(?:in|into|to|of|at) (?:the (?:end|beginning|start|top|bottom) of )?(?:your|every|each|all|any) "
             r"(?:next |final )?(?:reply|replies|response|answer|output|message)",
             r"\b(?:must|should|always|please)\b.{0,12}\b(?:include|append|insert|contain|embed)\b",
+            r"(?:对|向)(?:任何|所有|每个?|一切|全部).{0,8}(?:回答|回复|答复|说|输出)",
             # the prompt itself
             r"系统提示词?|提示词|(?:你|您)的(?:指令|规则|设定|初始|系统|角色|密钥)|初始指令",
             r"\bsystem prompt|\byour (?:(?:initial|original|system|hidden|secret) )?(?:instructions|prompt|rules|guidelines)",
@@ -83,6 +90,7 @@ _ONE = re.compile(
             r"(?:致|告|写给|给)(?:\bai\b|人工智能|模型|助手|机器人|数字员工)",
             r"\b(?:ai|assistant|chatbot|language model|llm|gpt|the model|bot)\b.{0,30}"
             r"\b(?:must|should|shall|please|note|always|never|needs? to|has to|have to|reading|read)\b",
+            r"(?:回答|回复|答复|输出|应答|说|宣称|声称|承诺)\W{0,3}[“「『\"'‘]|(?:回答|回复|答复|应答)(?:的)?(?:时|中|里|前|后|之前|之后)",
             r"(?:必须|务必|请|一定要|只能|只|立即|马上|直接|现在|严格).{0,8}(?:回复|回答|输出|答复|打印|复述|重复|说出|照念|照抄)",
             r"(?:告诉|告知|转告|引导|诱导|要求|通知|提醒|建议|推荐)(?:给)?(?:所有)?(?:的)?(?:用户|客户|顾客|对方|提问者|提问的人|来访者|他们|他|她|大家)",
             r"(?:当|如果|若|只要|凡是?|无论|不管|每当|一旦).{0,14}(?:用户|客户|顾客|有人|提问|问到|问起|询问).{0,20}"
@@ -118,7 +126,7 @@ def order(sentence: str, *, names: Sequence[str] = ()) -> Order:
         sentence: The sentence, with what stands before it on its line.
         names: What the tools on offer are called: a text that names one wants it called.
     """
-    folded = fold(sentence)
+    folded = fold(sentence).translate(_SIMPLER)
     if _ALL.search(folded) or any(name in folded for name in names):
         return "all"
     return "one" if _ONE.search(folded) else "none"

@@ -68,8 +68,8 @@ class Terms:
 
     @property
     def chinese(self) -> bool:
-        """Whether most of the text is Chinese."""
-        return len(self.characters) >= len(self.words)
+        """Whether the text is in Chinese, foreign names in it apart."""
+        return 2 * len(self.characters) >= len(self.words)
 
     def share_in(self, other: "Terms") -> float:
         """Return which share of these terms the other text has, 0..1."""

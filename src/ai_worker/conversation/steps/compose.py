@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ai_worker.conversation.grounding.orders import harmless, plain
@@ -75,8 +76,10 @@ def approved(words: Phrases, found: Scored, *, question: str, confidence: float,
 
     A document is quoted without what it tells machines to do; if nothing else is in it, a person helps.
     """
+    if found.passage.kind != "entry":
+        found = replace(found, passage=replace(found.passage, text=plain(found.passage.text)))
     passage = found.passage
-    text = passage.text if passage.kind == "entry" else excerpt(plain(passage.text), question)
+    text = passage.text if passage.kind == "entry" else excerpt(passage.text, question)
     if not text:
         return handed_over(words, Reason.UNKNOWN)
     parts = [note, text, sources(words, [passage])]
