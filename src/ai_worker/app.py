@@ -25,6 +25,7 @@ from ai_worker.connectors.contract import Connector
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
 from ai_worker.conversation.engine import TurnEngine
+from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.errors import AiWorkerError, Busy
@@ -35,7 +36,10 @@ from ai_worker.keys.links import ConsoleLinks
 from ai_worker.keys.network import Networks
 from ai_worker.keys.pepper import load_pepper
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+from ai_worker.knowledge.embedding import VectorKeeper
 from ai_worker.knowledge.library import Library
+from ai_worker.knowledge.vectors import available
+from ai_worker.llm.embeddings import Embeddings
 from ai_worker.llm.ladder import Ladder, build_model
 from ai_worker.notify.webhook import CallbackSender
 from ai_worker.ops.health import Check, Readiness
@@ -179,7 +183,13 @@ async def running(
         keyring = Keyring(stores.keys, pepper=load_pepper(settings.data_dir), clock=clock)
         if settings.api_key is not None:
             await keyring.adopt(settings.api_key)
-        library = Library(stores.knowledge, clock=clock, index_folder=settings.data_dir / "index")
+        meanings = await stack.enter_async_context(_meanings(settings, stores, clock, role))
+        library = Library(
+            stores.knowledge,
+            clock=clock,
+            index_folder=settings.data_dir / "index",
+            nearness=meanings.keeper if meanings else None,
+        )
         if role != "console":
             await library.refresh()
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
@@ -203,6 +213,8 @@ async def running(
                 clock=clock,
                 answer_at=ANSWER_AT,
                 clarify_at=CLARIFY_AT,
+                meanings=meanings.embeddings if meanings else None,
+                comfortable=partial(_comfortable, channels),
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
             line = _line(settings, stores, turns, direct, channels, callbacks, board=board, events=events, clock=clock)
@@ -210,7 +222,7 @@ async def running(
         inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
-        readiness = _readiness(stores, channels, model, queue, changes, clock)
+        readiness = _readiness(stores, channels, model, meanings, queue, changes, clock)
         metrics_allow = Networks.parse([str(network) for network in settings.console.allow])
         api = console = None
         if role in (None, "api"):
@@ -281,6 +293,8 @@ async def running(
             chores.append(partial(_every, NOTED_S, sightings.note, "channels.sightings"))
             look_up_of = partial(_look_up_of, channels)
             chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
+        if meanings is not None:
+            chores.append(partial(_every, REFRESH_S, meanings.keeper.refresh, "knowledge.vectors"))
         if line is not None:
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
         if role is not None or not embedded:
@@ -519,6 +533,55 @@ async def _model(settings: Settings, clock: Clock) -> AsyncIterator[Ladder | Non
         await model.close()
 
 
+GROUP_SHARE = 0.5
+"""Of the length that is comfortable in private, what is in a group, where everybody has to read it."""
+
+
+def _comfortable(channels: Mapping[str, Channel], message: InboundMessage) -> int:
+    """Return how many characters of an answer read well where a message came from; 0: any number."""
+    channel = channels.get(message.channel)
+    length = type(channel).comfortable if channel is not None else 0
+    return int(length * GROUP_SHARE) if message.group else length
+
+
+@dataclass(frozen=True, slots=True)
+class _Meanings:
+    """What finds by meaning, where an endpoint for embeddings is configured."""
+
+    embeddings: Embeddings
+    keeper: VectorKeeper
+
+    def check(self) -> Check:
+        held, of = self.keeper.progress
+        well = self.embeddings.healthy and not self.keeper.failing
+        detail = f"{held} of {of} passages have a vector"
+        if not well:
+            detail += "; the endpoint is down, search goes on by words alone"
+        return Check("embeddings", ok=well, detail=detail, required=False)
+
+
+@asynccontextmanager
+async def _meanings(
+    settings: Settings, stores: Stores, clock: Clock, role: Role | None
+) -> AsyncIterator[_Meanings | None]:
+    """Open what finds by meaning, where turns are taken; a process that takes none needs no vectors."""
+    if settings.embeddings is None or role not in (None, "runner"):
+        yield None
+        return
+    if not available():
+        log.warning("embeddings.not_installed", fix="pip install 'ai-worker[vectors]'")
+        yield None
+        return
+    embeddings = Embeddings(settings.embeddings, clock=clock)
+    keeper = VectorKeeper(stores.knowledge, embeddings, folder=settings.data_dir / "vectors", clock=clock)
+    await embeddings.start()
+    try:
+        yield _Meanings(embeddings, keeper)
+    finally:
+        keeper.close()
+        await embeddings.close()
+
+
 @asynccontextmanager
 async def _callbacks(
     settings: Settings, stores: Stores, keyring: Keyring, clock: Clock
@@ -553,6 +616,7 @@ def _readiness(
     stores: Stores,
     channels: Mapping[str, Channel],
     model: Ladder | None,
+    meanings: "_Meanings | None",
     queue: "Queue | None",
     watch: SettingsWatch,
     clock: Clock,
@@ -569,6 +633,8 @@ def _readiness(
         if model is not None:
             detail = "" if model.healthy else "every configured model is down"
             checks.append(Check("model", ok=model.healthy, detail=detail, required=False))
+        if meanings is not None:
+            checks.append(meanings.check())
         detail = "" if watch.refused is None else "the changed settings file is refused; the former settings stay"
         checks.append(Check("settings", ok=watch.refused is None, detail=detail, required=False))
         for name, channel in channels.items():

@@ -4,13 +4,13 @@ This file is the order of things; each step is a few plain functions in `steps/`
 nothing of HTTP, SQL or vendors: what it needs from outside comes through ports.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ai_worker.conversation.asked import offers_to_others, own, still_open
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.hearing import hearing
-from ai_worker.conversation.message import Reply
+from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.phrases import Phrases, language_of, phrases
@@ -26,7 +26,7 @@ from ai_worker.conversation.steps.verbs import Plan, plan
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
-from ai_worker.knowledge.retrieve import Reader, Retriever
+from ai_worker.knowledge.retrieve import Meanings, Reader, Retriever
 from ai_worker.learning.feedback import FeedbackStore, Rating
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
 
@@ -57,6 +57,8 @@ class TurnEngine:
         clock: Clock,
         answer_at: float,
         clarify_at: float,
+        meanings: Meanings | None = None,
+        comfortable: Callable[[InboundMessage], int] = lambda _: 0,
     ) -> None:
         """Put a turn together from what it needs.
 
@@ -69,6 +71,8 @@ class TurnEngine:
             clock: Times the steps, and tells the model the date.
             answer_at: The confidence (0..1) from which knowledge is answered from.
             clarify_at: The confidence from which the contact is asked back.
+            meanings: Embeds what is not sure by its words; `None` where no endpoint is configured.
+            comfortable: Returns how many characters of an answer read well where a message came from; 0: any.
         """
         self._staff = staff
         self._retriever = retriever
@@ -77,6 +81,8 @@ class TurnEngine:
         self._bars = Bars(answer_at, clarify_at)
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
+        self._meanings = meanings
+        self._comfortable = comfortable
 
     async def run(
         self,
@@ -97,7 +103,8 @@ class TurnEngine:
             NoSuchWorker: `given.worker` is not on the staff.
         """
         trace = Trace(self._clock)
-        mine = replace(given, pending=own(given.pending, given.message))
+        comfortable = given.comfortable or self._comfortable(given.message)
+        mine = replace(given, pending=own(given.pending, given.message), comfortable=comfortable)
         others_asked = offers_to_others(given.pending, given.message)
         result = await self._turn(mine, trace, _Beside(on_delta, on_draft, notebook), others_asked=others_asked)
         result = replace(result, pending=still_open(result.pending, given.pending, given.message))
@@ -141,6 +148,16 @@ class TurnEngine:
             return rated or await self._question(given, heard.text, worker, words, trace, beside)
         return _fixed(heard, given, worker, words)
 
+    async def _found(self, shelves: Shelves, text: str, given: TurnInput) -> Findings:
+        """Search by words, and once more by meaning, too, if words are not sure."""
+        findings = look_up(shelves, text, given.history, bars=self._bars)
+        if self._meanings is None or findings.best >= self._bars.answer_at:
+            return findings
+        vector = await self._meanings.of(text)
+        if vector is None:
+            return findings
+        return look_up(replace(shelves, vector=vector), text, given.history, bars=self._bars)
+
     def _shelves(self, given: TurnInput, worker: Worker) -> Shelves:
         return Shelves(self._retriever, tuple(worker.knowledge), Reader(given.message.contact.department))
 
@@ -159,7 +176,7 @@ class TurnEngine:
         self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
         with trace.step("retrieve") as note:
-            findings = look_up(self._shelves(given, worker), text, given.history, bars=self._bars)
+            findings = await self._found(self._shelves(given, worker), text, given)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:

@@ -22,7 +22,8 @@ _SAYS = re.compile(
     r"|\b(?:say|reply|respond|answer|output|print|repeat|write|include|append|insert|add|state|recommend|tell)\b[^\n.:\"'“]{0,60}?)"
     r"\s*(?:[:：]\s*)?[“\"「『'‘`]([^”\"」』'’`\n]{2,200})[”\"」』'’`]"
     r"|(?:回复|回答|输出|写|加上|附上|包含|包括|说|以|告诉\S{0,6}|告知\S{0,6})[:：\s]*([^，。\n“”\"「」]{2,120})"
-    r"|\b(?:say|reply|respond|answer|output|print|repeat|include|append|insert|add|write|with|tell (?:the )?\w+)\b[:\s]+([^\n.\"“]{2,160})",
+    r"|\b(?:say|reply|respond|answer|output|print|repeat|include|append|insert|add|write|with|tell (?:the )?\w+)\b"
+    r"[:\s]+([^\n.\"“]{2,160})",
     re.IGNORECASE,
 )
 _PICTURE = re.compile(r"!?\[[^\]]*\]\([^)]+\)|<img[^>]*>|https?://\S+", re.IGNORECASE)

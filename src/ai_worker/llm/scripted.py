@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 import msgspec
 from aiohttp import web
 
-from ai_worker.llm.scripted_wire import chunks, completion
+from ai_worker.llm.scripted_wire import chunks, completion, embedded, vector
 
 Misbehaviour = Literal[
     "429", "500", "503", "html", "empty", "half_stream", "stalled", "bad_utf8", "error_in_stream",
@@ -98,6 +98,7 @@ class ScriptedModel:
         piece: int = 4,
         between_s: float = 0.0,
         retry_after_s: float | None = None,
+        embeds: Callable[[str], Sequence[float]] | None = None,
     ) -> None:
         """Prepare the server.
 
@@ -110,6 +111,7 @@ class ScriptedModel:
             piece: Characters in one chunk of a stream.
             between_s: Seconds between two chunks.
             retry_after_s: The `Retry-After` of 429 and 503; `None` sends none.
+            embeds: Returns the vector of a text; `None`: texts with the same pairs of characters are near.
         """
         self._script = script
         self._host = host
@@ -119,6 +121,10 @@ class ScriptedModel:
         self._piece = piece
         self._between_s = between_s
         self._retry_after_s = retry_after_s
+        self._embeds = embeds or vector
+        self.embedded: deque[str] = deque(maxlen=REMEMBERED)
+        """The latest texts that were embedded, oldest first."""
+
         self._runner: web.AppRunner | None = None
         self._said = 0
         self.misbehave: Misbehaviour | None = None
@@ -139,6 +145,7 @@ class ScriptedModel:
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_post("/v1/chat/completions", self._completions)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/embeddings", self._embeddings)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port, backlog=2048)
@@ -167,6 +174,22 @@ class ScriptedModel:
 
     async def _models(self, _: web.Request) -> web.Response:
         return _json({"object": "list", "data": [{"id": self._name, "object": "model", "owned_by": "ai-worker"}]})
+
+    async def _embeddings(self, request: web.Request) -> web.StreamResponse:
+        """Embed texts; `misbehave` of the whole server holds here, too, as far as it makes sense."""
+        body = msgspec.json.decode(await request.read(), type=dict[str, Any])
+        texts = [body["input"]] if isinstance(body["input"], str) else list(body["input"])
+        self.calls += 1
+        self.embedded.extend(texts)
+        misbehave = self.misbehave
+        await asyncio.sleep(self.delay_s if misbehave != "stalled" else 3600)
+        if misbehave == "dead":
+            assert request.transport is not None
+            request.transport.abort()
+        if (refusal := self._refusal(misbehave)) is not None:
+            return refusal
+        answer = embedded(self._name, [self._embeds(text) for text in texts])
+        return await self._whole(request, msgspec.json.encode(answer), misbehave)
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         self.calls += 1

@@ -1,5 +1,6 @@
 """What an OpenAI-compatible server writes: whole answers, and the chunks of a stream."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,32 @@ def completion(model: str, text: str, calls: Calls) -> dict[str, Any]:
         "model": model,
         "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}],
         "usage": _usage(text),
+    }
+
+
+WIDTH = 64
+"""Numbers in a scripted vector."""
+
+
+def vector(text: str) -> list[float]:
+    """Return a vector in which each pair of characters has its own place: nearness by words, without any meaning."""
+    numbers = [0.0] * WIDTH
+    for at in range(max(1, len(text) - 1)):
+        place = hashlib.sha256(text[at : at + 2].encode()).digest()
+        numbers[place[0] % WIDTH] += 1.0 if place[1] % 2 else -1.0
+    return numbers if any(numbers) else [1.0, *numbers[1:]]
+
+
+def embedded(model: str, vectors: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Return the body of an answer with vectors."""
+    return {
+        "object": "list",
+        "model": model,
+        "data": [
+            {"object": "embedding", "index": number, "embedding": list(numbers)}
+            for number, numbers in enumerate(vectors)
+        ],
+        "usage": {"prompt_tokens": len(vectors), "total_tokens": len(vectors)},
     }
 
 

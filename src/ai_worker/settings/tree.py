@@ -24,6 +24,7 @@ from ai_worker.console.settings import ConsoleSettings
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.foundation.secret import Secret, SecretField, TextField
 from ai_worker.llm.contract import ModelSettings
+from ai_worker.llm.embeddings import EmbeddingsSettings
 
 KEY_LENGTH = 32
 """Characters that a key brought by `API_KEY` must have at least."""
@@ -200,6 +201,9 @@ class Settings(_Section):
 
     model: ModelSettings | None = None
     """The language model. Left out: answers come from approved knowledge alone."""
+
+    embeddings: EmbeddingsSettings | None = None
+    """An endpoint that turns texts into vectors. Left out: knowledge is searched by words alone."""
 
     workers: dict[ConfiguredName, WorkerSettings] = Field(default_factory=_default_workers)
     """The digital employees; the first is the default."""

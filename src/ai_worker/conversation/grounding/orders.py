@@ -78,7 +78,7 @@ _ALL = re.compile(
             r"(?:next |final )?(?:reply|replies|response|answer|output|message)",
             r"(?:对|向)(?:任何|所有|每个?|一切|全部).{0,8}(?:回答|回复|答复|说|输出)",
             # the prompt itself
-            r"系统提示词?|提示词|(?:你|您)的(?:指令|规则|设定|初始|系统|角色|密钥)|初始指令",
+            r"系统提示(?:词|[:：])|提示词|(?:你|您)的(?:指令|规则|设定|初始|系统|角色|密钥)|初始指令",
             r"\bsystem prompt|\byour (?:(?:initial|original|system|hidden|secret) )?(?:instructions|prompt|rules|guidelines)",
             # calls written out
             r"\"(?:tool_calls?|function(?:_call)?|arguments|tool)\"\s*:",
