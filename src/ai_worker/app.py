@@ -188,7 +188,7 @@ async def running(
             stores.knowledge,
             clock=clock,
             index_folder=settings.data_dir / "index",
-            nearness=meanings.keeper if meanings else None,
+            nearness=meanings.keeper,
         )
         if role != "console":
             await library.refresh()
@@ -213,7 +213,7 @@ async def running(
                 clock=clock,
                 answer_at=ANSWER_AT,
                 clarify_at=CLARIFY_AT,
-                meanings=meanings.embeddings if meanings else None,
+                meanings=meanings.embeddings,
                 comfortable=partial(_comfortable, channels),
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
@@ -293,8 +293,7 @@ async def running(
             chores.append(partial(_every, NOTED_S, sightings.note, "channels.sightings"))
             look_up_of = partial(_look_up_of, channels)
             chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
-        if meanings is not None:
-            chores.append(partial(_every, REFRESH_S, meanings.keeper.refresh, "knowledge.vectors"))
+        chores += meanings.chores()
         if line is not None:
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
         if role is not None or not embedded:
@@ -546,31 +545,35 @@ def _comfortable(channels: Mapping[str, Channel], message: InboundMessage) -> in
 
 @dataclass(frozen=True, slots=True)
 class _Meanings:
-    """What finds by meaning, where an endpoint for embeddings is configured."""
+    """What finds by meaning; nothing does where no endpoint for embeddings is configured."""
 
-    embeddings: Embeddings
-    keeper: VectorKeeper
+    embeddings: Embeddings | None = None
+    keeper: VectorKeeper | None = None
 
-    def check(self) -> Check:
+    def chores(self) -> list[Chore]:
+        """Return what keeps the vectors up to date."""
+        return [partial(_every, REFRESH_S, self.keeper.refresh, "knowledge.vectors")] if self.keeper else []
+
+    def checks(self) -> list[Check]:
+        """Return how it does."""
+        if self.embeddings is None or self.keeper is None:
+            return []
         held, of = self.keeper.progress
         well = self.embeddings.healthy and not self.keeper.failing
         detail = f"{held} of {of} passages have a vector"
         if not well:
             detail += "; the endpoint is down, search goes on by words alone"
-        return Check("embeddings", ok=well, detail=detail, required=False)
+        return [Check("embeddings", ok=well, detail=detail, required=False)]
 
 
 @asynccontextmanager
-async def _meanings(
-    settings: Settings, stores: Stores, clock: Clock, role: Role | None
-) -> AsyncIterator[_Meanings | None]:
+async def _meanings(settings: Settings, stores: Stores, clock: Clock, role: Role | None) -> AsyncIterator[_Meanings]:
     """Open what finds by meaning, where turns are taken; a process that takes none needs no vectors."""
-    if settings.embeddings is None or role not in (None, "runner"):
-        yield None
-        return
-    if not available():
+    wanted = settings.embeddings is not None and role in (None, "runner")
+    if wanted and not available():
         log.warning("embeddings.not_installed", fix="pip install 'ai-worker[vectors]'")
-        yield None
+    if not wanted or settings.embeddings is None or not available():
+        yield _Meanings()
         return
     embeddings = Embeddings(settings.embeddings, clock=clock)
     keeper = VectorKeeper(stores.knowledge, embeddings, folder=settings.data_dir / "vectors", clock=clock)
@@ -616,7 +619,7 @@ def _readiness(
     stores: Stores,
     channels: Mapping[str, Channel],
     model: Ladder | None,
-    meanings: "_Meanings | None",
+    meanings: "_Meanings",
     queue: "Queue | None",
     watch: SettingsWatch,
     clock: Clock,
@@ -633,8 +636,7 @@ def _readiness(
         if model is not None:
             detail = "" if model.healthy else "every configured model is down"
             checks.append(Check("model", ok=model.healthy, detail=detail, required=False))
-        if meanings is not None:
-            checks.append(meanings.check())
+        checks += meanings.checks()
         detail = "" if watch.refused is None else "the changed settings file is refused; the former settings stay"
         checks.append(Check("settings", ok=watch.refused is None, detail=detail, required=False))
         for name, channel in channels.items():

@@ -148,8 +148,18 @@ class TurnEngine:
             return rated or await self._question(given, heard.text, worker, words, trace, beside)
         return _fixed(heard, given, worker, words)
 
-    async def _found(self, shelves: Shelves, text: str, given: TurnInput) -> Findings:
-        """Search by words, and once more by meaning, too, if words are not sure."""
+    async def _found(self, shelves: Shelves, text: str, given: TurnInput, worker: Worker, words: Phrases) -> Findings:
+        """Search by words; if they are not sure, by meaning, too; if nothing is found, for what a model makes of it."""
+        findings = await self._by_words_and_meaning(shelves, text, given)
+        if self._reasoner is None or worker.grounding == "open" or findings.best >= self._bars.clarify_at:
+            return findings
+        whole = await self._reasoner.completed(text, given.history, words)
+        if not whole:
+            return findings
+        better = await self._by_words_and_meaning(shelves, whole, replace(given, history=()))
+        return replace(better, leans=True) if better.best > findings.best else findings
+
+    async def _by_words_and_meaning(self, shelves: Shelves, text: str, given: TurnInput) -> Findings:
         findings = look_up(shelves, text, given.history, bars=self._bars)
         if self._meanings is None or findings.best >= self._bars.answer_at:
             return findings
@@ -176,7 +186,7 @@ class TurnEngine:
         self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
         with trace.step("retrieve") as note:
-            findings = await self._found(self._shelves(given, worker), text, given)
+            findings = await self._found(self._shelves(given, worker), text, given, worker, words)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:

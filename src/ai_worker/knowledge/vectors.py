@@ -167,15 +167,15 @@ class VectorShelf:
             return []
         wanted = wanted / length
         rows = self._candidates(wanted)
-        likeness: NDArray[Any] = self._vectors[rows].astype(np.float32) @ wanted if rows is not None else self._all(wanted)
+        likeness: NDArray[Any] = (
+            self._vectors[rows].astype(np.float32) @ wanted if rows is not None else self._all(wanted)
+        )
         found: list[tuple[str, float]] = []
         everywhere = "*" in bases
         for place in np.argsort(-likeness, kind="stable"):
             row = int(rows[place]) if rows is not None else int(place)
             keys = sorted(self._keys.get(row, ()))
-            found += [
-                (key, float(likeness[place])) for key in keys if everywhere or key.partition("\x1f")[0] in bases
-            ]
+            found += [(key, float(likeness[place])) for key in keys if everywhere or key.partition("\x1f")[0] in bases]
             if len(found) >= limit:
                 break
         return found[:limit]

@@ -83,7 +83,6 @@ def _wanted(asked: Asked, told: str) -> Iterable[Call]:
                 break
 
 
-
 def _arguments(function: dict[str, Any], near: str) -> dict[str, Any]:
     """Return the arguments that stand beside a tool's name, or an id for each that it asks for."""
     if (found := _OBJECT.search(near)) is not None:

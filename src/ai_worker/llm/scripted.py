@@ -13,17 +13,18 @@ from typing import Any, Literal, Self
 import msgspec
 from aiohttp import web
 
-from ai_worker.llm.scripted_wire import chunks, completion, embedded, vector
+from ai_worker.llm.scripted_wire import Ends, chunks, completion, embedded, vector
 
 Misbehaviour = Literal[
     "429", "500", "503", "html", "empty", "half_stream", "stalled", "bad_utf8", "error_in_stream",
-    "bad_tool_json", "endless_tools", "dead",
+    "bad_tool_json", "endless_tools", "dead", "filtered", "refusal",
 ]  # fmt: skip
 """What a model server does wrong.
 
 `429` and `503` ask to come back after `retry_after_s`; `half_stream` ends the connection in the
 middle of the answer, `stalled` stops there and keeps it open; `bad_tool_json` calls the first tool
-offered with broken arguments; `endless_tools` calls it again and again; `dead` hangs up unanswered.
+offered with broken arguments; `endless_tools` calls it again and again; `dead` hangs up unanswered;
+`filtered` ends as if a content filter had cut the answer off, `refusal` says in so many words that it will not.
 """
 
 CUT_OFF = ("half_stream", "stalled")
@@ -213,12 +214,13 @@ class ScriptedModel:
         elif asked.tools and misbehave == "endless_tools":
             say = Say(calls=(Call(asked.tools[0], _some_arguments(asked.body["tools"][0])),))
         calls = tuple((call.name, call.arguments) for call in say.calls)
+        ends: Ends = misbehave if misbehave in ("filtered", "refusal") else "stop"
         if not body.get("stream"):
-            return await self._whole(request, msgspec.json.encode(completion(self._name, say.text, calls)), misbehave)
+            whole = completion(self._name, say.text, calls, ends=ends)
+            return await self._whole(request, msgspec.json.encode(whole), misbehave)
         usage = bool(body.get("stream_options", {}).get("include_usage"))
-        return await self._stream(
-            request, chunks(self._name, say.text, calls, piece=self._piece, usage=usage), misbehave
-        )
+        pieces = chunks(self._name, say.text, calls, piece=self._piece, usage=usage, ends=ends)
+        return await self._stream(request, pieces, misbehave)
 
     def _refusal(self, misbehave: Misbehaviour | None) -> web.Response | None:
         if misbehave in ("429", "500", "503"):

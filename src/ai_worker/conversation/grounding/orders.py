@@ -142,7 +142,9 @@ _WEIGHTS = (3, 2, 1, 1, 2, 1)
 SUSPECT, SURE = 4, 5
 """How many points of the signs above make a sentence an order, and one that what follows belongs to."""
 
-_YOU = re.compile(r"(?<!谢谢)(?<!迎)(?:你(?:必须|要|应|只|的任务|得|以后)|请你|作为(?:一[个名])?(?:ai|助手|模型))|^\W*(?:hey|stop)\b")
+_YOU = re.compile(
+    r"(?<!谢谢)(?<!迎)(?:你(?:必须|要|应|只|的任务|得|以后)|请你|作为(?:一[个名])?(?:ai|助手|模型))|^\W*(?:hey|stop)\b"
+)
 _SPEAKER = re.compile(
     r"(?:^|\n)\W*(?:system|assistant|developer|user|human|ai|role|task|new rule for [\w ]+|系统(?:消息|提示)?|助手|用户|提问者|客服|管理员|对提问者说|对用户说)\W{0,3}"
     r"(?:\[[^\]]*\]|[:：\]】]|—{2})(?!\s*(?:windows|mac|linux|ios|android|\d))"

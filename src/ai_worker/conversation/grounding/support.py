@@ -33,7 +33,9 @@ ANOTHER_FITS = 0.75
 """A clause that fits this well, compared with the best one, may be what was meant instead."""
 
 _RUN = re.compile(r"[\u3400-\u9fff]+|[a-z][a-z']*")
-_FUNCTION = frozenset("的了吗呢啊吧呀哦嘛么我你您他她它们这那是有在和与或也都就还要会能可以请为什怎如何下一个把被对到从上里去来得地着过很将则即由于及等而且并但若其所向给让")
+_FUNCTION = frozenset(
+    "的了吗呢啊吧呀哦嘛么我你您他她它们这那是有在和与或也都就还要会能可以请为什怎如何下一个把被对到从上里去来得地着过很将则即由于及等而且并但若其所向给让"
+)
 _ENGLISH = frozenset(
     "a an the is are was were be been do does did to of in on for with and or by at as from that this it its i you he she "
     "we they your our their his her my me us them can could may might will would shall should must have has had if then "
@@ -95,9 +97,7 @@ def terms(text: str) -> Terms:
                 words.add(_stem(run))
             continue
         characters.update(character for character in run if character not in _FUNCTION)
-        pairs.update(
-            pair for at in range(len(run) - 1) if not _FUNCTION.issuperset(pair := run[at : at + 2])
-        )
+        pairs.update(pair for at in range(len(run) - 1) if not _FUNCTION.issuperset(pair := run[at : at + 2]))
     return Terms(frozenset(characters), frozenset(pairs), frozenset(words))
 
 

@@ -17,7 +17,9 @@ QUESTION_CHARACTERS = 200
 
 _ASKS = re.compile(rf"^[\W_]*{ASK_BACK}[\W_]*?[:：]?\s*[*_`]*\s*(.+)", re.DOTALL)
 _FENCE = re.compile(r"^\s*```\w*\s*|\s*```\s*$")
-_PRIVATE = re.compile(r"密码|口令|验证码|身份证|银行卡|信用卡号|卡号|password|passcode|\bpin\b|\bcvv\b|one-time code", re.IGNORECASE)
+_PRIVATE = re.compile(
+    r"密码|口令|验证码|身份证|银行卡|信用卡号|卡号|password|passcode|\bpin\b|\bcvv\b|one-time code", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def may_be_asked(question: str) -> bool:
     """Return whether a contact may be asked this: one short question, and for nothing that is nobody's business."""
     return (
         0 < len(question) <= QUESTION_CHARACTERS
-        and question.rstrip(" 。)）\"”").endswith(("?", "？"))
+        and question.rstrip(' 。)）"”').endswith(("?", "？"))
         and _PRIVATE.search(question) is None
     )
 

@@ -20,7 +20,9 @@ CUT_AT = 2
 """Times the length that is comfortable in a channel: from there on an answer is cut, at the end of a sentence."""
 
 _SENTENCE_END = re.compile(r"[。！？!?\n]|\.(?=\s|$)")
-_ANOTHER_LANGUAGE = re.compile(r"翻译|译成|英文|英语|中文|汉语|日文|日语|translat|english|chinese|in \w+ese\b", re.IGNORECASE)
+_ANOTHER_LANGUAGE = re.compile(
+    r"翻译|译成|英文|英语|中文|汉语|日文|日语|translat|english|chinese|in \w+ese\b", re.IGNORECASE
+)
 
 
 def polished(text: str, *, material: Sequence[str]) -> str:

@@ -24,6 +24,8 @@ PASSAGE_CHARACTERS = 1_500
 UTTERANCES = 12
 UTTERANCE_CHARACTERS = 1_000
 NAME_CHARACTERS = 40
+REWRITING, REWRITING_CHARACTERS = 4, 200
+"""Utterances, and characters of each, that a message is completed from."""
 
 _FENCE = re.compile(r"</?material", re.IGNORECASE)
 
@@ -147,6 +149,13 @@ def prompt(
         *earlier,
         ChatMessage("user", "\n\n".join(block for block in blocks if block)),
     ]
+
+
+def rewriting(text: str, history: Sequence[Utterance], words: Phrases) -> str:
+    """Return what a model is asked to make a whole question of a message that leans on what was said."""
+    latest = [said for utterance in history[-REWRITING:] if (said := plain(utterance.text[:REWRITING_CHARACTERS]))]
+    talk = _lined(_unfenced("\n".join(latest)))
+    return str(words.ask_model["rewrite"].format(talk=talk, text=_unfenced(text)))
 
 
 def moment_of(now: datetime, worker: Worker, words: Phrases) -> str:

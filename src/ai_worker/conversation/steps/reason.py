@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ai_worker.conversation.grounding.addresses import without_thoughts
 from ai_worker.conversation.grounding.answer import Grounded
+from ai_worker.conversation.grounding.orders import plain
 from ai_worker.conversation.grounding.verdict import may_be_asked, verdict
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Reply, Utterance
-from ai_worker.conversation.model import ChatModel, ModelFailed, OnDelta
+from ai_worker.conversation.history import last_question
+from ai_worker.conversation.model import ChatMessage, ChatModel, ModelFailed, OnDelta
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.progress import Notebook, Progress
@@ -17,7 +20,7 @@ from ai_worker.conversation.steps.decide import asks_again, choices, is_clear, w
 from ai_worker.conversation.steps.guard import Guard, whole_sentences
 from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraft
 from ai_worker.conversation.steps.look_up import Bars, Findings
-from ai_worker.conversation.steps.prompt import Material, gather, moment_of, prompt, quoted_before, schemas
+from ai_worker.conversation.steps.prompt import Material, gather, moment_of, prompt, quoted_before, rewriting, schemas
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
@@ -31,6 +34,12 @@ FROM_ITSELF = 0.5
 """Confidence in what an `open` model says without any support."""
 
 MOST = 0.95
+
+ELLIPTIC = 30
+"""Characters up to which a message may be one that leans on the last."""
+
+REWRITTEN, REWRITTEN_TOKENS, REWRITTEN_S = 120, 100, 5.0
+"""Characters, tokens and seconds for making a whole question of it."""
 
 
 class Reasoner:
@@ -54,6 +63,22 @@ class Reasoner:
     def may(self, worker: Worker, tools: Sequence[Tool], *, findings: Findings, history: Sequence[Utterance]) -> bool:
         """Return whether the model may be asked at all: a strict worker's only if it has something to go by."""
         return worker.grounding == "open" or bool(schemas(tools)) or bool(gather(findings, history, self._bars))
+
+    async def completed(self, text: str, history: Sequence[Utterance], words: Phrases) -> str:
+        """Return a short message that leans on what was said as a question that stands alone; empty if it needs none.
+
+        Asked only where the rules found nothing, and before a person would be: one short call then costs
+        less than a hand-over. What comes back is searched for and never shown.
+        """
+        if len(text) > ELLIPTIC or not last_question(history):
+            return ""
+        messages = [ChatMessage("user", rewriting(text, history, words))]
+        try:
+            said = await self._model.complete(messages, max_tokens=REWRITTEN_TOKENS, deadline_s=REWRITTEN_S)
+        except ModelFailed:
+            return ""
+        lines = without_thoughts(said.text).strip().splitlines()
+        return plain(lines[0][:REWRITTEN]) if len(lines) == 1 else ""
 
     async def answer(
         self,
