@@ -148,12 +148,18 @@ class TurnEngine:
             return rated or await self._question(given, heard.text, worker, words, trace, beside)
         return _fixed(heard, given, worker, words)
 
-    async def _found(self, shelves: Shelves, text: str, given: TurnInput, worker: Worker, words: Phrases) -> Findings:
-        """Search by words; if they are not sure, by meaning, too; if nothing is found, for what a model makes of it."""
+    async def _found(
+        self, given: TurnInput, text: str, worker: Worker, words: Phrases, tools: Sequence[Tool]
+    ) -> Findings:
+        """Search for a message; where nobody could say anything to it, for what a model makes of it."""
+        shelves = self._shelves(given, worker)
         findings = await self._by_words_and_meaning(shelves, text, given)
-        if self._reasoner is None or worker.grounding == "open" or findings.best >= self._bars.clarify_at:
+        reasoner = self._reasoner
+        if reasoner is None or given.progress is not None or findings.best >= self._bars.clarify_at:
             return findings
-        whole = await self._reasoner.completed(text, given.history, words)
+        if reasoner.may(worker, tools, findings=findings, history=given.history):
+            return findings
+        whole = await reasoner.completed(text, given.history, words)
         if not whole:
             return findings
         better = await self._by_words_and_meaning(shelves, whole, replace(given, history=()))
@@ -185,12 +191,12 @@ class TurnEngine:
     async def _question(
         self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
-        with trace.step("retrieve") as note:
-            findings = await self._found(self._shelves(given, worker), text, given, worker, words)
-            note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:
             tools = [tool for tool in tools if not tool.acts]
+        with trace.step("retrieve") as note:
+            findings = await self._found(given, text, worker, words, tools)
+            note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         with trace.step("decide") as note:
             planned = _planned(tools, text, findings, given)
             verdict = (

@@ -43,8 +43,10 @@ _COURTESY = re.compile(
     r"(?:具体|详细|相关)?(?:的)?(?:信息|步骤|内容|说明|流程|情况)?如下|(?:以下|下面)是(?:相关|具体|详细)?(?:的)?(?:信息|步骤|内容|说明|流程)|"
     r"(?:根据|按照?)(?:您提供的|现有|公司|相关|以上|上述)?(?:的)?(?:资料|规定|政策|说明)(?:显示)?|总的来说|综上所述|简单来说|"
     r"(?:已经?)?(?:为|帮)您(?:查询|查|核实)(?:到|过)?了?|查(?:到|过)了?|办好了|(?:您的|这个)?问题|亲|哦|呢|了|的|吧|请|您|你|我|们|"
-    r"\b(?:hello|hi|dear|sure|certainly|of course|yes|thanks?|thank you|sorry|please|you|your|for|the|is|are|as follows|here)\b|"
-    r"i hope (?:this|that) helps(?: you)?|(?:please )?let me know if you have (?:any )?(?:other |more |further )?questions?|"
+    r"\b(?:hello|hi|dear|sure|certainly|of course|yes|thanks?|thank you|sorry|please|you|your|for|the|is|are|"
+    r"as follows|here)\b|"
+    r"i hope (?:this|that) helps(?: you)?|(?:please )?let me know if you have (?:any )?(?:other |more |"
+    r"further )?questions?|"
     r"(?:feel free|do not hesitate) to (?:ask|contact(?: us)?)|have a (?:nice|great|good) day|you are welcome|"
     r"according to (?:the|our|your) (?:material|document|policy|documents|information)s?"
 )

@@ -21,13 +21,17 @@ _LISTED = re.compile(r"^\W*\d{1,2}[.、)）]\s?(?=\D)|^\W*[（(]\d{1,2}[)）]|(?
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_.][A-Za-z0-9]+)*|\d+[A-Za-z][A-Za-z0-9]*")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _QUOTED = re.compile(r"[「『“《【]([^」』”》】]{2,30})[」』”》】]")
-_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘蒋蔡余杜叶程苏魏吕丁任沈姚"
+    "卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
+)
 _PERSON = re.compile(
     rf"(?:叫|找|联系人?[是为：:]?|姓名[是为：:]?|由|问)\s?([{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?![\u4e00-\u9fff]*(?:部|处|科|局|公司|中心))"
     rf"|([{_SURNAMES}][\u4e00-\u9fff]{{0,2}})(?:先生|女士|小姐|经理|主任|老师|总监|工程师|医生|律师)"
 )
-_ENGLISH = dict(zip("one two three four five six seven eight nine ten eleven twelve".split(), range(1, 13), strict=True)) | {
-    "fifteen": 15, "twenty": 20, "thirty": 30, "sixty": 60, "ninety": 90,
+_ENGLISH = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "sixty": 60, "ninety": 90,
 }  # fmt: skip
 _SPELT = re.compile(
     rf"\b({'|'.join(_ENGLISH)})\b(?=(?:\s+(?:to|or|and)\s+\w+)?[\s-]+(?:business|working|calendar)?[\s-]*"
@@ -57,7 +61,7 @@ def numbers(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4_096)
 def tokens(text: str) -> frozenset[str]:
-    """Return what is named rather than said: identifiers, foreign words in a Chinese sentence, what is quoted, people."""
+    """Return what is named rather than said: identifiers, foreign words among Chinese ones, quotations, people."""
     plain = unicodedata.normalize("NFKC", text)
     chinese = _HAN.search(plain) is not None
     found = {

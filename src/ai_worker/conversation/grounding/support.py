@@ -36,11 +36,12 @@ _RUN = re.compile(r"[\u3400-\u9fff]+|[a-z][a-z']*")
 _FUNCTION = frozenset(
     "的了吗呢啊吧呀哦嘛么我你您他她它们这那是有在和与或也都就还要会能可以请为什怎如何下一个把被对到从上里去来得地着过很将则即由于及等而且并但若其所向给让"
 )
-_ENGLISH = frozenset(
-    "a an the is are was were be been do does did to of in on for with and or by at as from that this it its i you he she "
-    "we they your our their his her my me us them can could may might will would shall should must have has had if then "
-    "so than there here what which who when where how please also within after before into about up out any all each".split()
-)
+_GRAMMAR = """
+a an the is are was were be been do does did to of in on for with and or by at as from that this it its i you he she we
+they your our their his her my me us them can could may might will would shall should must have has had if then so than
+there here what which who when where how please also within after before into about up out any all each
+"""
+_ENGLISH = frozenset(_GRAMMAR.split())
 _NOT = re.compile(
     r"不得不|不能不|非[^，。]{1,4}不可"  # two that cancel out come first, and count as none
     r"|(?P<no>不(?!锈|同|错|仅|断|但|论|管|动产|妨|少于|超过|低于|高于|晚于|早于|大于|小于|到\s*\d|止)|没(?!关系|问题)|无(?!线|人机|论|忧|需担心|理由|障碍|缝|纺|烟|糖|限)|"

@@ -8,8 +8,8 @@ from ai_worker.conversation.grounding.answer import Grounded
 from ai_worker.conversation.grounding.orders import plain
 from ai_worker.conversation.grounding.verdict import may_be_asked, verdict
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.message import Reply, Utterance
 from ai_worker.conversation.history import last_question
+from ai_worker.conversation.message import Reply, Utterance
 from ai_worker.conversation.model import ChatMessage, ChatModel, ModelFailed, OnDelta
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import Phrases
