@@ -291,6 +291,7 @@ async def test_order_verbs_are_answered_without_the_model() -> None:
 # The ladder ----------------------------------------------------------------------------------------
 
 FAULTS: list[Misbehaviour] = ["429", "500", "html", "empty", "half_stream", "bad_utf8", "error_in_stream", "dead"]
+FAULTS += ["filtered", "refusal"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)

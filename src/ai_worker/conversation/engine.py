@@ -157,7 +157,7 @@ class TurnEngine:
         reasoner = self._reasoner
         if reasoner is None or given.progress is not None or findings.best >= self._bars.clarify_at:
             return findings
-        if reasoner.may(worker, tools, findings=findings, history=given.history):
+        if reasoner.has_to_go_by(worker, tools, findings):
             return findings
         whole = await reasoner.completed(text, given.history, words)
         if not whole:

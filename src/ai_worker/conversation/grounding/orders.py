@@ -117,7 +117,7 @@ _ONE = re.compile(
             r"call|give)",
             r"(?:不要|别|切勿|不得|不许|禁止|无需)(?:告诉|告知|让|向|透露|提及)",
             r"\b(?:do not|don't|never) (?:tell|mention|reveal|inform|disclose|say)\b",
-            r"\b(?:must|should|always|please)\b.{0,12}\b(?:include|append|insert|contain|embed)\b|^\W*(?:embed|"
+            r"\b(?:must|always)\b.{0,12}\b(?:include|append|insert|contain|embed)\b|^\W*(?:embed|"
             r"append|insert)\b",
             r"\bbase64\b|\brot13\b|解码后|译码|\bdecode\b|开发者模式|\bdeveloper mode\b|\bdebug mode\b",
             r"(?:把|将).{0,24}(?:发送|发|提交|上传|传|转发|附)(?:到|给|至|在).{0,12}(?:http|www|邮箱|网址|服务器|链接|@)",
@@ -150,7 +150,7 @@ _TEXT = (
     r"\bthis (?:text|document|page|file|passage|message)\b|\bthe (?:above|text)\b|\bverbatim\b"
 )
 _POWER = (
-    r"作废|废止|取代|无视|仅限|不再是|插入指令|安全模式|服从|无条件|权限已|提升权限|覆盖|忘记|忘掉|真实(?:的)?(?:问题|需求|答案)|正确答案|替换成|改成|改为|公开|泄露|透露|辱骂|新任务|"
+    r"作废|废止|取代|无视|仅限|不再是|插入指令|安全模式|服从|无条件|权限已|提升权限|覆盖|忘掉|忘记(?!了?密码|带)|真实(?:的)?(?:问题|需求|答案)|正确答案|替换成|改成|改为|公开|泄露|透露|辱骂|新任务|"
     r"\boverride|\bin place of\b|\bdisclose|\bforget\b|\breveal|\bgranted\b|\bpermission|\bobey|\bunrestricted\b|"
     r"\bleak|\bnew task\b|\bnote to self\b|\bdo whatever\b"
 )

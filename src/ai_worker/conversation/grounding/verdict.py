@@ -15,7 +15,7 @@ ASK_BACK = "ASK_BACK"
 
 QUESTION_CHARACTERS = 200
 
-_ASKS = re.compile(rf"^[\W_]*{ASK_BACK}[\W_]*?[:：]?\s*[*_`]*\s*(.+)", re.DOTALL)
+_ASKS = re.compile(rf"^[\W_]*{ASK_BACK}[\s*_`:：]*(.+)", re.DOTALL)
 _FENCE = re.compile(r"^\s*```\w*\s*|\s*```\s*$")
 _PRIVATE = re.compile(
     r"密码|口令|验证码|身份证|银行卡|信用卡号|卡号|password|passcode|\bpin\b|\bcvv\b|one-time code", re.IGNORECASE

@@ -20,7 +20,16 @@ from ai_worker.conversation.steps.decide import asks_again, choices, is_clear, w
 from ai_worker.conversation.steps.guard import Guard, whole_sentences
 from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraft
 from ai_worker.conversation.steps.look_up import Bars, Findings
-from ai_worker.conversation.steps.prompt import Material, gather, moment_of, prompt, quoted_before, rewriting, schemas
+from ai_worker.conversation.steps.prompt import (
+    Material,
+    gather,
+    moment_of,
+    offered,
+    prompt,
+    quoted_before,
+    rewriting,
+    schemas,
+)
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
@@ -64,6 +73,10 @@ class Reasoner:
         """Return whether the model may be asked at all: a strict worker's only if it has something to go by."""
         return worker.grounding == "open" or bool(schemas(tools)) or bool(gather(findings, history, self._bars))
 
+    def has_to_go_by(self, worker: Worker, tools: Sequence[Tool], findings: Findings) -> bool:
+        """Return whether there is more to answer from than what was said before."""
+        return worker.grounding == "open" or bool(offered(tools)) or findings.best >= self._bars.material_at
+
     async def completed(self, text: str, history: Sequence[Utterance], words: Phrases) -> str:
         """Return a short message that leans on what was said as a question that stands alone; empty if it needs none.
 
@@ -100,7 +113,7 @@ class Reasoner:
         for the model to say so, or asks a person to.
         """
         material = gather(findings, given.history, self._bars, tools=tools)
-        offered = schemas(tools)
+        on_offer = schemas(tools)
         moment = moment_of(self._clock.now(), worker, words)
         consultation = Consultation(
             self._model,
@@ -122,7 +135,7 @@ class Reasoner:
             comfortable=given.comfortable,
             results=lambda: consultation.results,
         )
-        live = LiveText(on_delta, checks=guard.of, trace=trace) if on_delta is not None and not offered else None
+        live = LiveText(on_delta, checks=guard.of, trace=trace) if on_delta is not None and not on_offer else None
         draft = LiveDraft(on_draft, checks=guard.of, trace=trace) if on_draft is not None else None
         messages = prompt(
             worker,
@@ -135,7 +148,7 @@ class Reasoner:
             comfortable=given.comfortable,
         )
         try:
-            said = await consultation.ask(messages, offered, heard=Heard.by(live, draft))
+            said = await consultation.ask(messages, on_offer, heard=Heard.by(live, draft))
         except (ModelFailed, ModelMisbehaved, NeedsPerson, ToolUnsure) as failure:
             result = self._without(failure, consultation.progress, given, words, findings, text)
             return replace(result, tools=consultation.progress.all_uses)
