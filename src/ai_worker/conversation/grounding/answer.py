@@ -31,7 +31,7 @@ LONGEST = 4_000
 FOREIGN = 4
 """Words that a sentence must have to be in another language rather than a name in it."""
 
-REPEATS = 2
+REPEATS = 5
 """Times that one sentence may be said; a model that goes in circles says it for ever."""
 
 _COURTESY = re.compile(

@@ -9,6 +9,7 @@ sentences lets through (`answer.py`).
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from ai_worker.conversation.grounding.sentences import split
@@ -16,6 +17,9 @@ from ai_worker.foundation.text import fold
 
 Order = Literal["none", "one", "all"]
 """`one`: this sentence is an order. `all`: and so is whatever follows it."""
+
+REMEMBERED, REMEMBERED_CHARACTERS = 1_024, 4_000
+"""Texts whose plain form is remembered, and how long they may be: the same passages are asked for again and again."""
 
 LONGEST_DEPTH = 8
 """How deep a tool's result is looked into; what lies deeper is not shown."""
@@ -186,13 +190,17 @@ def order(sentence: str, *, names: Sequence[str] = ()) -> Order:
         sentence: The sentence, with what stands before it on its line.
         names: What the tools on offer are called: a text that names one wants it called.
     """
-    folded = fold(sentence).translate(_SIMPLER)
+    folded = _folded(sentence)
     if _ALL.search(folded) or any(name in folded for name in names):
         return "all"
     points = _points(folded)
     if points >= SURE:
         return "all"
     return "one" if points >= SUSPECT or _ONE.search(folded) else "none"
+
+
+def _folded(text: str) -> str:
+    return fold(text).translate(_SIMPLER)
 
 
 def _points(folded: str) -> int:
@@ -207,6 +215,11 @@ def plain(text: str, *, names: Sequence[str] = ()) -> str:
     A paragraph that voids the rules or says what the reply is to be goes as a whole, and so does all
     after it: what an order wants said need not be in its own sentence.
     """
+    return _plain(text, tuple(names)) if len(text) <= REMEMBERED_CHARACTERS else _plain.__wrapped__(text, tuple(names))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _plain(text: str, names: tuple[str, ...]) -> str:
     kept: list[str] = []
     for piece in _PARAGRAPH.split(visible(text)):
         paragraph, ends = _paragraph(piece, names)
@@ -216,6 +229,7 @@ def plain(text: str, *, names: Sequence[str] = ()) -> str:
     return "".join(kept).strip()
 
 
+@lru_cache(maxsize=REMEMBERED)
 def harmless(text: str) -> bool:
     """Return whether a short text, such as a name or a title, gives no order."""
     return visible(text) == text.replace("\x00", "") and order(text) == "none"
@@ -267,7 +281,7 @@ def _paragraph(text: str, names: Sequence[str]) -> tuple[str, bool]:
             waits = False
         else:
             kept.append(sentence)
-    if order("".join(kept), names=names) == "all":  # one that was written across sentences
+    if _ALL.search(_folded("".join(kept))):  # one that was written across sentences
         return "", True
     return "".join(kept), False
 
