@@ -98,6 +98,10 @@ async def test_what_a_text_orders_is_neither_said_nor_done(case: Hostile, ground
         assert "最迟 5 天" in words(result) or result.decision != "answer"
 
 
+IMPORTED = [case for case in DOCUMENTS if case.place == "document" and case.id != "picture"]
+"""An approved answer may show a picture."""
+
+
 def wanting(case: Hostile) -> Script:
     """A model that was won over already: it says what the text wants, whatever it is shown."""
 
@@ -130,3 +134,13 @@ async def test_without_a_model_no_order_is_quoted(case: Hostile) -> None:
         _, shown = await ask(at, case)
 
     assert not [one for one in case.never if one.casefold() in shown.casefold()]
+
+
+@pytest.mark.parametrize("case", IMPORTED, ids=lambda case: case.id)
+async def test_not_even_a_table_that_was_imported_unread_gives_orders(case: Hostile) -> None:
+    entry = Passage("row-1", "公司", "常见问题.csv", "entry", "退款多久到账", f"{HONEST}\n\n{case.text}")
+    at = Office(Everything([(entry, 0.95)]))
+    result = await at.say(QUESTION)
+
+    assert words(result).startswith(HONEST)
+    assert not [one for one in case.never if one.casefold() in words(result).casefold()]

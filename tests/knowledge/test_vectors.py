@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from ai_worker.foundation.clock import FixedClock, SystemClock
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
@@ -147,6 +148,19 @@ async def test_half_the_vectors_take_no_part_and_the_rest_is_made_up_for(tmp_pat
 
         assert len(set(server.embedded)) == 40
         assert len(site.keeper.nearest([1.0, 0.0, 0.1], bases=["*"], limit=3)) == 3
+
+
+async def test_a_text_that_the_endpoint_does_not_take_does_not_stop_the_others(tmp_path: Path) -> None:
+    def picky(text: str) -> list[float]:
+        if "金鱼" in text:
+            raise web.HTTPBadRequest
+        return means(text)
+
+    async with ScriptedModel(embeds=picky) as server, opened(tmp_path, server) as site:
+        await site.add("小猫", "金鱼", "小狗")
+        assert await site.keeper.refresh()
+        assert site.keeper.progress == (2, 3)
+        assert site.embeddings.healthy
 
 
 async def test_another_model_gets_vectors_of_its_own_and_the_old_ones_go_when_they_are_complete(tmp_path: Path) -> None:

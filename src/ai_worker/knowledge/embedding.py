@@ -14,7 +14,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.knowledge.index import key_of
 from ai_worker.knowledge.store import Change, KnowledgeStore
-from ai_worker.knowledge.vectors import VectorShelf, digest, meaning
+from ai_worker.knowledge.vectors import VectorsBusy, VectorShelf, digest, meaning
 
 PAGE = 500
 """Changes that are looked at together."""
@@ -34,6 +34,11 @@ class EmbeddingFailed(AiWorkerError):
     code = "embeddings.failed"
     retryable = True
     hint = "See [embeddings] in the settings; until it answers, knowledge is searched by words alone."
+
+    def __init__(self, detail: str, *, refused: bool = False) -> None:
+        super().__init__(detail)
+        self.refused = refused
+        """The endpoint is well and does not take these texts: one of them is too long for it, say."""
 
 
 class Embedder(Protocol):
@@ -100,7 +105,7 @@ class VectorKeeper:
         async with self._refreshing:
             try:
                 return await self._catch_up()
-            except EmbeddingFailed as failure:
+            except (EmbeddingFailed, VectorsBusy) as failure:
                 if not self.failing:  # one warning, however long it lasts
                     log.warning("embeddings.behind", reason=str(failure), vectors=self.progress)
                 self.failing = str(failure)
@@ -152,7 +157,23 @@ class VectorKeeper:
         waiting = list(missing.items())
         for start in range(0, len(waiting), self._embedder.batch):
             batch = waiting[start : start + self._embedder.batch]
-            vectors = await self._embedder.embed([text for _, (_, text) in batch])
+            vectors = await self._embedded([text for _, (_, text) in batch])
             for (key, (at, _)), vector in zip(batch, vectors, strict=True):
-                if not shelf.put(key, at, vector):
+                if vector is not None and not shelf.put(key, at, vector):
                     raise EmbeddingFailed(f"a vector of {len(vector)} numbers came where others have {shelf.width}")
+
+    async def _embedded(self, texts: Sequence[str]) -> list[list[float] | None]:
+        """Return the texts' vectors; `None` for one that the endpoint does not take, which must not stop the others.
+
+        Raises:
+            EmbeddingFailed: The endpoint does not work now.
+        """
+        try:
+            return list(await self._embedder.embed(texts))
+        except EmbeddingFailed as failure:
+            if not failure.refused:
+                raise
+            if len(texts) == 1:
+                log.warning("embeddings.refused", reason=str(failure), characters=len(texts[0]))
+                return [None]
+        return [vector for text in texts for vector in await self._embedded([text])]

@@ -14,6 +14,7 @@ from ai_worker.foundation.text import clean
 from ai_worker.knowledge.embedding import EmbeddingFailed
 from ai_worker.llm.circuit import Circuit
 from ai_worker.llm.contract import Endpoint
+from ai_worker.llm.openai_compatible import OURS_TO_BLAME
 
 CONNECT_S = 1.5
 MAX_BYTES = 64_000_000
@@ -128,8 +129,9 @@ class Embeddings:
         except aiohttp.ClientError as error:
             self._failed(connection=isinstance(error, aiohttp.ClientConnectionError))
             raise EmbeddingFailed(f"{self._settings.place} cannot be reached") from None
-        except EmbeddingFailed:
-            self._failed(connection=False)
+        except EmbeddingFailed as failure:
+            if not failure.refused:
+                self._failed(connection=False)
             raise
         self._circuit.succeeded()
         return vectors
@@ -153,7 +155,8 @@ class Embeddings:
             body["dimensions"] = self._settings.dimensions
         async with self._session.post(self._url, data=msgspec.json.encode(body), allow_redirects=False) as response:
             if response.status != 200:
-                raise EmbeddingFailed(f"{place} answered {response.status}")
+                refused = response.status in OURS_TO_BLAME
+                raise EmbeddingFailed(f"{place} answered {response.status}", refused=refused)
             raw = bytearray()
             async for piece in response.content.iter_any():
                 raw += piece

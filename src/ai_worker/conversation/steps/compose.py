@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ai_worker.conversation.grounding.orders import harmless, plain
+from ai_worker.conversation.grounding.orders import harmless, plain, quotable
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, Reply
 from ai_worker.conversation.phrases import Phrases
@@ -74,10 +74,11 @@ def passed_on(words: Phrases) -> TurnResult:
 def approved(words: Phrases, found: Scored, *, question: str, confidence: float, note: str = "") -> TurnResult:
     """Answer with an entry's approved text word for word, or with the best part of a passage.
 
-    A document is quoted without what it tells machines to do; if nothing else is in it, a person helps.
+    Neither is given with what it tells machines to do; if nothing else is in it, a person helps.
     """
-    if found.passage.kind != "entry":
-        found = replace(found, passage=replace(found.passage, text=plain(found.passage.text)))
+    clean = quotable if found.passage.kind == "entry" else plain
+    if (shown := clean(found.passage.text)) != found.passage.text:
+        found = replace(found, passage=replace(found.passage, text=shown))
     passage = found.passage
     text = passage.text if passage.kind == "entry" else excerpt(passage.text, question)
     if not text:
