@@ -15,7 +15,7 @@ from ai_worker.conversation.grounding.facts import numbers, squashed, tokens
 from ai_worker.conversation.grounding.leaks import leaks
 from ai_worker.conversation.grounding.orders import plain
 from ai_worker.conversation.grounding.sentences import split
-from ai_worker.conversation.grounding.support import Source, contradicts, joined, terms
+from ai_worker.conversation.grounding.support import Source, Terms, contradicts, joined, terms
 from ai_worker.foundation.text import fold
 
 CITED, UNCITED, LEADING = 0.45, 0.5, 0.2
@@ -24,6 +24,12 @@ where it only leads to what follows (`步骤如下：`)."""
 
 ENOUGH = 0.5
 """The share of an answer, in characters, that must be left for the rest to be an answer still."""
+
+NEWS = 0.25
+"""The share that must stand there of the words that the question did not have: repeating a question is no answer."""
+
+FEW = 2
+"""Words beside a number that need not stand there: `最晚` for `最迟`."""
 
 LONGEST = 4_000
 """Characters of the longest answer."""
@@ -142,6 +148,7 @@ class Check:
         self._wanted = (tokens(shown.orders) | numbers(shown.orders)) if shown.orders else frozenset()
         self._numbers = frozenset[str]().union(*(numbers(text) for text in (*material, *asked)))
         self._named = squashed((*material, *asked))
+        self._question = terms(asked[0]) if asked else Terms()
         self._digits = digits((*material, *asked))
         self._decided: dict[str, tuple[Finding, list[int]]] = {}
 
@@ -219,12 +226,26 @@ class Check:
         if named and any(said.chinese != source.whole.chinese for source in named):
             return places  # in another language only its numbers and names can be compared
         needed = LEADING if _LEADS.search(words) else CITED
+        news = said - self._question
+        if numbers(words) and len(news.characters) + len(news.words) <= FEW:
+            news = Terms()  # the number is the news, and it was looked at
         useful = [place for place in places if self._sources[place].share_of(said) >= needed / len(places)]
-        if useful and said.share_in(joined(self._sources[place].nearest(said) for place in useful)) >= needed:
+        if useful and self._borne_out(
+            said, news, joined(self._sources[place].nearest(said) for place in useful), needed
+        ):
             return useful
         shares = [source.share_of(said) for source in self._sources]
         best = max(range(len(shares)), key=shares.__getitem__, default=None)
-        return [best] if best is not None and shares[best] >= (UNCITED if needed == CITED else LEADING) else None
+        if best is None:
+            return None
+        needed = UNCITED if needed == CITED else LEADING
+        return [best] if self._borne_out(said, news, self._sources[best].nearest(said), needed) else None
+
+    def _borne_out(self, said: Terms, news: Terms, source: Terms, needed: float) -> bool:
+        """Return whether enough of a sentence stands in a source, and enough of what the question did not say already."""
+        if said.share_in(source) < needed:
+            return False
+        return needed == LEADING or not news or news.share_in(source) >= NEWS
 
 
 def _put_together(sentences: Sequence[_Said], *, cited: int) -> Grounded:

@@ -66,6 +66,9 @@ class Terms:
     def __or__(self, other: "Terms") -> "Terms":
         return Terms(self.characters | other.characters, self.pairs | other.pairs, self.words | other.words)
 
+    def __sub__(self, other: "Terms") -> "Terms":
+        return Terms(self.characters - other.characters, self.pairs - other.pairs, self.words - other.words)
+
     def __bool__(self) -> bool:
         return bool(self.characters or self.words)
 
