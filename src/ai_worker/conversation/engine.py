@@ -23,6 +23,7 @@ from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id,
 from ai_worker.conversation.steps.reason import Reasoner
 from ai_worker.conversation.steps.understand import Understood, understand
 from ai_worker.conversation.steps.verbs import Plan, plan
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
@@ -55,8 +56,7 @@ class TurnEngine:
         model: ChatModel | None,
         feedback: FeedbackStore | None,
         clock: Clock,
-        answer_at: float,
-        clarify_at: float,
+        thresholds: Thresholds,
         meanings: Meanings | None = None,
         comfortable: Callable[[InboundMessage], int] = lambda _: 0,
     ) -> None:
@@ -69,8 +69,7 @@ class TurnEngine:
             model: The language model; `None` answers from approved knowledge alone.
             feedback: Keeps what contacts say of answers; `None` where nobody says any.
             clock: Times the steps, and tells the model the date.
-            answer_at: The confidence (0..1) from which knowledge is answered from.
-            clarify_at: The confidence from which the contact is asked back.
+            thresholds: The confidences from which knowledge is answered from and asked back.
             meanings: Embeds what is not sure by its words; `None` where no endpoint is configured.
             comfortable: Returns how many characters of an answer read well where a message came from; 0: any.
         """
@@ -78,7 +77,8 @@ class TurnEngine:
         self._retriever = retriever
         self._toolbox = toolbox
         self._feedback = feedback
-        self._bars = Bars(answer_at, clarify_at)
+        self._thresholds = thresholds
+        self._bars = thresholds.default
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
         self._meanings = meanings
@@ -197,6 +197,7 @@ class TurnEngine:
         with trace.step("retrieve") as note:
             findings = await self._found(given, text, worker, words, tools)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
+        bars = self._thresholds.of(findings.base)
         with trace.step("decide") as note:
             planned = _planned(tools, text, findings, given)
             verdict = (
@@ -206,7 +207,7 @@ class TurnEngine:
                     findings,
                     planned,
                     text=text,
-                    bars=self._bars,
+                    bars=bars,
                     pending=given.pending,
                     model_may=self._reasoner is not None
                     and self._reasoner.may(worker, tools, findings=findings, history=given.history),
@@ -232,7 +233,7 @@ class TurnEngine:
             result = compose.unsure(words) if given.progress.unsure else compose.half_told(words)
         else:
             with trace.step("compose"):
-                result = _composed(verdict, planned, findings, given, words, text, self._bars)
+                result = _composed(verdict, planned, findings, given, words, text, bars)
         return replace(result, candidates=findings.candidates)
 
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:

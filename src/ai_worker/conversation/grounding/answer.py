@@ -242,7 +242,7 @@ class Check:
         return [best] if self._borne_out(said, news, self._sources[best].nearest(said), needed) else None
 
     def _borne_out(self, said: Terms, news: Terms, source: Terms, needed: float) -> bool:
-        """Return whether enough of a sentence stands in a source, and enough of what the question did not say already."""
+        """Return whether enough of a sentence stands in a source, and of what the question had not said already."""
         if said.share_in(source) < needed:
             return False
         return needed == LEADING or not news or news.share_in(source) >= NEWS
