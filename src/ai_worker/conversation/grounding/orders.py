@@ -91,6 +91,14 @@ _ALL = re.compile(
             r"\b(?:in|into|to|of|at) (?:the (?:end|beginning|start|top|bottom) of )?(?:your|every|each|all|any) "
             r"(?:next |final )?(?:reply|replies|response|answer|output|message)",
             r"(?:对|向)(?:任何|所有|每个?|一切|全部).{0,8}(?:回答|回复|答复|说|输出)",
+            r"你的(?:回复|回答|答复|输出|答案)|(?:实际|正确)的?(?:回答|回复|答复)|(?:先别|不要|别|停止|拒绝|暂不)(?:再)?(?:回答|回复|作答)",
+            r"从(?:此|今|现在|此刻)(?:刻)?(?:起|开始).{0,16}(?:说成|回答|回复|称|答)|以.{1,12}(?:回复|回答|作答)(?:所有|全部|一切|任何)",
+            r"把(?:下面|以下|上面|下列)(?:这|的)?(?:句|段|几|一)|(?:^|[。\n])\W*你是(?:一[个名位]|个)",
+            r"\b(?:disregard|ignore|skip)\b (?:the|this|that|any)? ?(?:question|user|customer)|\bignore that\b",
+            r"\b(?:reply|respond|answer) (?:in|as|like) |\bwhen (?:summari[sz]ing|answering|responding|replying)\b",
+            r"\bsystem (?:note|message|notice)\b|\b(?:human|user)\s*[:：].*\b(?:assistant|ai)\s*[:：]",
+            r"用户[:：].*助手[:：]",
+            r"(?:管理员|系统|上级)已?授权.{0,4}[:：，,]?.{0,4}(?:展示|公开|提供|输出|查看)|任何问题都可以回答",
             # the prompt itself
             r"系统提示(?:词|[:：])|提示词|(?:你|您)的(?:指令|规则|设定|初始|系统|角色|密钥)|初始指令",
             r"\bsystem prompt|\byour (?:(?:initial|original|system|hidden|secret) )?(?:instructions|prompt|rules|"
