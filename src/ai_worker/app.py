@@ -30,6 +30,7 @@ from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.evaluator import golden_evaluator
 from ai_worker.conversation.foresight import Foresight
 from ai_worker.conversation.gap_desk import GapDesk
+from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.conversation.steps.look_up import Bars
 from ai_worker.conversation.thresholds import Thresholds
@@ -42,7 +43,10 @@ from ai_worker.keys.links import ConsoleLinks
 from ai_worker.keys.network import Networks
 from ai_worker.keys.pepper import load_pepper
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+from ai_worker.knowledge.embedding import VectorKeeper
 from ai_worker.knowledge.library import Library
+from ai_worker.knowledge.vectors import available
+from ai_worker.llm.embeddings import Embeddings
 from ai_worker.llm.ladder import Ladder, build_model
 from ai_worker.notify.webhook import CallbackSender
 from ai_worker.ops.health import Check, Readiness
@@ -194,7 +198,13 @@ async def running(
         keyring = Keyring(stores.keys, pepper=load_pepper(settings.data_dir), clock=clock)
         if settings.api_key is not None:
             await keyring.adopt(settings.api_key)
-        library = Library(stores.knowledge, clock=clock, index_folder=settings.data_dir / "index")
+        meanings = await stack.enter_async_context(_meanings(settings, stores, clock, role))
+        library = Library(
+            stores.knowledge,
+            clock=clock,
+            index_folder=settings.data_dir / "index",
+            nearness=meanings.keeper,
+        )
         if role != "console":
             await library.refresh()
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
@@ -222,6 +232,8 @@ async def running(
                 rules=settings.handoff.rules(),
                 outlook=Foresight(hours, stores.handoffs, clock=clock).foresee,
                 thresholds=thresholds,
+                meanings=meanings.embeddings,
+                comfortable=partial(_comfortable, channels),
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
             line = _line(settings, stores, turns, direct, channels, callbacks, board=board, events=events, clock=clock)
@@ -229,7 +241,7 @@ async def running(
         inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
-        readiness = _readiness(stores, channels, model, queue, changes, clock)
+        readiness = _readiness(stores, channels, model, meanings, queue, changes, clock)
         metrics_allow = Networks.parse([str(network) for network in settings.console.allow])
         api = console = None
         if role in (None, "api"):
@@ -319,6 +331,7 @@ async def running(
             chores.append(partial(_every, NOTED_S, sightings.note, "channels.sightings"))
             look_up_of = partial(_look_up_of, channels)
             chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
+        chores += meanings.chores()
         if line is not None:
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
             chores.append(partial(_every, CALL_S, line.caller.look, "handoff.call"))
@@ -593,6 +606,59 @@ async def _model(settings: Settings, clock: Clock) -> AsyncIterator[Ladder | Non
         await model.close()
 
 
+GROUP_SHARE = 0.5
+"""Of the length that is comfortable in private, what is in a group, where everybody has to read it."""
+
+
+def _comfortable(channels: Mapping[str, Channel], message: InboundMessage) -> int:
+    """Return how many characters of an answer read well where a message came from; 0: any number."""
+    channel = channels.get(message.channel)
+    length = type(channel).comfortable if channel is not None else 0
+    return int(length * GROUP_SHARE) if message.group else length
+
+
+@dataclass(frozen=True, slots=True)
+class _Meanings:
+    """What finds by meaning; nothing does where no endpoint for embeddings is configured."""
+
+    embeddings: Embeddings | None = None
+    keeper: VectorKeeper | None = None
+
+    def chores(self) -> list[Chore]:
+        """Return what keeps the vectors up to date."""
+        return [partial(_every, REFRESH_S, self.keeper.refresh, "knowledge.vectors")] if self.keeper else []
+
+    def checks(self) -> list[Check]:
+        """Return how it does."""
+        if self.embeddings is None or self.keeper is None:
+            return []
+        held, of = self.keeper.progress
+        well = self.embeddings.healthy and not self.keeper.failing
+        detail = f"{held} of {of} passages have a vector"
+        if not well:
+            detail += "; the endpoint is down, search goes on by words alone"
+        return [Check("embeddings", ok=well, detail=detail, required=False)]
+
+
+@asynccontextmanager
+async def _meanings(settings: Settings, stores: Stores, clock: Clock, role: Role | None) -> AsyncIterator[_Meanings]:
+    """Open what finds by meaning, where turns are taken; a process that takes none needs no vectors."""
+    wanted = settings.embeddings is not None and role in (None, "runner")
+    if wanted and not available():
+        log.warning("embeddings.not_installed", fix="pip install 'ai-worker[vectors]'")
+    if not wanted or settings.embeddings is None or not available():
+        yield _Meanings()
+        return
+    embeddings = Embeddings(settings.embeddings, clock=clock)
+    keeper = VectorKeeper(stores.knowledge, embeddings, folder=settings.data_dir / "vectors", clock=clock)
+    await embeddings.start()
+    try:
+        yield _Meanings(embeddings, keeper)
+    finally:
+        keeper.close()
+        await embeddings.close()
+
+
 @asynccontextmanager
 async def _callbacks(
     settings: Settings, stores: Stores, keyring: Keyring, clock: Clock
@@ -627,6 +693,7 @@ def _readiness(
     stores: Stores,
     channels: Mapping[str, Channel],
     model: Ladder | None,
+    meanings: "_Meanings",
     queue: "Queue | None",
     watch: SettingsWatch,
     clock: Clock,
@@ -643,6 +710,7 @@ def _readiness(
         if model is not None:
             detail = "" if model.healthy else "every configured model is down"
             checks.append(Check("model", ok=model.healthy, detail=detail, required=False))
+        checks += meanings.checks()
         detail = "" if watch.refused is None else "the changed settings file is refused; the former settings stay"
         checks.append(Check("settings", ok=watch.refused is None, detail=detail, required=False))
         for name, channel in channels.items():

@@ -125,6 +125,10 @@ class Channel(Protocol):
     grows: ClassVar[bool] = False
     """Whether `show` can show an answer while it is being written."""
 
+    comfortable: ClassVar[int] = 500
+    """Characters of an answer that read well here in a private conversation; a group takes fewer. 0: any number.
+    The model is told, and an answer of more than twice as many is cut at the end of a sentence."""
+
     merges: ClassVar[int] = 0
     """Up to how many UTF-8 bytes of waiting proactive messages may go out as one; 0: each goes alone."""
 

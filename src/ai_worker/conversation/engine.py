@@ -4,14 +4,14 @@ This file is the order of things; each step is a few plain functions in `steps/`
 nothing of HTTP, SQL or vendors: what it needs from outside comes through ports.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ai_worker.conversation.asked import offers_to_others, own, still_open
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.handoff_rules import NO_RULES, Rules, unhelpful_before
 from ai_worker.conversation.hearing import hearing
-from ai_worker.conversation.message import Reply
+from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.outlook import Foresee, foretell
 from ai_worker.conversation.persona import Staff, Worker
@@ -29,7 +29,7 @@ from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
-from ai_worker.knowledge.retrieve import Reader, Retriever
+from ai_worker.knowledge.retrieve import Meanings, Reader, Retriever
 from ai_worker.learning.feedback import FeedbackStore, Rating
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
 
@@ -61,6 +61,8 @@ class TurnEngine:
         thresholds: Thresholds,
         rules: Rules = NO_RULES,
         outlook: Foresee | None = None,
+        meanings: Meanings | None = None,
+        comfortable: Callable[[InboundMessage], int] = lambda _: 0,
     ) -> None:
         """Put a turn together from what it needs.
 
@@ -75,6 +77,8 @@ class TurnEngine:
             rules: What goes to a person whatever the worker knows.
             outlook: Says when a person will see to somebody who is handed over now; `None` where
                 nobody knows.
+            meanings: Embeds what is not sure by its words; `None` where no endpoint is configured.
+            comfortable: Returns how many characters of an answer read well where a message came from; 0: any.
         """
         self._staff = staff
         self._retriever = retriever
@@ -85,6 +89,8 @@ class TurnEngine:
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
         self._rules, self._outlook = rules, outlook
+        self._meanings = meanings
+        self._comfortable = comfortable
 
     async def run(
         self,
@@ -105,7 +111,8 @@ class TurnEngine:
             NoSuchWorker: `given.worker` is not on the staff.
         """
         trace = Trace(self._clock)
-        mine = replace(given, pending=own(given.pending, given.message))
+        comfortable = given.comfortable or self._comfortable(given.message)
+        mine = replace(given, pending=own(given.pending, given.message), comfortable=comfortable)
         others_asked = offers_to_others(given.pending, given.message)
         result = await self._turn(mine, trace, _Beside(on_delta, on_draft, notebook), others_asked=others_asked)
         result = replace(result, pending=still_open(result.pending, given.pending, given.message))
@@ -163,6 +170,32 @@ class TurnEngine:
             return rated or await self._question(given, heard.text, worker, words, trace, beside)
         return _fixed(heard, given, worker, words)
 
+    async def _found(
+        self, given: TurnInput, text: str, worker: Worker, words: Phrases, tools: Sequence[Tool]
+    ) -> Findings:
+        """Search for a message; where nobody could say anything to it, for what a model makes of it."""
+        shelves = self._shelves(given, worker)
+        findings = await self._by_words_and_meaning(shelves, text, given)
+        reasoner = self._reasoner
+        if reasoner is None or given.progress is not None or findings.best >= self._bars.clarify_at:
+            return findings
+        if reasoner.has_to_go_by(worker, tools, findings):
+            return findings
+        whole = await reasoner.completed(text, given.history, words)
+        if not whole:
+            return findings
+        better = await self._by_words_and_meaning(shelves, whole, replace(given, history=()))
+        return replace(better, leans=True) if better.best > findings.best else findings
+
+    async def _by_words_and_meaning(self, shelves: Shelves, text: str, given: TurnInput) -> Findings:
+        findings = look_up(shelves, text, given.history, bars=self._bars)
+        if self._meanings is None or findings.best >= self._bars.answer_at:
+            return findings
+        vector = await self._meanings.of(text)
+        if vector is None:
+            return findings
+        return look_up(replace(shelves, vector=vector), text, given.history, bars=self._bars)
+
     def _shelves(self, given: TurnInput, worker: Worker) -> Shelves:
         return Shelves(self._retriever, tuple(worker.knowledge), Reader(given.message.contact.department))
 
@@ -182,12 +215,12 @@ class TurnEngine:
     async def _question(
         self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
-        with trace.step("retrieve") as note:
-            findings = look_up(self._shelves(given, worker), text, given.history, bars=self._bars)
-            note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:
             tools = [tool for tool in tools if not tool.acts]
+        with trace.step("retrieve") as note:
+            findings = await self._found(given, text, worker, words, tools)
+            note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         bars = self._thresholds.of(findings.base)
         with trace.step("decide") as note:
             planned = _planned(tools, text, findings, given)

@@ -13,7 +13,8 @@ import structlog
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge import search
 from ai_worker.knowledge.desk import Entry
-from ai_worker.knowledge.index import View
+from ai_worker.knowledge.fusion import NEAREST, fuse
+from ai_worker.knowledge.index import View, key_of
 from ai_worker.knowledge.index_folder import IndexBusy, IndexFolder
 from ai_worker.knowledge.ingest.addition import Addition, AddReport, Failure
 from ai_worker.knowledge.ingest.found import Found, find_documents, uploaded
@@ -22,7 +23,7 @@ from ai_worker.knowledge.ingest.reader import DocumentReader, Limits
 from ai_worker.knowledge.ingest.refusals import BadBaseName, DocumentRefused, DuplicateRow, Empty
 from ai_worker.knowledge.ingest.rows import row_of
 from ai_worker.knowledge.passage import Passage, Scored
-from ai_worker.knowledge.retrieve import ANYBODY, Reader
+from ai_worker.knowledge.retrieve import ANYBODY, Nearness, Reader
 from ai_worker.knowledge.store import Document, KnowledgeStore
 from ai_worker.knowledge.trial import Trial
 
@@ -54,7 +55,13 @@ class Library:
     """
 
     def __init__(
-        self, store: KnowledgeStore, *, clock: Clock, index_folder: Path, limits: Limits | None = None
+        self,
+        store: KnowledgeStore,
+        *,
+        clock: Clock,
+        index_folder: Path,
+        limits: Limits | None = None,
+        nearness: Nearness | None = None,
     ) -> None:
         """Make a library that finds nothing before its first `refresh`.
 
@@ -63,12 +70,14 @@ class Library:
             clock: Says when a document was added.
             index_folder: Where the index may be; it is made if it is missing.
             limits: What reading one document may use; the defaults if `None`.
+            nearness: Finds by meaning, beside words; `None` where no endpoint for embeddings is configured.
         """
         self._store = store
         self._clock = clock
         self._root = index_folder
         self._folder = IndexFolder(index_folder)
         self._limits = limits
+        self._nearness = nearness
         self._view: View | None = None
         self._adding = asyncio.Lock()
         self._refreshing = asyncio.Lock()
@@ -84,7 +93,13 @@ class Library:
     ) -> list[Scored]:
         """Return the best passages, best first; see `Retriever.search`."""
         view = self._view
-        return search.find(view, question, bases=bases, limit=limit) if view is not None else []
+        if view is None:
+            return []
+        found = search.find(view, question, bases=bases, limit=limit)
+        if vector is None or self._nearness is None:
+            return found
+        nearest = self._nearness.nearest(vector, bases=bases, limit=NEAREST)
+        return fuse(found, nearest, key_of=_key, fetch=view.passages, limit=limit)
 
     async def add(self, paths: Sequence[Path], *, base: str = "default", progress: Progress | None = None) -> AddReport:
         """Read files and folders and make them findable. What cannot be read is reported, not raised.
@@ -227,6 +242,10 @@ async def _in_thread(work: Callable[[], Result]) -> Result:
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise
+
+
+def _key(passage: Passage) -> str:
+    return key_of(passage.base, passage.id)
 
 
 def _entries(entries: Sequence[Entry | Mapping[str, object]], base: str) -> list[Passage]:

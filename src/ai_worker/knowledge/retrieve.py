@@ -48,3 +48,22 @@ class Retriever(Protocol):
                 endpoint for embeddings is configured, or it does not answer.
         """
         ...
+
+
+class Nearness(Protocol):
+    """Finds passages near in meaning, by vectors that somebody keeps."""
+
+    def nearest(self, vector: Sequence[float], *, bases: Sequence[str], limit: int) -> list[tuple[str, float]]:
+        """Return keys of passages in the index with their cosine, the nearest first.
+
+        Nothing as long as too few passages have a vector. Who may read them is not looked at here.
+        """
+        ...
+
+
+class Meanings(Protocol):
+    """Embeds questions."""
+
+    async def of(self, question: str) -> Sequence[float] | None:
+        """Return a question's vector; `None` if there is none within the time that a search may wait."""
+        ...

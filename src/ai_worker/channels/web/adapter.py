@@ -49,6 +49,7 @@ class WebChannel(Channel):
     """One web chat."""
 
     kind: ClassVar[str] = "web"
+    comfortable: ClassVar[int] = 800
     pull: ClassVar[bool] = True
 
     def __init__(self, name: str, settings: WebSettings, *, clock: Clock) -> None:

@@ -61,6 +61,7 @@ class WecomKf(Channel):
     """The customer service accounts of one company that its API secret can see."""
 
     kind: ClassVar[str] = "wecom-kf"
+    comfortable: ClassVar[int] = 300
     pull: ClassVar[bool] = False
 
     def __init__(self, name: str, settings: WecomKfSettings, *, clock: Clock, store: ChannelStore) -> None:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
+from ai_worker.conversation.grounding.orders import harmless, plain, quotable
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Choice, Reply, Utterance
@@ -63,10 +65,28 @@ def passed_on(words: Phrases, history: Sequence[Utterance]) -> TurnResult:
     return TurnResult("handoff", Reply(told))
 
 
+def to_confirm(words: Phrases) -> TurnResult:
+    """Say that a person has to say yes first."""
+    return TurnResult("handoff", Reply(words.say("to_confirm")), reason=Reason.FAILED)
+
+
+def asked_back(question: str, *, times: int) -> TurnResult:
+    """Ask what a model wants to know before it answers."""
+    return TurnResult("clarify", Reply(question), pending=PendingQuestion(times=times))
+
+
 def approved(words: Phrases, found: Scored, *, question: str, confidence: float, note: str = "") -> TurnResult:
-    """Answer with an entry's approved text word for word, or with the best part of a passage."""
+    """Answer with an entry's approved text word for word, or with the best part of a passage.
+
+    Neither is given with what it tells machines to do; if nothing else is in it, a person helps.
+    """
+    clean = quotable if found.passage.kind == "entry" else plain
+    if (shown := clean(found.passage.text)) != found.passage.text:
+        found = replace(found, passage=replace(found.passage, text=shown))
     passage = found.passage
     text = passage.text if passage.kind == "entry" else excerpt(passage.text, question)
+    if not text:
+        return handed_over(words, Reason.UNKNOWN)
     parts = [note, text, sources(words, [passage])]
     return TurnResult(
         "answer",
@@ -116,11 +136,22 @@ def not_found(words: Phrases, plan: Plan, called: Called, *, times: int) -> Turn
     return TurnResult("clarify", Reply(text), tools=(called.use,), pending=pending)
 
 
-def sources(words: Phrases, passages: Sequence[Passage]) -> str:
-    """Return the line that says what an answer rests on; empty when it rests on no passage."""
-    named = dict.fromkeys(
-        words.say("source", title=_source_title(passage), locator=passage.locator).strip() for passage in passages
-    )
+def sources(words: Phrases, passages: Sequence[Passage], *, numbered: bool = False) -> str:
+    """Return the line that says what an answer rests on; empty when it rests on no passage.
+
+    Args:
+        words: The language.
+        passages: The passages, in the order of the answer's marks.
+        numbered: Whether the answer has marks, `[1]`, that the names are to be found by.
+    """
+    marks: dict[str, str] = {}
+    for number, passage in enumerate(passages, start=1):
+        title = _source_title(passage)
+        name = words.say(
+            "source", title=title if harmless(title) else words.say("a_source"), locator=passage.locator
+        ).strip()
+        marks[name] = marks.get(name, "") + (f"[{number}]" if numbered else "")
+    named = [mark + name for name, mark in marks.items()]
     return words.say("sources", sources=words.say("between").join(named)) if named else ""
 
 
@@ -147,7 +178,7 @@ def _pairs(text: str) -> set[str]:
 
 def _label(passage: Passage) -> str:
     title = passage.title if passage.kind == "entry" else f"{passage.title} {passage.locator}"
-    return shorten(title or passage.text, LABEL)
+    return shorten(title if title and harmless(title) else plain(passage.text), LABEL)
 
 
 def _source_title(passage: Passage) -> str:

@@ -47,10 +47,14 @@ class Shelves:
     retriever: Retriever
     bases: tuple[str, ...]
     reader: Reader
+    vector: Sequence[float] | None = None
+    """The message's embedding; `None` where there is none, or none in time."""
 
     def search(self, text: str) -> list[Scored]:
         """Return what fits `text`, best first."""
-        return self.retriever.search(text[:SEARCHED], bases=self.bases, limit=LIMIT, reader=self.reader)
+        return self.retriever.search(
+            text[:SEARCHED], bases=self.bases, limit=LIMIT, reader=self.reader, vector=self.vector
+        )
 
 
 @dataclass(frozen=True, slots=True)
