@@ -197,6 +197,7 @@ async def running(
             turns = TurnEngine(
                 staff=staff,
                 retriever=library,
+                records=library,
                 toolbox=await stack.enter_async_context(_tools(settings, connectors)),
                 model=model,
                 feedback=stores.feedback,

@@ -95,6 +95,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
         yield TurnEngine(
             staff=settings.staff(),
             retriever=knowledge,
+            records=knowledge,
             toolbox=toolbox,
             model=model,
             feedback=None,

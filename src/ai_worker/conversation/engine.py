@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ai_worker.conversation.asked import offers_to_others, own, still_open
+from ai_worker.conversation.context.focus import focus
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.message import Reply
@@ -15,9 +16,9 @@ from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.phrases import Phrases, language_of, phrases
 from ai_worker.conversation.progress import Notebook
-from ai_worker.conversation.steps import compose
+from ai_worker.conversation.steps import compose, tell
 from ai_worker.conversation.steps.call import call
-from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide
+from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide, entry_is_better
 from ai_worker.conversation.steps.live import OnDraft
 from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id, look_up
 from ai_worker.conversation.steps.reason import Reasoner
@@ -26,6 +27,8 @@ from ai_worker.conversation.steps.verbs import Plan, plan
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
+from ai_worker.knowledge.records.book import RecordBook
+from ai_worker.knowledge.records.shelf import RecordShelf
 from ai_worker.knowledge.retrieve import Reader, Retriever
 from ai_worker.learning.feedback import FeedbackStore, Rating
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
@@ -51,6 +54,7 @@ class TurnEngine:
         *,
         staff: Staff,
         retriever: Retriever,
+        records: RecordShelf | None = None,
         toolbox: Toolbox | None,
         model: ChatModel | None,
         feedback: FeedbackStore | None,
@@ -63,6 +67,7 @@ class TurnEngine:
         Args:
             staff: The workers.
             retriever: Finds passages.
+            records: Has the records of tables; `None` where there are none.
             toolbox: The business systems' tools; `None` when there are none.
             model: The language model; `None` answers from approved knowledge alone.
             feedback: Keeps what contacts say of answers; `None` where nobody says any.
@@ -72,6 +77,7 @@ class TurnEngine:
         """
         self._staff = staff
         self._retriever = retriever
+        self._records = records
         self._toolbox = toolbox
         self._feedback = feedback
         self._bars = Bars(answer_at, clarify_at)
@@ -131,6 +137,9 @@ class TurnEngine:
         if heard.chosen is not None:
             with trace.step("retrieve") as note:
                 label = heard.chosen.label
+                book = self._book(given, worker)
+                if book and (told := tell.chosen(words, book, heard.chosen, given.history)) is not None:
+                    return told
                 found = by_id(self._shelves(given, worker), heard.chosen.id, label)
                 note.detail = "chosen" if found else "gone"
             if found is None:  # it was removed since; what it asked is still a question
@@ -143,6 +152,12 @@ class TurnEngine:
 
     def _shelves(self, given: TurnInput, worker: Worker) -> Shelves:
         return Shelves(self._retriever, tuple(worker.knowledge), Reader(given.message.contact.department))
+
+    def _book(self, given: TurnInput, worker: Worker) -> RecordBook | None:
+        if self._records is None:
+            return None
+        reader = Reader(given.message.contact.department)
+        return self._records.records(bases=worker.knowledge, reader=reader) or None
 
     async def _rated(self, given: TurnInput, text: str, words: Phrases) -> TurnResult | None:
         """Keep what the contact says of the latest answer; `None` if there is no answer that it can mean."""
@@ -166,6 +181,11 @@ class TurnEngine:
             tools = [tool for tool in tools if not tool.acts]
         with trace.step("decide") as note:
             planned = _planned(tools, text, findings, given)
+            if given.progress is None and not (planned and (planned.own or planned.resumed)):
+                told = self._told(given, text, worker, words, findings)
+                if told is not None:
+                    note.detail = "record"
+                    return told
             verdict = (
                 CONSULT
                 if given.progress is not None
@@ -201,6 +221,17 @@ class TurnEngine:
             with trace.step("compose"):
                 result = _composed(verdict, planned, findings, given, words, text, self._bars)
         return replace(result, candidates=findings.candidates)
+
+    def _told(
+        self, given: TurnInput, text: str, worker: Worker, words: Phrases, findings: Findings
+    ) -> TurnResult | None:
+        """Return what the records say of the message, unless an approved answer suits it better."""
+        book = self._book(given, worker)
+        about = focus(book, text, given.history) if book else None
+        if book is None or about is None or entry_is_better(findings, about, bars=self._bars):
+            return None
+        may_ask = asks_again(given.pending)
+        return tell.tell(words, book, about, text=text, times=_times(given), may_ask=may_ask)
 
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:
         assert self._toolbox is not None

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from typing import Protocol
 
-VERSION = 1
+VERSION = 2
 """Raise it with every change to the terms: indexes that hold the old ones are then built anew."""
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ai_worker.conversation.context.focus import Focus
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.steps.look_up import Bars, Findings, says_exactly
@@ -83,6 +84,18 @@ def is_clear(findings: Findings) -> bool:
     best = findings.found[0]
     rival = next((scored for scored in findings.found[1:] if _rival(scored.passage, best.passage)), None)
     return rival is None or best.score - rival.score >= CLEAR_BY or says_exactly(best, findings.question)
+
+
+def entry_is_better(findings: Findings, about: Focus, *, bars: Bars) -> bool:
+    """Return whether an approved answer comes before what a record says of the message.
+
+    One that is worded like the question does; one that is only sure does where the message names no record.
+    """
+    if not findings.found or findings.found[0].passage.kind != "entry":
+        return False
+    if says_exactly(findings.found[0], findings.question):
+        return True
+    return not about.named and not findings.leans and findings.best >= bars.answer_at and is_clear(findings)
 
 
 def choices(findings: Findings, bars: Bars) -> list[Scored]:
