@@ -9,6 +9,7 @@ from collections import ChainMap
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -352,6 +353,12 @@ def _line(
         channel = channels.get(claim.message.channel)
         return bool(claim.message.address.get("callback_url")) if channel is None else not channel.pull
 
+    windows = {name: timedelta(milliseconds=told.merge_window_ms) for name, told in settings.workers.items()}
+
+    def window_of(claim: Claim) -> timedelta:
+        """How long to wait for more of a burst; a caller of the API says all that it has to say at once."""
+        return timedelta(0) if claim.message.channel == API_CHANNEL else windows[worker_of(claim)]
+
     def apology(text: str) -> str:
         language = language_of(text, history=(), default=settings.language)
         return phrases(language).say("late", text=text)
@@ -380,6 +387,7 @@ def _line(
         owner=owner,
         max_concurrent=settings.max_concurrent,
         crowded=lambda: inbox.crowded,
+        window_of=window_of,
     )
     return _Line(owner, runner, delivery, Backlog(events))
 
