@@ -6,12 +6,16 @@ nothing of HTTP, SQL or vendors: what it needs from outside comes through ports.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from ai_worker.conversation.asked import offers_to_others, own, still_open
+from ai_worker.conversation.context.dates import today_in
 from ai_worker.conversation.context.focus import focus
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.hearing import hearing
-from ai_worker.conversation.message import Reply
+from ai_worker.conversation.history import own_talk
+from ai_worker.conversation.message import Reply, Utterance
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.phrases import Phrases, language_of, phrases
@@ -20,8 +24,9 @@ from ai_worker.conversation.steps import compose, tell
 from ai_worker.conversation.steps.call import call
 from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide, entry_is_better
 from ai_worker.conversation.steps.live import OnDraft
-from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id, look_up
+from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id, look_up, widened
 from ai_worker.conversation.steps.reason import Reasoner
+from ai_worker.conversation.steps.several import parts_of, together
 from ai_worker.conversation.steps.understand import Understood, understand
 from ai_worker.conversation.steps.verbs import Plan, plan
 from ai_worker.conversation.trace import Trace
@@ -44,6 +49,8 @@ class _Beside:
     on_delta: OnDelta | None
     on_draft: OnDraft | None
     notebook: Notebook | None
+    everything_said: tuple[Utterance, ...]
+    """The history with what other members of a group said, which the model is told, too."""
 
 
 class TurnEngine:
@@ -103,9 +110,12 @@ class TurnEngine:
             NoSuchWorker: `given.worker` is not on the staff.
         """
         trace = Trace(self._clock)
-        mine = replace(given, pending=own(given.pending, given.message))
+        talk = own_talk(given.history, given.message.contact.id) if given.message.group else given.history
+        mine = replace(given, pending=own(given.pending, given.message), history=talk)
         others_asked = offers_to_others(given.pending, given.message)
-        result = await self._turn(mine, trace, _Beside(on_delta, on_draft, notebook), others_asked=others_asked)
+        result = await self._turn(
+            mine, trace, _Beside(on_delta, on_draft, notebook, given.history), others_asked=others_asked
+        )
         result = replace(result, pending=still_open(result.pending, given.pending, given.message))
         if given.progress is not None and not result.tools:
             result = replace(result, tools=given.progress.all_uses)
@@ -132,8 +142,12 @@ class TurnEngine:
         words = phrases(heard.language)
         if given.blocked:
             return compose.passed_on(words)
+        if heard.kind == "question" and given.progress is None and not heard.corrects and self._reasoner is None:
+            several = await self._several(given, heard.text, worker, words, trace, beside)
+            if several is not None:
+                return several
         if heard.kind == "question" or given.progress is not None:
-            return await self._question(given, heard.text, worker, words, trace, beside)
+            return await self._question(given, heard, worker, words, trace, beside)
         if heard.chosen is not None:
             with trace.step("retrieve") as note:
                 label = heard.chosen.label
@@ -143,12 +157,12 @@ class TurnEngine:
                 found = by_id(self._shelves(given, worker), heard.chosen.id, label)
                 note.detail = "chosen" if found else "gone"
             if found is None:  # it was removed since; what it asked is still a question
-                return await self._question(given, label, worker, words, trace, beside)
+                return await self._question(given, replace(heard, text=label), worker, words, trace, beside)
             return compose.approved(words, found, question=label, confidence=compose.CHOSEN)
         if heard.kind == "rating":
             rated = await self._rated(given, heard.text, words)
-            return rated or await self._question(given, heard.text, worker, words, trace, beside)
-        return _fixed(heard, given, worker, words)
+            return rated or await self._question(given, heard, worker, words, trace, beside)
+        return _fixed(heard, given, worker, words, self._clock.now())
 
     def _shelves(self, given: TurnInput, worker: Worker) -> Shelves:
         return Shelves(self._retriever, tuple(worker.knowledge), Reader(given.message.contact.department))
@@ -170,17 +184,41 @@ class TurnEngine:
         await self._feedback.record(Rating(turn_id, mark, message.received_at, message.channel, message.contact.id))
         return TurnResult("answer", Reply(words.say("helped" if mark == "up" else "not_helped")), confidence=1.0)
 
-    async def _question(
+    async def _several(
         self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
+    ) -> TurnResult | None:
+        """Answer the questions of one message together; `None` if it is one question."""
+        parts = parts_of(text)
+        if parts is None:
+            return None
+        results: list[TurnResult] = []
+        history = given.history
+        for number, question in enumerate(parts.asked, 1):
+            one = replace(given, history=history, turn_id=f"{given.turn_id}/{number}")
+            heard = Understood("question", question, words.language)
+            result = await self._question(one, heard, worker, words, trace, beside)
+            results.append(result)
+            history = (*history, Utterance("user", question))
+            if result.reply is not None:
+                history = (*history, Utterance("assistant", result.reply.text))
+        return together(words, parts, results)
+
+    async def _question(
+        self, given: TurnInput, heard: Understood, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
+        text = heard.text
         with trace.step("retrieve") as note:
-            findings = look_up(self._shelves(given, worker), text, given.history, bars=self._bars)
+            shelves = self._shelves(given, worker)
+            findings = look_up(shelves, text, given.history, bars=self._bars, corrects=heard.corrects)
+            if self._reasoner is not None and (parts := parts_of(text)) is not None and parts.certain:
+                findings = widened(findings, shelves, parts.asked, bars=self._bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:
             tools = [tool for tool in tools if not tool.acts]
         with trace.step("decide") as note:
-            planned = _planned(tools, text, findings, given)
+            today = today_in(self._clock.now(), worker.time_zone)
+            planned = _planned(tools, text, findings, given, today)
             if given.progress is None and not (planned and (planned.own or planned.resumed)):
                 told = self._told(given, text, worker, words, findings)
                 if told is not None:
@@ -204,7 +242,7 @@ class TurnEngine:
             result = await self._call(planned, given, words, trace)
         elif verdict.course == "consult" and self._reasoner is not None:
             result = await self._reasoner.answer(
-                given,
+                replace(given, history=beside.everything_said),
                 text,
                 worker=worker,
                 words=words,
@@ -256,12 +294,18 @@ def _times(given: TurnInput) -> int:
     return (given.pending.times if given.pending else 0) + 1
 
 
-def _planned(tools: Sequence[Tool], text: str, findings: Findings, given: TurnInput) -> Plan | None:
-    pending_tool = given.pending.verb if given.pending else ""
-    return plan(tools, text=text, question=findings.question, history=given.history, pending_tool=pending_tool)
+def _planned(tools: Sequence[Tool], text: str, findings: Findings, given: TurnInput, today: date) -> Plan | None:
+    return plan(
+        tools,
+        text=text,
+        question=findings.question,
+        history=given.history,
+        pending_tool=given.pending.verb if given.pending else "",
+        today=today,
+    )
 
 
-def _fixed(heard: Understood, given: TurnInput, worker: Worker, words: Phrases) -> TurnResult:
+def _fixed(heard: Understood, given: TurnInput, worker: Worker, words: Phrases, now: datetime) -> TurnResult:
     """Answer what needs no knowledge."""
     match heard.kind:
         case "wordless" | "media":
@@ -270,14 +314,16 @@ def _fixed(heard: Understood, given: TurnInput, worker: Worker, words: Phrases) 
             return compose.handed_over(words, Reason.ASKED, confidence=1.0)
         case "complaint":
             return compose.handed_over(words, Reason.COMPLAINT, confidence=1.0)
-        case "none_of_these" | "no_such_choice":
+        case "none_of_these" | "no_such_choice" | "misunderstood":
             if not asks_again(given.pending):
                 return compose.handed_over(words, Reason.UNCLEAR)
             if heard.kind == "no_such_choice" and given.pending is not None:
                 return compose.which_of(words, given.pending.choices, times=_times(given))
             return compose.rephrase(words, times=_times(given))
+        case "date":
+            return replace(compose.date(words, now.astimezone(ZoneInfo(worker.time_zone))), pending=given.pending)
         case kind:
-            return compose.fixed(words, kind, name=worker.display_name)
+            return replace(compose.fixed(words, kind, name=worker.display_name), pending=given.pending)
 
 
 def _composed(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ai_worker.conversation.message import Utterance
 from ai_worker.foundation.text import fold
+from ai_worker.knowledge import terms
 from ai_worker.knowledge.records.book import RecordBook
 from ai_worker.knowledge.records.lexicon import lexicon
 from ai_worker.knowledge.records.naming import Mention, squashed
@@ -15,14 +16,15 @@ HINTED = 20
 """Records talked of that a part of a name may mean, the latest."""
 
 
-LITTLE = 10
-"""Characters beside a name up to which a message asks of it what was asked before: `不是，我说的是乙店`."""
-
 ASKED_BEFORE = 3
 """Questions back that are looked through for it."""
 
 COMPARED = 2
 """Records that `它们哪个便宜` means."""
+
+
+IN_PART = 0.9
+"""What a word of a name counts for, where few names have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +52,51 @@ def focus(book: RecordBook, text: str, history: Sequence[Utterance]) -> Focus | 
     mentions = book.mentioned(text)
     asked: Mapping[Table, Sequence[str]] = book.asked(text, mentions)
     if mentions:
-        asked = asked or _asked_before(book, text, mentions, history)
-        return _named(book, mentions, asked, history)
-    if not asked or lexicon().seeks.search(fold(text)):
+        beside = _beside(text, mentions)
+        return _named(book, mentions, asked or _asked_before(book, beside, history), history)
+    folded, words = fold(text), lexicon()
+    if words.seeks.search(folded) or words.own.search(folded) or words.of_all.search(folded):
         return None
-    return _leaning(book, text, asked, history)
+    if asked:
+        return _leaning(book, text, asked, history)
+    _, telling = book.by_words(terms.words(folded))
+    beside = folded
+    for word in telling:
+        beside = beside.replace(word, "")
+    return _named_in_part(book, telling, _asked_before(book, beside, history), text) if telling else None
 
 
-def _asked_before(
-    book: RecordBook, text: str, mentions: Sequence[Mention], history: Sequence[Utterance]
-) -> Mapping[Table, Sequence[str]]:
-    """Return what was asked of another record, for a message that is little more than a name: `那乙店呢`."""
-    said = sum(mention.end - mention.start for mention in mentions)
-    if len(squashed(text)) - said > LITTLE:
+def _beside(text: str, mentions: Sequence[Mention]) -> str:
+    """Return what a text says beside the names in it."""
+    said = list(squashed(text))
+    for mention in mentions:
+        said[mention.start : mention.end] = " " * (mention.end - mention.start)
+    return "".join(said).strip()
+
+
+def _named_in_part(
+    book: RecordBook, words: Sequence[str], asked: Mapping[Table, Sequence[str]], text: str
+) -> Focus | None:
+    """Return the records that are named by words of their names: `那 P80 呢`, `椅子和升降桌哪个贵`."""
+    found, _ = book.by_words(words)
+    meant = [record for record in found if book.table_of(record) in asked]
+    if not meant:
+        return None
+    several = lexicon().several.search(fold(text)) is not None and len(meant) <= COMPARED
+    unclear = not several and len({record.name for record in meant}) > 1
+    return Focus(tuple(meant), asked, named=True, share=IN_PART, unclear=unclear)
+
+
+def _asked_before(book: RecordBook, beside: str, history: Sequence[Utterance]) -> Mapping[Table, Sequence[str]]:
+    """Return what was asked of another record, for a message that is little more than a name: `那乙店呢`.
+
+    `beside` is what it says beside the name.
+    """
+    if not lexicon().likewise.fullmatch(beside):
         return {}
     questions = [utterance.text for utterance in history if utterance.role == "user"][-ASKED_BEFORE:]
-    return next(
-        (asked for question in reversed(questions) if (asked := book.asked(question, book.mentioned(question)))), {}
-    )
+    found = (book.asked(question, book.mentioned(question)) for question in reversed(questions))
+    return next((asked for asked in found if asked), {})
 
 
 def _named(
@@ -107,6 +136,10 @@ def _leaning(
     subjects, beside = _talked_of(book, history)
     hint = book.hinted(text, [*subjects, *beside][:HINTED])
     hinted = [hint] if hint else []
+    noun = book.subject(text) if hint is None and not kinds else ""
+    if noun and not (subjects and noun in fold(subjects[0].name)):
+        words = terms.words(fold(text)) if lexicon().several.search(fold(text)) else [noun]
+        return _named_in_part(book, words, asked, text)
     for tables in (kinds, list(asked)):
         for said in (hinted, subjects, beside):
             among = [one for one in said if book.table_of(one) in tables]

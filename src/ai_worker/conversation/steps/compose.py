@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from ai_worker.conversation.handoff import Reason
@@ -13,6 +14,7 @@ from ai_worker.conversation.turn import PendingQuestion, TurnResult
 from ai_worker.foundation.text import fold, shorten
 from ai_worker.knowledge.citation import cite
 from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.records.row import is_row
 
 EXCERPT = 300
 """Characters of a passage that are shown as an answer."""
@@ -32,6 +34,13 @@ _SENTENCE = re.compile(r".*?(?:[。！？!?；;\n]+|\.(?=\s)|$)", re.DOTALL)
 def fixed(words: Phrases, key: str, *, name: str) -> TurnResult:
     """Answer small talk."""
     return TurnResult("answer", Reply(words.say(key, name=name)), confidence=1.0)
+
+
+def date(words: Phrases, now: datetime) -> TurnResult:
+    """Say what day and time it is; `now` is in the worker's own zone."""
+    weekday = words.ask_model["weekdays"][now.weekday()]
+    text = words.say("date", date=f"{now:%Y-%m-%d}", weekday=weekday, time=f"{now:%H:%M}")
+    return TurnResult("answer", Reply(text), confidence=1.0)
 
 
 def wordless(words: Phrases, key: str, pending: PendingQuestion | None) -> TurnResult:
@@ -62,6 +71,8 @@ def passed_on(words: Phrases) -> TurnResult:
 def approved(words: Phrases, found: Scored, *, question: str, confidence: float, note: str = "") -> TurnResult:
     """Answer with an entry's approved text word for word, or with the best part of a passage."""
     passage = found.passage
+    if is_row(passage.locator) and not note:
+        note = words.say("row")
     text = passage.text if passage.kind == "entry" else excerpt(passage.text, question)
     parts = [note, text, sources(words, [passage])]
     return TurnResult(

@@ -11,10 +11,10 @@ from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.progress import Notebook, Progress, ToolUse
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.consult import Consultation, Consulted, ModelMisbehaved
-from ai_worker.conversation.steps.decide import choices, is_clear, without_model
+from ai_worker.conversation.steps.decide import choices, without_model
 from ai_worker.conversation.steps.guard import declines, polished, rests_on, whole_sentences
 from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraft
-from ai_worker.conversation.steps.look_up import Bars, Findings
+from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear
 from ai_worker.conversation.steps.prompt import Material, gather, prompt, schemas
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult

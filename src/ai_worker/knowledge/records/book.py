@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from ai_worker.foundation.text import fold
+from ai_worker.knowledge import terms
+from ai_worker.knowledge.records.lexicon import lexicon
 from ai_worker.knowledge.records.naming import READ, Mention, Names, squashed
 from ai_worker.knowledge.records.table import Record, Table
 
@@ -15,6 +17,16 @@ REMEMBERED = 2_048
 HINT = 2
 """Characters of a name that a text must share to hint at it."""
 
+PART = 2
+"""Characters that a word must have to name a record."""
+
+FEW = 8
+"""Records whose names may share a word that names them in part."""
+
+POINTING = 5
+"""Characters right before an attribute among which a pronoun says whose it is."""
+
+_CLAUSES = re.compile(r"[，,。！!？?；;\n]")
 _LATIN = re.compile(r"[a-z0-9 \-]+")
 
 
@@ -31,6 +43,10 @@ class RecordBook:
                 for way in ways:
                     self._ways[way if _LATIN.fullmatch(way) else squashed(way)].append((table, column))
         self._ways.pop("", None)
+        self._by_word: dict[str, list[Record]] = defaultdict(list)
+        for record in self._table_of:
+            for word in set(terms.words(fold(record.name))):
+                self._by_word[word].append(record)
         self.mentioned = lru_cache(REMEMBERED)(self._names.mentioned)
 
     def __bool__(self) -> bool:
@@ -47,6 +63,35 @@ class RecordBook:
         longest = max(lengths.values(), default=0)
         best = [record for record, length in lengths.items() if length == longest]
         return best[0] if longest >= HINT and len(best) == 1 else None
+
+    def by_words(self, words: Iterable[str]) -> tuple[list[Record], list[str]]:
+        """Return the few records whose names have the words, and which words those are.
+
+        `碎纸机` names the one shredder among other things. A word that is in many names tells none
+        apart. Of several words, the records that they have in common count, where there are any.
+        """
+        found: list[Record] = []
+        telling: list[str] = []
+        for word in words:
+            having = self._by_word.get(word, ())
+            if len(word) < PART or not 0 < len(having) <= FEW:
+                continue
+            common = [record for record in found if record in having]
+            found = common or [*found, *having]
+            telling.append(word)
+        return list(dict.fromkeys(found)), telling
+
+    def subject(self, text: str) -> str:
+        """Return the noun that an attribute is asked of, right before the attribute: `碎纸机` of `碎纸机的价格`.
+
+        Empty where there is none, or one that stands for any record: `这家店的电话`.
+        """
+        for clause in _CLAUSES.split(fold(text)[:READ]):
+            ways = self._spans(squashed(clause), clause)
+            starts = [at for way in ways if (at := clause.find(way)) >= 0]
+            if starts and (noun := _last_noun(clause[: min(starts)])) and not any(noun in way for way in self._ways):
+                return noun
+        return ""
 
     def kinds(self, text: str) -> list[Table]:
         """Return the tables whose kind of thing `text` speaks of: `这家门店` of branches."""
@@ -105,6 +150,18 @@ def _columns(table: Table, pairs: Sequence[tuple[str, str]], text: str) -> list[
         said = {column: _said(column, text) for column in columns}
         chosen.update(column for column in columns if said[column] == max(said.values()))
     return [column for column in table.columns if column in chosen]
+
+
+def _last_noun(text: str) -> str:
+    """Return the noun at the end of a text, what only leads on from it apart; empty if there is none."""
+    if lexicon().pronouns.search(text[-POINTING:]):
+        return ""
+    for word, tag in reversed(terms.tagged(text)):
+        if tag[0] in "nbjil" or tag in ("vn", "eng"):
+            return "" if word in lexicon().generic else word
+        if tag[0] == "v" and len(word) > 1 and word not in terms.FUNCTION_WORDS:
+            return ""
+    return ""
 
 
 def _said(column: str, text: str) -> int:

@@ -28,6 +28,10 @@ class Lexicon:
     beside: re.Pattern[str]
     pronouns: re.Pattern[str]
     several: re.Pattern[str]
+    generic: frozenset[str]
+    likewise: re.Pattern[str]
+    of_all: re.Pattern[str]
+    own: re.Pattern[str]
     least: tuple[str, ...]
     most: tuple[str, ...]
 
@@ -62,6 +66,10 @@ def lexicon() -> Lexicon:
         not_it=re.compile(read["not_it"]),
         beside=re.compile(read["beside"]),
         pronouns=re.compile(read["pronouns"]),
+        generic=frozenset(read["generic"]),
+        likewise=re.compile(read["likewise"]),
+        of_all=re.compile(read["of_all"]),
+        own=re.compile(read["own"]),
         several=re.compile(read["several"]),
         least=tuple(read["least"]),
         most=tuple(read["most"]),
