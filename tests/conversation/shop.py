@@ -1,7 +1,5 @@
 """A small shop for office equipment: its real knowledge, two tables of records, and somebody who talks to it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ai_worker.conversation.engine import TurnEngine
@@ -50,21 +48,20 @@ class Caller:
         self.history: list[Utterance] = []
         self.pending: PendingQuestion | None = None
 
-    async def say(self, text: str) -> TurnResult:
-        clock = FixedClock()
-        message = InboundMessage("desk", f"m-{len(self.history)}", "lin", Contact("lin", "林晓燕"), text, clock.now())
-        given = TurnInput(f"t-{len(self.history)}", message, tuple(self.history), "xiaozhi", pending=self.pending)
-        result = await self._engine.run(given)
-        self.history.append(Utterance("user", text))
+    async def say(self, text: str, *, group: bool = False, who: str = "lin") -> TurnResult:
+        now, turn = FixedClock().now(), f"t-{len(self.history)}"
+        contact = Contact(who)
+        message = InboundMessage("desk", f"m-{turn}", "lin", contact, text, now, group=group)
+        result = await self._engine.run(TurnInput(turn, message, tuple(self.history), "xiaozhi", pending=self.pending))
+        self.history.append(Utterance("user", text, contact if group else None))
         if result.reply is not None:
             self.history.append(Utterance("assistant", result.reply.text))
         self.pending = result.pending
         return result
 
 
-@asynccontextmanager
-async def shop(folder: Path, *, toolbox: Toolbox | None = None) -> AsyncIterator[TurnEngine]:
-    """Open the shop, without a model."""
+async def open_shop(folder: Path, *, toolbox: Toolbox | None = None) -> TurnEngine:
+    """Read the shop's knowledge, and return a worker without a model that answers from it."""
     tables = folder / "tables"
     tables.mkdir()
     for name, table in (("常见问题.csv", FAQ), ("产品价目表.csv", PRODUCTS), ("门店列表.csv", BRANCHES)):
@@ -73,7 +70,7 @@ async def shop(folder: Path, *, toolbox: Toolbox | None = None) -> AsyncIterator
     library = Library(MemoryKnowledgeStore(), clock=clock, index_folder=folder / "index")
     report = await library.add([tables])
     assert not report.failed
-    yield TurnEngine(
+    return TurnEngine(
         staff=Staff([Worker("xiaozhi", "小智")]),
         retriever=library,
         records=library,

@@ -35,7 +35,7 @@ def leaned_on(text: str, history: Sequence[Utterance]) -> str:
     return next(shared, asked[0] if asked else "")
 
 
-def completions(text: str, before: str, history: Sequence[Utterance]) -> list[str]:
+def completions(text: str, before: str, history: Sequence[Utterance], *, corrects: bool) -> list[str]:
     """Return up to two ways to say `text` in full.
 
     The first has the words of both; the second is a sentence: the question before with the new word in
@@ -43,8 +43,9 @@ def completions(text: str, before: str, history: Sequence[Utterance]) -> list[st
     """
     together = f"{before[:KEPT]} {text[:KEPT]}"
     said = [utterance.text[:KEPT] for utterance in history[-2:]]
+    put = _put_in_place if corrects or hearing().points_back(text) else _nowhere
     earlier = _questions_before(history)
-    placed = (sentence for question in dict.fromkeys((before, *earlier)) if (sentence := _put_in_place(text, question)))
+    placed = (sentence for question in dict.fromkeys((before, *earlier)) if (sentence := put(text, question)))
     sentence = next(placed, "") or rewrite(said, text[:KEPT])
     return [together] if sentence in (text, before, together) else [together, sentence]
 
@@ -66,10 +67,14 @@ def _matter(text: str) -> set[str]:
     return {word for word in terms.words(fold(text[:KEPT])) if len(word) > 1 and word not in terms.FUNCTION_WORDS}
 
 
+def _nowhere(text: str, before: str) -> str:
+    return ""
+
+
 def _put_in_place(text: str, before: str) -> str:
     """Return `怎么换货` for `那换货呢` after `怎么退货`; empty if nothing tells where the word goes."""
     about = _WHAT_ABOUT.fullmatch(fold(text))
-    if about is None or hearing().asks(about[1]) or not hearing().points_back(text):
+    if about is None or hearing().asks(about[1]):
         return ""
     new = squash(about[1])
     old = [word for word in terms.words(fold(before[:KEPT])) if len(word) > 1 and word not in terms.FUNCTION_WORDS]

@@ -26,6 +26,7 @@ _WEEKDAYS = {
 }
 _DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _NUMBER = r"(\d{1,3}|[一二两三四五六七八九]?十?[一二三四五六七八九]?)"
+_DAY = r"(3[01]|[12]\d|[1-9])\s*[号日](?![楼线店院门厅馆码])"
 _THIS_OR_NEXT = {"上上": -2, "上": -1, "last": -1, "": 0, "这": 0, "本": 0, "this": 0, "下": 1, "next": 1, "下下": 2}
 
 
@@ -121,7 +122,7 @@ def _part_of_month(match: re.Match[str], today: date) -> date:
 
 def _day_of_month(match: re.Match[str], today: date) -> date:
     day = int(match[2])
-    if match[1] is not None:
+    if match[1]:
         return date(*_month(today, _THIS_OR_NEXT[match[1]]), day)
     this = date(*_month(today, 0), day)
     return this if this >= today else date(*_month(today, 1), day)
@@ -154,10 +155,8 @@ _WAYS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], date | None]
     (re.compile(r"(上上|下下|上|下|这|本)?个?(?:周|星期|礼拜)\s*([一二三四五六日天末1-7])"), _weekday),
     (re.compile(r"\b(?:(this|next|last|on|by) )?(mon|tues|wednes|thurs|fri|satur|sun)day\b"), _english_weekday),
     (re.compile(r"(上上|下下|上|下|本|这)个?(?:周|星期|礼拜)"), _week),
-    (re.compile(r"(上|下|本|这)?个?月(底|末|中|初)"), lambda match, today: _part_of_month(match, today)),
-    (
-        re.compile(r"(?:(上|下|本|这)个?月)?(?<![\d月])(3[01]|[12]\d|[1-9])\s*[号日](?![楼线店院门厅馆码])"),
-        _day_of_month,
-    ),
+    (re.compile(r"(上|下|本|这)?个?月(底|末|中|初)"), _part_of_month),
+    (re.compile(rf"(上|下|本|这)个?月\s*{_DAY}"), _day_of_month),
+    (re.compile(rf"()(?<![\d月]){_DAY}"), _day_of_month),
     (re.compile(r"(今|明)?年底"), _year_end),
 )

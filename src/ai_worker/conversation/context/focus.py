@@ -132,14 +132,17 @@ def _leaning(
     book: RecordBook, text: str, asked: Mapping[Table, Sequence[str]], history: Sequence[Utterance]
 ) -> Focus | None:
     """Find what was talked of last among the tables that have what is asked."""
+    if lexicon().several.search(fold(text)):
+        words = terms.words(fold(text))
+        if len({record.name for record in book.by_words(words)[0]}) > 1:
+            return _named_in_part(book, words, asked, text)
     kinds = [table for table in _kinds(book, text) if table in asked]
     subjects, beside = _talked_of(book, history)
     hint = book.hinted(text, [*subjects, *beside][:HINTED])
     hinted = [hint] if hint else []
     noun = book.subject(text) if hint is None and not kinds else ""
     if noun and not (subjects and noun in fold(subjects[0].name)):
-        words = terms.words(fold(text)) if lexicon().several.search(fold(text)) else [noun]
-        return _named_in_part(book, words, asked, text)
+        return _named_in_part(book, [noun], asked, text)
     for tables in (kinds, list(asked)):
         for said in (hinted, subjects, beside):
             among = [one for one in said if book.table_of(one) in tables]

@@ -16,7 +16,7 @@ _NUMBERED = re.compile(
 _ENDS = re.compile(r"(?<=[？?])|[。！!；;\n]+|(?<=[a-z])\.\s")
 _COMMAS = re.compile(r"[，,](?:另外|还有|然后|顺便问一下|顺便问下|顺便|以及|再问一下|再就是|also|and also)?\s*")
 _JOINS = re.compile(
-    r"^(?:请问一下|请问|你好|您好|那|另外|还有|然后|顺便问一下|顺便问下|顺便|以及|再问一下|再就是|also|and)[，,\s]*"
+    r"^(?:(?:请问一下|请问|你好|您好|另外|还有|然后|顺便问一下|顺便问下|顺便|以及|再问一下|再就是|also|and)[，,\s]*)+"
 )
 
 
@@ -45,6 +45,16 @@ def questions_between_commas(text: str) -> list[str]:
     pieces = [piece for part in _ENDS.split(text) for piece in _COMMAS.split(part) if piece.strip()]
     found = _asked(pieces)
     return found if len(found) > 1 else [text]
+
+
+def core_of(text: str) -> str:
+    """Return the sentence of a message that asks; the message, where that is not plain.
+
+    `我上周买了一把椅子。想退货，怎么退？麻烦告诉我一下好吗？` asks `想退货，怎么退？`.
+    """
+    sentences = [piece.strip() for piece in _ENDS.split(text) if squash(piece)]
+    asking = [sentence for sentence in sentences if hearing().asks(sentence) and _matters(sentence)]
+    return _JOINS.sub("", asking[0]) if len(asking) == 1 else text
 
 
 def _asked(pieces: list[str]) -> list[str]:

@@ -139,6 +139,8 @@ def _pointed(text: str, topics: Sequence[_Topic]) -> str:
             after = text[found.end() :]
             if pattern in (_THING, _BARE) and (kind := _KIND.match(after)) and kind[0] not in best.text:
                 after = after[kind.end() :]
+            again = next((size for size in (4, 3, 2) if best.text.endswith(after[:size]) and len(after) > size), 0)
+            after = after[again:]
             owns = pattern is _PERSON and _begins_with_noun(after)
             return text[: found.start()] + best.text + ("的" if owns else "") + after
     return ""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ai_worker.conversation.context.complete import completions, leaned_on
+from ai_worker.conversation.context.questions import core_of
 from ai_worker.conversation.hearing import hearing, squash
 from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Utterance
@@ -101,18 +102,28 @@ def look_up(
     heard = last_reply(history)
     found = shelves.search(text)
     alone = Findings(tuple(_news(found, heard) if corrects else found), text, leans=False)
+    if alone.best < bars.answer_at and (core := core_of(text)) != text:
+        alone = _better(alone, Findings(tuple(shelves.search(core)), core, leans=False), bars)
     before = leaned_on(text, history)
     if not before or not (corrects or _leans(text, alone.best, bars)):
         return alone
-    in_full = completions(text, before, history)
+    in_full = completions(text, before, history, corrects=corrects)
     if alone.best >= bars.answer_at:  # what stands by itself needs no words of another question
         in_full = in_full[1:]
     best = replace(alone, question=in_full[0] if in_full else text, leans=True)
     for question in in_full:
         full = Findings(tuple(_news(shelves.search(question), heard)), question, leans=True)
-        if full.found and (is_clear(full), full.best) > (bool(best.found) and is_clear(best), best.best):
-            best = full if full.best >= min(best.best, bars.answer_at) else best
+        best = _better(best, full, bars)
     return best
+
+
+def _better(one: Findings, other: Findings, bars: Bars) -> Findings:
+    """Return the surer of two; a clear answer comes before one that has a rival, if it is sure."""
+    if not other.found or not one.found:
+        return one if one.found else other
+    if other.best < min(one.best, bars.answer_at):
+        return one
+    return other if (is_clear(other), other.best) > (is_clear(one), one.best) else one
 
 
 def widened(findings: Findings, shelves: Shelves, parts: Sequence[str], *, bars: Bars) -> Findings:

@@ -43,6 +43,7 @@ class RecordBook:
                 for way in ways:
                     self._ways[way if _LATIN.fullmatch(way) else squashed(way)].append((table, column))
         self._ways.pop("", None)
+        self._latin = {way: re.compile(rf"\b{re.escape(way)}\b") for way in self._ways if _LATIN.fullmatch(way)}
         self._by_word: dict[str, list[Record]] = defaultdict(list)
         for record in self._table_of:
             for word in set(terms.words(fold(record.name))):
@@ -119,8 +120,8 @@ class RecordBook:
         """Return the ways to ask that stand in a text, without those that are part of a longer one there."""
         standing: list[tuple[int, int, str]] = []
         for way in self._ways:
-            if _LATIN.fullmatch(way):
-                if way in folded and re.search(rf"\b{re.escape(way)}\b", folded):
+            if (latin := self._latin.get(way)) is not None:
+                if way in folded and latin.search(folded):
                     standing.append((-1, -1, way))
                 continue
             at = squashed_text.find(way)

@@ -18,6 +18,9 @@ COMMON = 40
 LIKE = 0.72
 """The share of a name, by weight, that a text must have in one stretch to name it partly."""
 
+WORTH_A_LOOK = 0.35
+"""The share of a name's pairs that a text must have somewhere before it is compared."""
+
 PART_CHARACTERS = 2
 
 _KEPT = re.compile(r"[\W_]+")
@@ -64,8 +67,9 @@ class Names:
         for forms in self._by_start.values():
             forms.sort(key=len, reverse=True)
         self._having: dict[str, set[str]] = defaultdict(set)
-        for form in self._whole:
-            for pair in _pairs(form):
+        self._pairs = {form: _pairs(form) for form in self._whole}
+        for form, own in self._pairs.items():
+            for pair in own:
                 self._having[pair].add(form)
         counts = Counter(character for form in self._whole for character in set(form))
         self._weight = {one: math.log((1 + len(self._whole)) / times) for one, times in counts.items()}
@@ -116,6 +120,9 @@ class Names:
                 likely.update(having)
         found: list[Mention] = []
         for form in likely:
+            own = self._pairs[form]
+            if len(own & pairs) < WORTH_A_LOOK * len(own):
+                continue
             start, length = _longest_common(form, text)
             share = self._weigh(text[start : start + length]) / (self._own_weight[form] or 1.0)
             if share >= LIKE and length >= PART_CHARACTERS:
