@@ -207,37 +207,25 @@ class TurnEngine:
         self, given: TurnInput, heard: Understood, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
         text = heard.text
+        parts = parts_of(text) if self._reasoner is not None else None
         with trace.step("retrieve") as note:
             shelves = self._shelves(given, worker)
             findings = look_up(shelves, text, given.history, bars=self._bars, corrects=heard.corrects)
-            if self._reasoner is not None and (parts := parts_of(text)) is not None and parts.certain:
+            if parts is not None and parts.certain:
                 findings = widened(findings, shelves, parts.asked, bars=self._bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:
             tools = [tool for tool in tools if not tool.acts]
         with trace.step("decide") as note:
-            today = today_in(self._clock.now(), worker.time_zone)
-            planned = _planned(tools, text, findings, given, today)
-            if given.progress is None and not (planned and (planned.own or planned.resumed)):
+            planned = _planned(tools, text, findings, given, today_in(self._clock.now(), worker.time_zone))
+            told = None
+            if given.progress is None and parts is None and not (planned and (planned.own or planned.resumed)):
                 told = self._told(given, text, worker, words, findings)
-                if told is not None:
-                    note.detail = "record"
-                    return told
-            verdict = (
-                CONSULT
-                if given.progress is not None
-                else decide(
-                    findings,
-                    planned,
-                    text=text,
-                    bars=self._bars,
-                    pending=given.pending,
-                    model_may=self._reasoner is not None
-                    and self._reasoner.may(worker, tools, findings=findings, history=given.history),
-                )
-            )
-            note.detail = verdict.course
+            verdict = self._verdict(given, text, worker, tools, findings, planned)
+            note.detail = "record" if told is not None else verdict.course
+        if told is not None:
+            return told
         if verdict.course == "call" and planned is not None:
             result = await self._call(planned, given, words, trace)
         elif verdict.course == "consult" and self._reasoner is not None:
@@ -259,6 +247,22 @@ class TurnEngine:
             with trace.step("compose"):
                 result = _composed(verdict, planned, findings, given, words, text, self._bars)
         return replace(result, candidates=findings.candidates)
+
+    def _verdict(
+        self,
+        given: TurnInput,
+        text: str,
+        worker: Worker,
+        tools: Sequence[Tool],
+        findings: Findings,
+        planned: Plan | None,
+    ) -> Verdict:
+        if given.progress is not None:
+            return CONSULT
+        model_may = self._reasoner is not None and self._reasoner.may(
+            worker, tools, findings=findings, history=given.history
+        )
+        return decide(findings, planned, text=text, bars=self._bars, pending=given.pending, model_may=model_may)
 
     def _told(
         self, given: TurnInput, text: str, worker: Worker, words: Phrases, findings: Findings

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ai_worker.conversation.context.focus import Focus
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.hearing import hearing
+from ai_worker.conversation.hearing import hearing, squash
 from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear, rivals, says_exactly
 from ai_worker.conversation.steps.verbs import Plan
 from ai_worker.conversation.turn import PendingQuestion
@@ -78,13 +78,19 @@ def asks_again(pending: PendingQuestion | None) -> bool:
 def entry_is_better(findings: Findings, about: Focus, *, bars: Bars) -> bool:
     """Return whether an approved answer comes before what a record says of the message.
 
-    One that is worded like the question does; one that is only sure does where the message names no record.
+    One that is worded like the question does; one that is only sure does where it speaks of the record
+    too, or where the message names none.
     """
     if not findings.found or findings.found[0].passage.kind != "entry":
         return False
-    if says_exactly(findings.found[0], findings.question):
+    best = findings.found[0]
+    if says_exactly(best, findings.question):
         return True
-    return not about.named and not findings.leans and findings.best >= bars.answer_at and is_clear(findings)
+    if findings.best < bars.answer_at or not is_clear(findings):
+        return False
+    if about.named:
+        return any(squash(record.name) in squash(best.matched) for record in about.records)
+    return not findings.leans
 
 
 def choices(findings: Findings, bars: Bars) -> list[Scored]:
