@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ai_worker.conversation.asked import offers_to_others, own, still_open
 from ai_worker.conversation.context.dates import today_in
-from ai_worker.conversation.context.focus import focus
+from ai_worker.conversation.context.focus import Focus, focus
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.history import own_talk
@@ -208,9 +208,13 @@ class TurnEngine:
     ) -> TurnResult:
         text = heard.text
         parts = parts_of(text) if self._reasoner is not None else None
+        shelves, book = self._shelves(given, worker), self._book(given, worker)
+        about = focus(book, text, given.history) if book and given.progress is None and parts is None else None
         with trace.step("retrieve") as note:
-            shelves = self._shelves(given, worker)
-            findings = look_up(shelves, text, given.history, bars=self._bars, corrects=heard.corrects)
+            history = () if about is not None else given.history  # a record stands for what the message leans on
+            findings = look_up(shelves, text, history, bars=self._bars, corrects=heard.corrects)
+            if book is not None and self._reasoner is None:
+                findings = findings.where(lambda scored: book.fits(scored.passage, findings.question))
             if parts is not None and parts.certain:
                 findings = widened(findings, shelves, parts.asked, bars=self._bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
@@ -220,8 +224,8 @@ class TurnEngine:
         with trace.step("decide") as note:
             planned = _planned(tools, text, findings, given, today_in(self._clock.now(), worker.time_zone))
             told = None
-            if given.progress is None and parts is None and not (planned and (planned.own or planned.resumed)):
-                told = self._told(given, text, worker, words, findings)
+            if book and about is not None and not (planned and (planned.own or planned.resumed)):
+                told = self._told(given, text, words, findings, book, about)
             verdict = self._verdict(given, text, worker, tools, findings, planned)
             note.detail = "record" if told is not None else verdict.course
         if told is not None:
@@ -265,12 +269,10 @@ class TurnEngine:
         return decide(findings, planned, text=text, bars=self._bars, pending=given.pending, model_may=model_may)
 
     def _told(
-        self, given: TurnInput, text: str, worker: Worker, words: Phrases, findings: Findings
+        self, given: TurnInput, text: str, words: Phrases, findings: Findings, book: RecordBook, about: Focus
     ) -> TurnResult | None:
         """Return what the records say of the message, unless an approved answer suits it better."""
-        book = self._book(given, worker)
-        about = focus(book, text, given.history) if book else None
-        if book is None or about is None or entry_is_better(findings, about, bars=self._bars):
+        if entry_is_better(findings, about, bars=self._bars):
             return None
         may_ask = asks_again(given.pending)
         return tell.tell(words, book, about, text=text, times=_times(given), may_ask=may_ask)

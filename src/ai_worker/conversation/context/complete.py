@@ -38,8 +38,8 @@ def leaned_on(text: str, history: Sequence[Utterance]) -> str:
 def completions(text: str, before: str, history: Sequence[Utterance], *, corrects: bool) -> list[str]:
     """Return up to two ways to say `text` in full.
 
-    The first has the words of both; the second is a sentence: the question before with the new word in
-    its place, or the message with what it points at.
+    The last has the words of both. Before it, if it can be made, a sentence: the question before with
+    the new word in its place, or the message with what it points at.
     """
     together = f"{before[:KEPT]} {text[:KEPT]}"
     said = [utterance.text[:KEPT] for utterance in history[-2:]]
@@ -47,7 +47,7 @@ def completions(text: str, before: str, history: Sequence[Utterance], *, correct
     earlier = _questions_before(history)
     placed = (sentence for question in dict.fromkeys((before, *earlier)) if (sentence := put(text, question)))
     sentence = next(placed, "") or rewrite(said, text[:KEPT])
-    return [together] if sentence in (text, before, together) else [together, sentence]
+    return [together] if sentence in (text, before, together) else [sentence, together]
 
 
 def _questions_before(history: Sequence[Utterance]) -> list[str]:

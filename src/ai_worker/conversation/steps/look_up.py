@@ -1,6 +1,6 @@
 """Retrieve: what the knowledge has on a message, also when it leans on the one before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ai_worker.conversation.context.complete import completions, leaned_on
@@ -82,6 +82,10 @@ class Findings:
         """The best confidence; 0 when nothing was found."""
         return self.found[0].score if self.found else 0.0
 
+    def where(self, suits: Callable[[Scored], bool]) -> "Findings":
+        """Return the findings without what does not suit."""
+        return replace(self, found=tuple(filter(suits, self.found)))
+
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """The best entries and documents, each once."""
@@ -109,11 +113,13 @@ def look_up(
         return alone
     in_full = completions(text, before, history, corrects=corrects)
     if alone.best >= bars.answer_at:  # what stands by itself needs no words of another question
-        in_full = in_full[1:]
-    best = replace(alone, question=in_full[0] if in_full else text, leans=True)
+        in_full = in_full[:-1]
+    best = replace(alone, question=in_full[-1] if in_full else text, leans=True)
     for question in in_full:
         full = Findings(tuple(_news(shelves.search(question), heard)), question, leans=True)
         best = _better(best, full, bars)
+        if best.best >= bars.answer_at and is_clear(best):
+            break
     return best
 
 

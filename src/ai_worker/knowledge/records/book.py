@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from ai_worker.foundation.text import fold
 from ai_worker.knowledge import terms
+from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.records.lexicon import lexicon
 from ai_worker.knowledge.records.naming import READ, Mention, Names, squashed
 from ai_worker.knowledge.records.table import Record, Table
@@ -37,6 +38,7 @@ class RecordBook:
         self.tables = tuple(tables)
         self._names = Names(record for table in tables for record in table.records)
         self._table_of = {record: table for table in tables for record in table.records}
+        self._by_passage = {(record.passage.base, record.passage.id): record for record in self._table_of}
         self._ways: dict[str, list[tuple[Table, str]]] = defaultdict(list)
         for table in tables:
             for column, ways in table.columns.items():
@@ -52,6 +54,20 @@ class RecordBook:
 
     def __bool__(self) -> bool:
         return bool(self.tables)
+
+    def fits(self, passage: Passage, text: str) -> bool:
+        """Return whether a row suits a question: it says something of what is asked, beside its columns' names.
+
+        The rows of a table are so alike that a question which says little finds any of them. A passage
+        that is no row suits every question.
+        """
+        record = self._by_passage.get((passage.base, passage.id))
+        if record is None:
+            return True
+        kind = self._table_of[record].kind
+        values = fold(" ".join((record.name, *record.values.values())))
+        matter = (word for word in terms.words(fold(text)[:READ]) if len(word) > 1 and word not in terms.FUNCTION_WORDS)
+        return any(word in values for word in matter if word != kind)
 
     def table_of(self, record: Record) -> Table:
         """Return the table that a record stands in."""
