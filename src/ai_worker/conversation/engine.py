@@ -214,7 +214,7 @@ class TurnEngine:
             history = () if about is not None else given.history  # a record stands for what the message leans on
             findings = look_up(shelves, text, history, bars=self._bars, corrects=heard.corrects)
             if book is not None and self._reasoner is None:
-                findings = findings.where(lambda scored: book.fits(scored.passage, findings.question))
+                findings = findings.where(book.suits(findings.question))
             if parts is not None and parts.certain:
                 findings = widened(findings, shelves, parts.asked, bars=self._bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"

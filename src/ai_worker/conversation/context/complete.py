@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ai_worker.conversation.context.rewrite import rewrite
+from ai_worker.conversation.context.rewrite import points, rewrite
 from ai_worker.conversation.hearing import hearing, squash
 from ai_worker.conversation.message import Utterance
 from ai_worker.foundation.text import fold
@@ -46,7 +46,7 @@ def completions(text: str, before: str, history: Sequence[Utterance], *, correct
     put = _put_in_place if corrects or hearing().points_back(text) else _nowhere
     earlier = _questions_before(history)
     placed = (sentence for question in dict.fromkeys((before, *earlier)) if (sentence := put(text, question)))
-    sentence = next(placed, "") or rewrite(said, text[:KEPT])
+    sentence = next(placed, "") or (rewrite(said, text[:KEPT]) if points(text) else text)
     return [together] if sentence in (text, before, together) else [sentence, together]
 
 

@@ -79,6 +79,11 @@ def rewrite(history: Sequence[str], text: str) -> str:
     return _pointed(text, topics) or _left_out(text, topics[0].text)
 
 
+def points(text: str) -> bool:
+    """Return whether a message points at something with a pronoun."""
+    return any(pattern.search(text) for pattern in (_PERSON, _PLACE, _THING, _BARE))
+
+
 def _topics(history: Sequence[str], text: str) -> Iterator[_Topic]:
     """Yield what the utterances before may have been about, with how likely each is."""
     last = len(history) - 1

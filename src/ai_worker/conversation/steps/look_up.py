@@ -82,9 +82,9 @@ class Findings:
         """The best confidence; 0 when nothing was found."""
         return self.found[0].score if self.found else 0.0
 
-    def where(self, suits: Callable[[Scored], bool]) -> "Findings":
+    def where(self, suits: Callable[[Passage], bool]) -> "Findings":
         """Return the findings without what does not suit."""
-        return replace(self, found=tuple(filter(suits, self.found)))
+        return replace(self, found=tuple(scored for scored in self.found if suits(scored.passage)))
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

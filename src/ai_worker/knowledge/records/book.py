@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from ai_worker.foundation.text import fold
@@ -55,19 +55,24 @@ class RecordBook:
     def __bool__(self) -> bool:
         return bool(self.tables)
 
-    def fits(self, passage: Passage, text: str) -> bool:
-        """Return whether a row suits a question: it says something of what is asked, beside its columns' names.
+    def suits(self, text: str) -> Callable[[Passage], bool]:
+        """Return a test of passages: whether a row says something of what `text` asks, beside its columns' names.
 
         The rows of a table are so alike that a question which says little finds any of them. A passage
         that is no row suits every question.
         """
-        record = self._by_passage.get((passage.base, passage.id))
-        if record is None:
-            return True
-        kind = self._table_of[record].kind
-        values = fold(" ".join((record.name, *record.values.values())))
-        matter = (word for word in terms.words(fold(text)[:READ]) if len(word) > 1 and word not in terms.FUNCTION_WORDS)
-        return any(word in values for word in matter if word != kind)
+        words = terms.words(fold(text)[:READ])
+        matter = [word for word in words if len(word) > 1 and word not in terms.FUNCTION_WORDS]
+
+        def suit(passage: Passage) -> bool:
+            record = self._by_passage.get((passage.base, passage.id))
+            if record is None:
+                return True
+            kind = self._table_of[record].kind
+            values = fold(" ".join((record.name, *record.values.values())))
+            return any(word in values for word in matter if word != kind)
+
+        return suit
 
     def table_of(self, record: Record) -> Table:
         """Return the table that a record stands in."""
