@@ -13,6 +13,8 @@ import structlog
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.message import Contact, InboundMessage, Utterance
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.steps.look_up import Bars
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
@@ -80,8 +82,7 @@ class Dialogue:
             model=None,
             feedback=None,
             clock=self._clock,
-            answer_at=ANSWER_AT,
-            clarify_at=CLARIFY_AT,
+            thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
         )
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.message import Contact, InboundMessage, Utterance
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.steps.look_up import Bars
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.turn import PendingQuestion, TurnInput, TurnResult
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
@@ -78,6 +80,5 @@ async def open_shop(folder: Path, *, toolbox: Toolbox | None = None) -> TurnEngi
         model=None,
         feedback=None,
         clock=clock,
-        answer_at=ANSWER_AT,
-        clarify_at=CLARIFY_AT,
+        thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
     )

@@ -29,6 +29,7 @@ from ai_worker.conversation.steps.reason import Reasoner
 from ai_worker.conversation.steps.several import parts_of, together
 from ai_worker.conversation.steps.understand import Understood, understand
 from ai_worker.conversation.steps.verbs import Plan, plan
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
@@ -66,8 +67,7 @@ class TurnEngine:
         model: ChatModel | None,
         feedback: FeedbackStore | None,
         clock: Clock,
-        answer_at: float,
-        clarify_at: float,
+        thresholds: Thresholds,
     ) -> None:
         """Put a turn together from what it needs.
 
@@ -79,15 +79,15 @@ class TurnEngine:
             model: The language model; `None` answers from approved knowledge alone.
             feedback: Keeps what contacts say of answers; `None` where nobody says any.
             clock: Times the steps, and tells the model the date.
-            answer_at: The confidence (0..1) from which knowledge is answered from.
-            clarify_at: The confidence from which the contact is asked back.
+            thresholds: The confidences from which knowledge is answered from and asked back.
         """
         self._staff = staff
         self._retriever = retriever
         self._records = records
         self._toolbox = toolbox
         self._feedback = feedback
-        self._bars = Bars(answer_at, clarify_at)
+        self._thresholds = thresholds
+        self._bars = thresholds.default
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
 
@@ -215,8 +215,9 @@ class TurnEngine:
             findings = look_up(shelves, text, history, bars=self._bars, corrects=heard.corrects)
             if book is not None and self._reasoner is None:
                 findings = findings.where(book.suits(findings.question))
+            bars = self._thresholds.of(findings.base)
             if parts is not None and parts.certain:
-                findings = widened(findings, shelves, parts.asked, bars=self._bars)
+                findings = widened(findings, shelves, parts.asked, bars=bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:
@@ -225,8 +226,8 @@ class TurnEngine:
             planned = _planned(tools, text, findings, given, today_in(self._clock.now(), worker.time_zone))
             told = None
             if book and about is not None and not (planned and (planned.own or planned.resumed)):
-                told = self._told(given, text, words, findings, book, about)
-            verdict = self._verdict(given, text, worker, tools, findings, planned)
+                told = _told(given, text, words, findings, book, about, bars)
+            verdict = self._verdict(given, text, worker, tools, findings, planned, bars)
             note.detail = "record" if told is not None else verdict.course
         if told is not None:
             return told
@@ -249,7 +250,7 @@ class TurnEngine:
             result = compose.unsure(words) if given.progress.unsure else compose.half_told(words)
         else:
             with trace.step("compose"):
-                result = _composed(verdict, planned, findings, given, words, text, self._bars)
+                result = _composed(verdict, planned, findings, given, words, text, bars)
         return replace(result, candidates=findings.candidates)
 
     def _verdict(
@@ -260,22 +261,14 @@ class TurnEngine:
         tools: Sequence[Tool],
         findings: Findings,
         planned: Plan | None,
+        bars: Bars,
     ) -> Verdict:
         if given.progress is not None:
             return CONSULT
         model_may = self._reasoner is not None and self._reasoner.may(
             worker, tools, findings=findings, history=given.history
         )
-        return decide(findings, planned, text=text, bars=self._bars, pending=given.pending, model_may=model_may)
-
-    def _told(
-        self, given: TurnInput, text: str, words: Phrases, findings: Findings, book: RecordBook, about: Focus
-    ) -> TurnResult | None:
-        """Return what the records say of the message, unless an approved answer suits it better."""
-        if entry_is_better(findings, about, bars=self._bars):
-            return None
-        may_ask = asks_again(given.pending)
-        return tell.tell(words, book, about, text=text, times=_times(given), may_ask=may_ask)
+        return decide(findings, planned, text=text, bars=bars, pending=given.pending, model_may=model_may)
 
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:
         assert self._toolbox is not None
@@ -289,6 +282,15 @@ class TurnEngine:
             if not asks_again(given.pending):
                 return replace(compose.handed_over(words, Reason.UNCLEAR), tools=(called.use,))
             return compose.not_found(words, planned, called, times=_times(given))
+
+
+def _told(
+    given: TurnInput, text: str, words: Phrases, findings: Findings, book: RecordBook, about: Focus, bars: Bars
+) -> TurnResult | None:
+    """Return what the records say of the message, unless an approved answer suits it better."""
+    if entry_is_better(findings, about, bars=bars):
+        return None
+    return tell.tell(words, book, about, text=text, times=_times(given), may_ask=asks_again(given.pending))
 
 
 def _words(given: TurnInput, worker: Worker) -> Phrases:

@@ -30,6 +30,8 @@ class Candidate:
 
     id: str
     score: float
+    base: str = ""
+    """The knowledge base that it stands in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ INSIDE = frozenset(("uj", "m", "a", "x", "zg", "g", "q", "ng", "f", "s", "v", "p
 """Kinds that may stand between the words of one name."""
 
 LONGEST = 14
+_JOINING = frozenset("的和与跟")
 
 _EMPTY_WORDS = """
 人 时候 东西 事 事情 意思 问题 话 样子 感觉 大家 朋友 地方 时间 名字 样 原因 办法 情况 是不是 有点 好多 一点 天气 内容
@@ -44,7 +45,7 @@ _KIND = re.compile(
 _PLACE = re.compile(r"这里|那里|这儿|那儿|那边|这边|这个地方|那个地方")
 _BARE = re.compile(r"^这(?=游戏|电视剧|电影|歌|书|小说|剧|软件|节目)|^那(?=是|就|有|不|也|好|会|要|可)|^这(?=是|不|也)")
 _LEADS = re.compile(
-    r"^(?:那么?|可是|但是|不过|所以|因为|然后|其实|而且|当然|原来|好的?|嗯|哦|哈+|对|是的|我(?:也|就|还|都)?(?:觉得|认为|感觉|知道|以为)|"
+    r"^(?:那么?|可是|但是|不过|所以|因为|然后|其实|而且|原来|好的(?=[^人东])|嗯|哦|哈+|对|是的|我(?:也|就|还|都)?(?:觉得|认为|感觉|知道|以为)|"
     r"你(?:也|就|还|都)?(?:觉得|认为|感觉|知道|说)|为什么|为啥|怎么会|难道|[，,\s])+"
 )
 _TAKES = re.compile(
@@ -54,7 +55,12 @@ _TAKES = re.compile(
 
 
 _SPEAKER = re.compile(r"(?:我们?|你们?|您|咱们?|大家)(?!是)")
-_HAS = re.compile(r"(?:我|你|您|你们|还|都|也|那)*(?:有没有|有|没有)(?=[^了过吗么呢吧啊点么]{2})")
+_HAS = re.compile(r"(?:我|你|您|你们)(?:还|都|也)?(?:有没有|有|没有)(?=[^了过吗么呢吧啊点]{2})")
+_INSIDE = re.compile(r"里面|里头|里边|当中|其中")
+_PART = re.compile(
+    r"(?:^|发|给|来|看|找|搜|要|求|有)(?:我|你)?(?:一)?(?:个|张|下|点|几张|几个)?(?=(?:链接|图片|照片|视频|截图|号码|地址|网址|名字|简介)[吗么呢吧啊看我]*$)"
+)
+_DEED = re.compile(r"(?:我们?|你们?|您|咱们?|还|就|都|也|再|多|不|没|没有|别|可以|能|想|会|要|快|先|那|请|帮我|给我)*$")
 _ASKS_WHICH = re.compile(r"((?:最)?(?:喜欢|爱|看过|听过|想看|想听|知道|看|听|玩|吃))(?=哪|什么|几)")
 
 
@@ -112,11 +118,11 @@ def _topics(history: Sequence[str], text: str) -> Iterator[_Topic]:
 
 
 def _chunks(words: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield the stretches of nouns, those that `的` joins as one."""
+    """Yield the stretches of nouns, those that `的` or `和` joins as one."""
     run = ""
     for place, (word, tag) in enumerate([*words, ("", "w")]):
         following = words[place + 1][1] if place + 1 < len(words) else ""
-        if (tag in NOUNS and word not in _EMPTY) or (run and word == "的" and following in NOUNS):
+        if (tag in NOUNS and word not in _EMPTY) or (run and word in _JOINING and following in NOUNS):
             run += word
         else:
             if len(run) <= LONGEST:
@@ -164,15 +170,28 @@ def _left_out(text: str, topic: str) -> str:
 
 def _gap(text: str) -> tuple[int, bool]:
     """Return where the topic is missing, and whether as the owner of what comes next."""
+    if found := _INSIDE.search(text):
+        return found.start(), False
+    if found := _PART.search(text):
+        return found.end(), True
     if (found := _TAKES.search(text)) and not text.startswith("比"):
         return (found.start(2) if found[2] else found.end()), False
     if found := _HAS.match(text):
-        return found.end(), _begins_with_noun(text[found.end() :])
+        return found.end(), False
     if found := _ASKS_WHICH.search(text):
         return found.end(1), False
     body = text.rstrip("吗么嘛呢吧啊呀哦了呗?？! ")
-    words = terms.tagged(fold(body))
-    if _SPEAKER.match(text) and words and words[-1][1] == "v" and len(words) > 1:
+    if _ends_in_deed(body):
         return len(body), False
     leads = _LEADS.match(text)
     return (leads.end() if leads else 0), False
+
+
+def _ends_in_deed(text: str) -> bool:
+    """Return whether a text is a verb that wants its object, with no more before it than who does it and how."""
+    words = terms.tagged(text)
+    while len(words) > 1 and (words[-1][1] in ("m", "q", "mq") or words[-1][0] in ("一下", "过", "懂", "到")):
+        words = words[:-1]
+    if not words or words[-1][1] != "v" or words[-1][0][0] in "好难是有":
+        return False
+    return _DEED.match("".join(word for word, _ in words[:-1])) is not None
