@@ -55,8 +55,10 @@ def focus(book: RecordBook, text: str, history: Sequence[Utterance]) -> Focus | 
         beside = _beside(text, mentions)
         return _named(book, mentions, asked or _asked_before(book, beside, history), history)
     folded, words = fold(text), lexicon()
-    if words.seeks.search(folded) or words.own.search(folded) or words.of_all.search(folded):
+    if words.seeks.search(folded) or words.of_all.search(folded):
         return None
+    if asked and words.own.search(folded):
+        return _named_in_part(book, terms.words(folded), asked, text)
     if asked:
         return _leaning(book, text, asked, history)
     _, telling = book.by_words(terms.words(folded))
@@ -142,7 +144,8 @@ def _leaning(
     hinted = [hint] if hint else []
     noun = book.subject(text) if hint is None and not kinds else ""
     if noun and not (subjects and noun in fold(subjects[0].name)):
-        return _named_in_part(book, [noun], asked, text)
+        named = [noun] if book.by_words([noun])[0] else terms.words(fold(text))
+        return _named_in_part(book, named, asked, text)
     for tables in (kinds, list(asked)):
         for said in (hinted, subjects, beside):
             among = [one for one in said if book.table_of(one) in tables]

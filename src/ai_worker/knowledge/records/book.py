@@ -175,14 +175,15 @@ def _columns(table: Table, pairs: Sequence[tuple[str, str]], text: str) -> list[
 
 
 def _last_noun(text: str) -> str:
-    """Return the noun at the end of a text, what only leads on from it apart; empty if there is none."""
+    """Return the noun at the end of a text, or a verb in its place, as in `投诉电话`; empty if there is none."""
     if lexicon().pronouns.search(text[-POINTING:]):
         return ""
-    for word, tag in reversed(terms.tagged(text)):
+    words = terms.tagged(text)
+    for place, (word, tag) in reversed(list(enumerate(words))):
         if tag[0] in "nbjil" or tag in ("vn", "eng"):
             return "" if word in lexicon().generic else word
-        if tag[0] == "v" and len(word) > 1 and word not in terms.FUNCTION_WORDS:
-            return ""
+        if tag[0] == "v" and len(word) > 1:
+            return word if place == len(words) - 1 and word not in lexicon().asking else ""
     return ""
 
 

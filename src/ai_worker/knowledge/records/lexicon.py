@@ -31,6 +31,7 @@ class Lexicon:
     generic: frozenset[str]
     likewise: re.Pattern[str]
     of_all: re.Pattern[str]
+    asking: frozenset[str]
     own: re.Pattern[str]
     least: tuple[str, ...]
     most: tuple[str, ...]
@@ -69,6 +70,7 @@ def lexicon() -> Lexicon:
         generic=frozenset(read["generic"]),
         likewise=re.compile(read["likewise"]),
         of_all=re.compile(read["of_all"]),
+        asking=frozenset(read["asking"]),
         own=re.compile(read["own"]),
         several=re.compile(read["several"]),
         least=tuple(read["least"]),
