@@ -78,6 +78,19 @@ DIALOGUES: dict[str, list[tuple[str, str]]] = {
         ("城东旗舰店在哪", "东湖路 18 号"),
         ("你们几点上班", "工作日 9:00 到 18:00"),
     ],
+    "what is asked of something else is not asked of the branch": [
+        ("城东旗舰店在哪", "东湖路 18 号"),
+        ("投诉电话是多少", "handoff"),
+        ("退货地址在哪", "clarify"),
+        ("你们的打印机怎么保修", "clarify"),
+        ("S5 有货吗", "远山碎纸机 S5的库存：0 台"),
+        ("那里的电话呢", "城东旗舰店的电话：0551-6200 1818"),
+    ],
+    "what a table does not have is not made up": [
+        ("给我推荐一款打印机", "handoff"),
+        ("城东旗舰店可以停车吗", "资料里与此有关的是这一条"),
+        ("真的吗", "handoff"),
+    ],
     "several at once": [
         ("怎么退货？积分怎么用？", "关于“怎么退货”"),
         ("1. 怎么开发票 2. 多久发货 3. 城东旗舰店电话多少", "0551-6200 1818"),

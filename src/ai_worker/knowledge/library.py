@@ -91,7 +91,7 @@ class Library:
 
     def records(self, *, bases: Sequence[str] = ("*",), reader: Reader = ANYBODY) -> RecordBook:
         """Return the records of the tables; see `RecordShelf.records`."""
-        return self._records.within(tuple(bases))
+        return self._records.within(bases)
 
     async def add(self, paths: Sequence[Path], *, base: str = "default", progress: Progress | None = None) -> AddReport:
         """Read files and folders and make them findable. What cannot be read is reported, not raised.

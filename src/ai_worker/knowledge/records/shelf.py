@@ -18,7 +18,7 @@ RECORDS = 20_000
 """Rows of tables that are kept in memory as records. With more, none is: rows are then found as text alone."""
 
 SHELVES = 32
-"""Sets of knowledge bases that workers read, remembered."""
+"""Choices of tables that are remembered as books of their own: what the workers' bases come to."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class RecordShelves:
     def __init__(self) -> None:
         self._mark = b""
         self._book = RecordBook(())
-        self._within = lru_cache(SHELVES)(self._narrowed)
+        self._narrowed = lru_cache(SHELVES)(_narrowed)
 
     def take(self, view: View) -> None:
         """Take over the tables that the index shows. Blocks for as long as reading them takes."""
@@ -47,16 +47,16 @@ class RecordShelves:
             rows = []
         mark = hashlib.blake2b(b"\x00".join(sorted(rows))).digest()
         if mark != self._mark:
-            tables = tables_of(msgspec.json.decode(row, type=Passage) for row in rows)
-            book = RecordBook(tables)
-            self._mark, self._book, self._within = mark, book, lru_cache(SHELVES)(self._narrowed)
+            self._book = RecordBook(tables_of(msgspec.json.decode(row, type=Passage) for row in rows))
+            self._mark = mark
+            self._narrowed.cache_clear()
 
-    def within(self, bases: tuple[str, ...]) -> RecordBook:
-        """Return the records of these bases."""
+    def within(self, bases: Sequence[str]) -> RecordBook:
+        """Return the records of these bases. Whoever reads the same tables gets the same book."""
         book = self._book
-        if "*" in bases or all(table.base in bases for table in book.tables):
-            return book
-        return self._within(bases)
+        seen = tuple(at for at, table in enumerate(book.tables) if "*" in bases or table.base in bases)
+        return book if len(seen) == len(book.tables) else self._narrowed(book, seen)
 
-    def _narrowed(self, bases: tuple[str, ...]) -> RecordBook:
-        return RecordBook([table for table in self._book.tables if table.base in bases])
+
+def _narrowed(book: RecordBook, seen: tuple[int, ...]) -> RecordBook:
+    return RecordBook([book.tables[at] for at in seen])
