@@ -479,3 +479,13 @@ async def test_of_several_questions_the_model_reads_what_answers_each() -> None:
     told = str(server.asked[-1].messages[-1])
     assert RETURNS.text in told
     assert FREIGHT.text in told
+
+
+@pytest.mark.parametrize("text", ["2", "讲个笑话"])
+async def test_what_only_a_model_can_make_sense_of_is_left_to_it(text: str) -> None:
+    async with answered_by("好的，两台。") as (office, server):
+        office.grounding = "open"
+        office.history = [Utterance("user", "我想订打印机"), Utterance("assistant", "请问要几台？")]
+        result = await office.say(text)
+
+    assert (result.model, server.calls) == ("scripted", 1)

@@ -139,6 +139,8 @@ class TurnEngine:
                 others_asked=others_asked,
             )
             note.detail = heard.kind
+        if self._reasoner is not None and _model_knows_better(heard, given, worker):
+            heard = replace(heard, kind="question")
         words = phrases(heard.language)
         if given.blocked:
             return compose.passed_on(words)
@@ -291,6 +293,13 @@ def _told(
     if entry_is_better(findings, about, bars=bars):
         return None
     return tell.tell(words, book, about, text=text, times=_times(given), may_ask=asks_again(given.pending))
+
+
+def _model_knows_better(heard: Understood, given: TurnInput, worker: Worker) -> bool:
+    """Return whether fixed words would cut off a model: it may chat, and may have asked for a number itself."""
+    return (heard.kind == "no_such_choice" and given.pending is None) or (
+        heard.kind == "chat" and worker.grounding == "open"
+    )
 
 
 def _words(given: TurnInput, worker: Worker) -> Phrases:
