@@ -43,10 +43,12 @@ def completions(text: str, before: str, history: Sequence[Utterance], *, correct
     """
     together = f"{before[:KEPT]} {text[:KEPT]}"
     said = [utterance.text[:KEPT] for utterance in history[-2:]]
-    put = _put_in_place if corrects or hearing().points_back(text) else _nowhere
-    earlier = _questions_before(history)
-    placed = (sentence for question in dict.fromkeys((before, *earlier)) if (sentence := put(text, question)))
-    sentence = next(placed, "") or (rewrite(said, text[:KEPT]) if points(text) else text)
+    sentence = ""
+    if corrects or hearing().points_back(text):
+        earlier = dict.fromkeys((before, *_questions_before(history)))
+        sentence = next(filter(None, (_put_in_place(text, question) for question in earlier)), "")
+    if not sentence:
+        sentence = rewrite(said, text[:KEPT]) if points(text) else text
     return [together] if sentence in (text, before, together) else [sentence, together]
 
 
@@ -65,10 +67,6 @@ def _questions_before(history: Sequence[Utterance]) -> list[str]:
 
 def _matter(text: str) -> set[str]:
     return {word for word in terms.words(fold(text[:KEPT])) if len(word) > 1 and word not in terms.FUNCTION_WORDS}
-
-
-def _nowhere(text: str, before: str) -> str:
-    return ""
 
 
 def _put_in_place(text: str, before: str) -> str:
