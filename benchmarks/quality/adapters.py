@@ -14,6 +14,11 @@ from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
 from ai_worker.knowledge.library import Library
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
+from benchmarks.quality.dialogue import dialogue
+from benchmarks.quality.pairs import pairs
+from benchmarks.quality.rewrite import rewrite
+
+__all__ = ["dialogue", "pairs", "retrieval", "rewrite"]
 
 CANDIDATES = 10
 

@@ -225,6 +225,7 @@ async def running(
             turns = TurnEngine(
                 staff=staff,
                 retriever=library,
+                records=library,
                 toolbox=await stack.enter_async_context(_tools(settings, connectors)),
                 model=model,
                 feedback=stores.feedback,
@@ -266,6 +267,7 @@ async def running(
             evaluator = golden_evaluator(
                 stores.evaluation,
                 library=library,
+                records=library,
                 staff=staff,
                 default=thresholds.default,
                 version=__version__,

@@ -19,6 +19,7 @@ from ai_worker.llm.scripted import Asked, Call, Misbehaviour, Say, Script, Scrip
 from tests.conversation.conftest import (
     CANCEL,
     EXCHANGE,
+    FREIGHT,
     REFUND,
     RETURNS,
     TURN,
@@ -481,3 +482,26 @@ async def test_what_a_model_says_before_it_calls_a_tool_is_not_part_of_its_answe
     assert result.decision == "answer"
     assert drafts
     assert all(words(result).startswith(draft) for draft in drafts)
+
+
+async def test_of_several_questions_the_model_reads_what_answers_each() -> None:
+    async with answered_by("7 天内申请 [1]。运费由您承担 [2]。") as (office, server):
+        office.shelf = Shelf(
+            {"怎么退货？运费谁出？": [], "怎么退货？": [(RETURNS, 0.99)], "运费谁出？": [(FREIGHT, 0.97)]}
+        )
+        result = await office.say("怎么退货？运费谁出？")
+
+    assert result.model == "scripted", "one approved answer would leave the other question open"
+    told = str(server.asked[-1].messages[-1])
+    assert RETURNS.text in told
+    assert FREIGHT.text in told
+
+
+@pytest.mark.parametrize("text", ["2", "讲个笑话"])
+async def test_what_only_a_model_can_make_sense_of_is_left_to_it(text: str) -> None:
+    async with answered_by("好的，两台。") as (office, server):
+        office.grounding = "open"
+        office.history = [Utterance("user", "我想订打印机"), Utterance("assistant", "请问要几台？")]
+        result = await office.say(text)
+
+    assert (result.model, server.calls) == ("scripted", 1)

@@ -103,6 +103,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
         yield TurnEngine(
             staff=settings.staff(),
             retriever=knowledge,
+            records=knowledge,
             toolbox=toolbox,
             model=model,
             feedback=None,
@@ -126,6 +127,7 @@ async def evaluator(settings: Settings) -> "AsyncIterator[tuple[Evaluator, Evalu
         made = golden_evaluator(
             opened.evaluation,
             library=knowledge,
+            records=knowledge,
             staff=settings.staff(),
             default=Bars(ANSWER_AT, CLARIFY_AT),
             version=__version__,

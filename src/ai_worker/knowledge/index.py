@@ -16,6 +16,7 @@ import tantivy
 from ai_worker.foundation.text import fold
 from ai_worker.knowledge import terms
 from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.records.row import is_row
 
 Field = Literal["asked", "told"]
 """`asked`: questions, aliases and titles. `told`: approved answers and the text of passages."""
@@ -41,6 +42,7 @@ ACROSS_SHARE = 0.5
 WEIGHTS_KEPT = 100_000
 REVISION = "revision"
 WHOLE = "whole"
+ROW = "row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ def documents(passage: Passage) -> list[tantivy.Document]:
     key = key_of(passage.base, passage.id)
     whole = tantivy.Document()
     whole.add_text("part", f"{WHOLE}\x1f{key}")
+    if passage.kind == "passage" and is_row(passage.locator):
+        whole.add_text("part", ROW)
     whole.add_text("told", " ".join(terms.told_terms(fold(telling(passage)))))
     whole.add_bytes("body", msgspec.json.encode(passage))
     made = [whole]
@@ -198,6 +202,10 @@ class View:
         passages = [msgspec.json.decode(body, type=Passage) for body in bodies]
         return {key_of(passage.base, passage.id): passage for passage in passages}
 
+    def rows(self, at_most: int) -> list[bytes] | None:
+        """Return the passages that are rows of tables, encoded, in any order; `None` if there are more."""
+        return self._bodies([ROW], at_most) if self._searcher.doc_freq("part", ROW) <= at_most else None
+
     def weights(self, field: Field) -> "Weights":
         """Return how informative each term is in a field."""
         return self._weights[field]
@@ -217,7 +225,7 @@ class View:
         first = document.get_first
         return Hit(first("key"), score, first("answer"), first("wording") or "", passage)
 
-    def _bodies(self, parts: Sequence[str]) -> list[bytes]:
+    def _bodies(self, parts: Sequence[str], at_most: int = 0) -> list[bytes]:
         query = tantivy.Query.term_set_query(self._schema, "part", list(parts))
-        found = self._searcher.search(query, max(1, len(parts)), count=False).hits
+        found = self._searcher.search(query, max(1, at_most or len(parts)), count=False).hits
         return [self._searcher.doc(address).get_first("body") or b"" for _, address in found]

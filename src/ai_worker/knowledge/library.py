@@ -23,6 +23,8 @@ from ai_worker.knowledge.ingest.reader import DocumentReader, Limits
 from ai_worker.knowledge.ingest.refusals import BadBaseName, DocumentRefused, DuplicateRow, Empty
 from ai_worker.knowledge.ingest.rows import row_of
 from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.records.book import RecordBook
+from ai_worker.knowledge.records.shelf import RecordShelves
 from ai_worker.knowledge.retrieve import ANYBODY, Nearness, Reader
 from ai_worker.knowledge.store import Document, KnowledgeStore
 from ai_worker.knowledge.trial import Trial
@@ -48,7 +50,7 @@ log = structlog.get_logger(__name__)
 
 
 class Library:
-    """The knowledge of this installation. It is a `Retriever` and a `KnowledgeDesk`.
+    """The knowledge of this installation. It is a `Retriever`, a `RecordShelf` and a `KnowledgeDesk`.
 
     The store holds the truth; the index is a cache of it on this machine's disk. What another
     process adds to the store is found after the next `refresh`.
@@ -79,6 +81,7 @@ class Library:
         self._limits = limits
         self._nearness = nearness
         self._view: View | None = None
+        self._records = RecordShelves()
         self._adding = asyncio.Lock()
         self._refreshing = asyncio.Lock()
 
@@ -100,6 +103,10 @@ class Library:
             return found
         nearest = self._nearness.nearest(vector, bases=bases, limit=NEAREST)
         return fuse(found, nearest, key_of=_key, fetch=view.passages, limit=limit)
+
+    def records(self, *, bases: Sequence[str] = ("*",), reader: Reader = ANYBODY) -> RecordBook:
+        """Return the records of the tables; see `RecordShelf.records`."""
+        return self._records.within(bases)
 
     async def add(self, paths: Sequence[Path], *, base: str = "default", progress: Progress | None = None) -> AddReport:
         """Read files and folders and make them findable. What cannot be read is reported, not raised.
@@ -165,7 +172,7 @@ class Library:
             if self._view is not None and self._view.revision == revision:
                 return False
             for _ in range(BUSY_TRIES):
-                self._view = await asyncio.to_thread(self._folder.view)
+                self._view = await asyncio.to_thread(self._look)
                 if self._view is not None and self._view.revision == revision:
                     return True
                 try:
@@ -174,6 +181,12 @@ class Library:
                     await asyncio.sleep(BUSY_PAUSE_S)
             log.warning("knowledge.index_behind", wanted=revision, shown=self._view.revision if self._view else 0)
             return False
+
+    def _look(self) -> View | None:
+        view = self._folder.view()
+        if view is not None:
+            self._records.take(view)
+        return view
 
     async def _write(self, revision: int) -> None:
         writing = await _in_thread(self._folder.begin)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from ai_worker.conversation.grounding.orders import harmless, plain, quotable
@@ -16,6 +17,7 @@ from ai_worker.conversation.turn import PendingQuestion, TurnResult
 from ai_worker.foundation.text import fold, shorten
 from ai_worker.knowledge.citation import cite
 from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.records.row import is_row
 
 EXCERPT = 300
 """Characters of a passage that are shown as an answer."""
@@ -35,6 +37,13 @@ _SENTENCE = re.compile(r".*?(?:[。！？!?；;\n]+|\.(?=\s)|$)", re.DOTALL)
 def fixed(words: Phrases, key: str, *, name: str) -> TurnResult:
     """Answer small talk."""
     return TurnResult("answer", Reply(words.say(key, name=name)), confidence=1.0)
+
+
+def date(words: Phrases, now: datetime) -> TurnResult:
+    """Say what day and time it is; `now` is in the worker's own zone."""
+    weekday = words.ask_model["weekdays"][now.weekday()]
+    text = words.say("date", date=f"{now:%Y-%m-%d}", weekday=weekday, time=f"{now:%H:%M}")
+    return TurnResult("answer", Reply(text), confidence=1.0)
 
 
 def wordless(words: Phrases, key: str, pending: PendingQuestion | None) -> TurnResult:
@@ -84,6 +93,8 @@ def approved(words: Phrases, found: Scored, *, question: str, confidence: float,
     if (shown := clean(found.passage.text)) != found.passage.text:
         found = replace(found, passage=replace(found.passage, text=shown))
     passage = found.passage
+    if is_row(passage.locator) and not note:
+        note = words.say("row")
     text = passage.text if passage.kind == "entry" else excerpt(passage.text, question)
     if not text:
         return handed_over(words, Reason.UNKNOWN)

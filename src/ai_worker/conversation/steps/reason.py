@@ -8,7 +8,7 @@ from ai_worker.conversation.grounding.answer import Grounded
 from ai_worker.conversation.grounding.orders import plain
 from ai_worker.conversation.grounding.verdict import may_be_asked, verdict
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.history import last_question
+from ai_worker.conversation.history import said_by_contact
 from ai_worker.conversation.message import Reply, Utterance
 from ai_worker.conversation.model import ChatMessage, ChatModel, ModelFailed, OnDelta
 from ai_worker.conversation.persona import Worker
@@ -16,10 +16,10 @@ from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.progress import Notebook, Progress
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.consult import Consultation, Consulted, ModelMisbehaved, NeedsPerson
-from ai_worker.conversation.steps.decide import asks_again, choices, is_clear, without_model
+from ai_worker.conversation.steps.decide import asks_again, choices, without_model
 from ai_worker.conversation.steps.guard import Guard, whole_sentences
 from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraft
-from ai_worker.conversation.steps.look_up import Bars, Findings
+from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear
 from ai_worker.conversation.steps.prompt import (
     Material,
     gather,
@@ -83,7 +83,7 @@ class Reasoner:
         Asked only where the rules found nothing, and before a person would be: one short call then costs
         less than a hand-over. What comes back is searched for and never shown.
         """
-        if len(text) > ELLIPTIC or not last_question(history):
+        if len(text) > ELLIPTIC or not said_by_contact(history):
             return ""
         messages = [ChatMessage("user", rewriting(text, history, words))]
         try:

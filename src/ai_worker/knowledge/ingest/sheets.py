@@ -13,6 +13,7 @@ from ai_worker.knowledge.ingest.outline import LONGEST, PIECES, SEPARATOR, cut
 from ai_worker.knowledge.ingest.parsed import Parsed, Piece, Refusal
 from ai_worker.knowledge.ingest.refusals import DocumentRefused, Encrypted, RowRefused, TooCostly
 from ai_worker.knowledge.ingest.rows import COLUMNS, TEXT_CHARACTERS, rows_of
+from ai_worker.knowledge.records.row import written
 
 Sheet = Sequence[Sequence[str]]
 
@@ -94,13 +95,11 @@ def _read_sheets(title: str, sheets: Sequence[tuple[str, Sheet]], document: str)
 
 
 def _by_rows(title: str, locator: str, header: list[str], body: list[tuple[int, Sequence[str]]]) -> Iterator[Piece]:
-    """Yield one piece a row, each value beside its column's name: a price means nothing without it."""
+    """Yield one piece a row, or several where it is long."""
     for number, row in body or [(1, header)]:
-        cells = [clean(cell) for cell in row]
-        names = header if body else [""] * len(header)
-        pairs = [f"{name}：{cell}" if name else cell for name, cell in zip(names, cells, strict=False) if cell]
+        text = written(header if body else [""] * len(header), row)
         where = locator.format(number) if "{}" in locator else f"{locator}{number}"
-        for part in cut("；".join(pairs), LONGEST):
+        for part in cut(text, LONGEST):
             yield Piece(title, where, part)
 
 
