@@ -13,9 +13,11 @@ from typing import Any, Literal
 import msgspec
 import tantivy
 
-from ai_worker.foundation.text import fold
-from ai_worker.knowledge import terms
+from ai_worker.knowledge import english, terms
+from ai_worker.knowledge.language.meaning import MARK, lexicon
 from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.spelling import spellings
+from ai_worker.knowledge.wording import Wording
 
 Field = Literal["asked", "told"]
 """`asked`: questions, aliases and titles. `told`: approved answers and the text of passages."""
@@ -31,6 +33,12 @@ QUERY_TERMS_OF_LARGE = 16
 
 MATTER_ENOUGH = 3
 """With so many terms that are no function words, those alone find the candidates, in half the time."""
+
+UNHEARD_OF = 1.0
+"""The weight of a term that nothing contains."""
+
+ASKING_SHARE = 0.5
+"""What the meaning of a question word counts."""
 
 FUNCTION_SHARE = 0.25
 """What a function word counts, compared with another word that is as rare."""
@@ -56,8 +64,11 @@ class Hit:
     answer: str
     """The `answer_id` of its passage."""
 
-    wording: str
-    """The wording; empty for a text."""
+    wording: Wording | None
+    """The wording; `None` for a text."""
+
+    siblings: int
+    """How many wordings its passage has."""
 
     passage: Passage | None
     """The passage of a text; `None` for a wording."""
@@ -75,7 +86,6 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("answer", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("base", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("part", tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("wording", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("asked", tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field("told", tokenizer_name="whitespace", index_option="freq")
     builder.add_bytes_field("body", stored=True)
@@ -101,13 +111,16 @@ def documents(passage: Passage) -> list[tantivy.Document]:
     key = key_of(passage.base, passage.id)
     whole = tantivy.Document()
     whole.add_text("part", f"{WHOLE}\x1f{key}")
-    whole.add_text("told", " ".join(terms.told_terms(fold(telling(passage)))))
+    whole.add_text("told", " ".join(terms.told_terms(terms.plain(telling(passage)))))
     whole.add_bytes("body", msgspec.json.encode(passage))
     made = [whole]
-    for wording in wordings(passage):
+    ways = wordings(passage)
+    for way in ways:
+        wording = Wording.of(way)
         document = tantivy.Document()
-        document.add_text("wording", wording)
-        document.add_text("asked", " ".join(terms.asked_terms(fold(wording))))
+        found_by = [*wording.asked, *wording.meanings, *spellings(terms.plain(way))]
+        document.add_text("asked", " ".join(found_by))
+        document.add_bytes("body", msgspec.msgpack.encode((len(ways), wording)))
         made.append(document)
     for document in made:
         document.add_text("key", key)
@@ -136,12 +149,15 @@ class Weights(dict[str, float]):
         self._searcher = searcher
         self._field = field
         self._total = searcher.num_docs
+        self._asking = lexicon().asking
 
     def __missing__(self, term: str) -> float:
         frequency = self._searcher.doc_freq(self._field, term)
         weight = math.log1p(self._total / (frequency + 0.5)) / math.log1p(self._total / 0.5)
-        if term in terms.FUNCTION_WORDS:
+        if term.removeprefix(MARK) in terms.FUNCTION_WORDS:
             weight *= FUNCTION_SHARE
+        elif term in self._asking:
+            weight *= ASKING_SHARE
         elif self._field == "asked" and len(term) == 2 and not terms.FUNCTION_WORDS.isdisjoint(term):
             weight *= ACROSS_SHARE
         if len(self) >= WEIGHTS_KEPT:
@@ -190,7 +206,7 @@ class View:
                 [(tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0)), (tantivy.Occur.Must, query)]
             )
         found = self._searcher.search(query, limit, count=False).hits
-        return [self._hit(score, address) for score, address in found]
+        return [self._hit(field, score, address) for score, address in found]
 
     def passages(self, keys: Sequence[str]) -> dict[str, Passage]:
         """Return the passages that hits of this view belong to, by key."""
@@ -198,24 +214,40 @@ class View:
         passages = [msgspec.json.decode(body, type=Passage) for body in bodies]
         return {key_of(passage.base, passage.id): passage for passage in passages}
 
+    def speaks_of(self, name: str) -> bool:
+        """Return whether a name stands in any wording or text, as far as its pairs of characters tell."""
+        pairs = terms.bigrams(name) or [english.stem(name)]
+        return any(all(self._searcher.doc_freq(field, pair) for pair in pairs) for field in self._weights)
+
+    def has(self, term: str) -> bool:
+        """Return whether any wording has the term."""
+        return self._searcher.doc_freq("asked", term) > 0
+
+    def written(self, key: str) -> list[tuple[str, int]]:
+        """Return what is written for a sound or for initials, and in how many wordings."""
+        return [(term.removeprefix(key), often) for term, often in self._searcher.terms_with_prefix("asked", key)]
+
     def weights(self, field: Field) -> "Weights":
         """Return how informative each term is in a field."""
         return self._weights[field]
 
     def _chosen(self, field: Field, wanted: Sequence[str]) -> list[str]:
-        matter = {term for term in wanted if term not in terms.FUNCTION_WORDS}
-        if len(matter) < MATTER_ENOUGH:
-            matter = set(wanted)
+        """Return the rarest of the terms that stand anywhere."""
         weights = self._weights[field]
+        present = [term for term in dict.fromkeys(wanted) if weights[term] < UNHEARD_OF]
+        matter = [term for term in present if term.removeprefix(MARK) not in terms.FUNCTION_WORDS]
+        if len(matter) < MATTER_ENOUGH:
+            matter = present
         most = QUERY_TERMS if self._searcher.num_docs < LARGE else QUERY_TERMS_OF_LARGE
         return sorted(matter, key=lambda term: (-weights[term], term))[:most]
 
-    def _hit(self, score: float, address: tantivy.DocAddress) -> Hit:
+    def _hit(self, field: Field, score: float, address: tantivy.DocAddress) -> Hit:
         document: Any = self._searcher.doc(address)
-        body = document.get_first("body")
-        passage = msgspec.json.decode(body, type=Passage) if body is not None else None
         first = document.get_first
-        return Hit(first("key"), score, first("answer"), first("wording") or "", passage)
+        if field == "told":
+            return Hit(first("key"), score, first("answer"), None, 0, msgspec.json.decode(first("body"), type=Passage))
+        siblings, wording = msgspec.msgpack.decode(first("body"), type=tuple[int, Wording])
+        return Hit(first("key"), score, first("answer"), wording, siblings, None)
 
     def _bodies(self, parts: Sequence[str]) -> list[bytes]:
         query = tantivy.Query.term_set_query(self._schema, "part", list(parts))

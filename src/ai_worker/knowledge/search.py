@@ -1,15 +1,16 @@
 """Search: candidates from the index, put in order, with a confidence each."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ai_worker.knowledge import confidence
-from ai_worker.knowledge.fit import Question, Wording, WordingFit, entry_fit, text_fit, wording_fit
+from ai_worker.knowledge.fit import Question, text_fit
 from ai_worker.knowledge.index import Hit, View
+from ai_worker.knowledge.likeness import likeness
 from ai_worker.knowledge.passage import Passage, Scored
 
-WORDINGS = 30
+WORDINGS = 60
 TEXTS = 15
 QUESTION_CHARACTERS = 500
 """Of a longer question the beginning is used: a bound on the work, not a limit on what one may ask."""
@@ -37,13 +38,10 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Sco
     question = Question.of(text[:QUESTION_CHARACTERS], view)
     if not question.wording.bare:
         return []
-    ways = (
-        (by_text(question, view, bases), confidence.TEXT_CONFIDENCE),
-        (by_wording(question, view, bases), confidence.WORDING_CONFIDENCE),
-    )
+    ways = ((by_text(question, view, bases), _sure_of_text), (by_wording(question, view, bases), _sure_of_wording))
     found: dict[str, tuple[float, float, Candidate]] = {}
-    for candidates, weights in ways:
-        for sure, candidate in _with_confidence(candidates, weights, question, view):
+    for candidates, sure_of in ways:
+        for sure, candidate in _with_confidence(candidates, sure_of, question, view):
             best, other, kept = found.get(candidate.key, (-1.0, 0.0, candidate))
             found[candidate.key] = (sure, best, candidate) if sure > best else (best, max(other, sure), kept)
     order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))[:limit]
@@ -54,24 +52,16 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Sco
 def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
     """Return the passages whose wordings are like the question, the likest first."""
     hits: dict[str, list[Hit]] = {}
-    for hit in view.search("asked", list(question.wording.asked), bases=bases, limit=WORDINGS):
+    for hit in view.search("asked", [*question.wording.asked, *question.wording.meanings], bases=bases, limit=WORDINGS):
         hits.setdefault(hit.key, []).append(hit)
     candidates = []
     for key, of_one in hits.items():
-        wordings = [Wording.of(hit.wording) for hit in of_one]
-        fits = [wording_fit(question, wording, view) for wording in wordings]
-        order = sorted(range(len(fits)), key=lambda at: (-_likeness(fits[at]), of_one[at].wording))
-        second, third = (_likeness(fits[order[at]]) if len(fits) > at else 0.0 for at in (1, 2))
-        figures = (*fits[order[0]], second, third, *entry_fit(question, wordings, view))
-        rank = confidence.weigh(confidence.WORDING_RANK, figures)
-        best = of_one[order[0]]
-        group = f"{best.answer}\x1f{best.wording}"
-        candidates.append(Candidate(key, best.answer, group, rank, figures, best.wording, None))
+        wordings = [hit.wording for hit in of_one if hit.wording is not None]
+        like = likeness(question, wordings, of_one[0].siblings, view.weights("asked"))
+        rank = confidence.weigh(confidence.WORDING_RANK, like.figures)
+        group = f"{of_one[0].answer}\x1f{like.best.text}"
+        candidates.append(Candidate(key, of_one[0].answer, group, rank, like.figures, like.best.text, None))
     return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
-
-
-def _likeness(fit: WordingFit) -> float:
-    return (fit.both + fit.pairs + fit.order + fit.same) / 4
 
 
 def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
@@ -88,8 +78,21 @@ def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candid
     return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
 
 
+SureOf = Callable[[Candidate, float, Question], float]
+
+
+def _sure_of_text(first: Candidate, lead: float, question: Question) -> float:
+    figures = (1.0, *first.figures, question.brevity, lead)
+    return confidence.probability(confidence.weigh(confidence.TEXT_CONFIDENCE, figures))
+
+
+def _sure_of_wording(first: Candidate, lead: float, question: Question) -> float:
+    figures = (1.0, first.rank, lead, float(question.elsewhere))
+    return confidence.probability(confidence.weigh(confidence.WORDING_CONFIDENCE, figures))
+
+
 def _with_confidence(
-    candidates: Sequence[Candidate], weights: Sequence[float], question: Question, view: View
+    candidates: Sequence[Candidate], sure_of: SureOf, question: Question, view: View
 ) -> list[tuple[float, Candidate]]:
     """Return each candidate with its confidence: the first's own, and the others' in proportion."""
     if not candidates:
@@ -97,7 +100,7 @@ def _with_confidence(
     first = candidates[0]
     rival = next((candidate for candidate in candidates if candidate.group != first.group), None)
     lead = lead_of(candidates)
-    sure = confidence.probability(confidence.weigh(weights, (1.0, *first.figures, question.brevity, lead)))
+    sure = sure_of(first, lead, question)
     if rival and lead < confidence.TIE_MARGIN and _text(first, view) != _text(rival, view):
         sure = min(sure, confidence.TIED)
     return [(sure * math.exp(max(-30.0, candidate.rank - first.rank)), candidate) for candidate in candidates]

@@ -1,15 +1,17 @@
 """Terms: the pieces of a text by which it is searched and compared.
 
-Every function here takes text that `foundation.text.fold` has folded.
+Every function here takes text that `plain` has made comparable.
 """
 
 import re
 from functools import cache
 from typing import Protocol
 
+from ai_worker.foundation.text import fold
 from ai_worker.knowledge import english
+from ai_worker.knowledge.language.script import simplified
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change to the terms: indexes that hold the old ones are then built anew."""
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
@@ -30,7 +32,11 @@ otherwise count as informative."""
 class Cutter(Protocol):
     """What of rjieba is used here."""
 
-    def __call__(self, text: str, hmm: bool = True) -> list[str]:
+    def cut(self, text: str, hmm: bool = True) -> list[str]:
+        """Return the words of `text`, nothing left out."""
+        ...
+
+    def cut_for_search(self, text: str, hmm: bool = True) -> list[str]:
         """Return the words of `text`, and the shorter words inside the longer ones."""
         ...
 
@@ -39,13 +45,28 @@ class Cutter(Protocol):
 def _cutter() -> Cutter:
     import rjieba
 
-    cut: Cutter = rjieba.cut_for_search
-    return cut
+    cutter: Cutter = rjieba
+    return cutter
+
+
+def plain(text: str) -> str:
+    """Return `text` folded and in simplified script: what is compared does not depend on how it is written."""
+    return simplified(fold(text))
+
+
+def cut(folded: str, *, new: bool = True) -> list[str]:
+    """Return the words of a text with everything between them: joined, they are the text.
+
+    Args:
+        folded: The text.
+        new: Whether characters may form a word that is in no dictionary.
+    """
+    return _cutter().cut(folded, new)
 
 
 def words(folded: str) -> list[str]:
     """Return the words: rjieba's search mode, without punctuation; English ones as their stems."""
-    found = _cutter()(english.spelled_out(folded))
+    found = _cutter().cut_for_search(english.spelled_out(folded))
     return [english.stem(word) for word in found if word[0].isalnum() or word[-1].isalnum()]
 
 
