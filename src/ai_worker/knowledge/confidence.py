@@ -26,6 +26,9 @@ TIE_MARGIN = 0.05
 MARGIN_LIMIT = 4.0
 """A lead over the next candidate beyond this says nothing more."""
 
+NEARLY = 0.01
+"""Nothing is surer, and nothing less sure, when two confidences are weighed against each other."""
+
 WORDING_RANK = (1.13, 1.64, 1.01, 0.90, 0.17, 1.51, 2.09, 2.20, 1.43, 1.47, 2.56, -0.32, -1.71)
 """The figures of `WordingFit`, the likeness of the entry's second and third best wordings, and the
 figures of `EntryFit`."""
@@ -65,3 +68,18 @@ def weigh(weights: Sequence[float], figures: Sequence[float]) -> float:
 def probability(logit: float) -> float:
     """Return the logistic function of `logit`, which may be any size."""
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+INTENT_SHARE = 0.8
+"""What the model of intents says of an answer, beside what the search says."""
+
+
+def together(guessed: float, found: float) -> float:
+    """Return how sure two ways are together that came to the same answer: their logits, weighed."""
+    return probability(INTENT_SHARE * logit(guessed) + (1 - INTENT_SHARE) * logit(found))
+
+
+def logit(sure: float) -> float:
+    """Return what `probability` makes `sure` of; what is certain counts as nearly so."""
+    near = min(1 - NEARLY, max(NEARLY, sure))
+    return math.log(near / (1 - near))

@@ -41,6 +41,8 @@ ACROSS_SHARE = 0.5
 WEIGHTS_KEPT = 100_000
 REVISION = "revision"
 WHOLE = "whole"
+SEVERAL, SINGLE = "several", "single"
+"""What the field `part` says of an entry, beside its key: whether it may be asked for in several wordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,10 @@ def documents(passage: Passage) -> list[tantivy.Document]:
     whole.add_text("told", " ".join(terms.told_terms(fold(telling(passage)))))
     whole.add_bytes("body", msgspec.json.encode(passage))
     made = [whole]
-    for wording in wordings(passage):
+    ways = wordings(passage)
+    if passage.kind == "entry":
+        whole.add_text("part", SEVERAL if len(ways) > 1 else SINGLE)
+    for wording in ways:
         document = tantivy.Document()
         document.add_text("wording", wording)
         document.add_text("asked", " ".join(terms.asked_terms(fold(wording))))
@@ -184,13 +189,37 @@ class View:
                 for term in chosen
             ]
         )
+        return [self._hit(score, address) for score, address in self._seen(query, bases, limit)]
+
+    def among(self, keys: Sequence[str], *, bases: Sequence[str]) -> list[Passage]:
+        """Return those of the passages that a search in these bases may find."""
+        if not keys:
+            return []
+        query = tantivy.Query.term_set_query(self._schema, "part", [f"{WHOLE}\x1f{key}" for key in keys])
+        hits = [self._hit(score, address) for score, address in self._seen(query, bases, len(keys))]
+        return [hit.passage for hit in hits if hit.passage is not None]
+
+    def entries(self, *, several: bool, limit: int) -> list[Passage] | None:
+        """Return all entries that may be asked for in several wordings, or in one; `None` if they are too many."""
+        mark = SEVERAL if several else SINGLE
+        if self._searcher.doc_freq("part", mark) > limit:
+            return None
+        query = tantivy.Query.term_query(self._schema, "part", mark, index_option="basic")
+        found = self._searcher.search(query, max(1, limit), count=False).hits
+        return [
+            msgspec.json.decode(self._searcher.doc(address).get_first("body") or b"", type=Passage)
+            for _, address in found
+        ]
+
+    def _seen(self, query: tantivy.Query, bases: Sequence[str], limit: int) -> list[tuple[float, tantivy.DocAddress]]:
+        """Return what a query finds in these bases: whatever a question finds goes through here."""
         if "*" not in bases and not self._bases <= set(bases):
             inside = tantivy.Query.term_set_query(self._schema, "base", list(bases))
             query = tantivy.Query.boolean_query(
                 [(tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0)), (tantivy.Occur.Must, query)]
             )
-        found = self._searcher.search(query, limit, count=False).hits
-        return [self._hit(score, address) for score, address in found]
+        found: list[tuple[float, tantivy.DocAddress]] = self._searcher.search(query, limit, count=False).hits
+        return found
 
     def passages(self, keys: Sequence[str]) -> dict[str, Passage]:
         """Return the passages that hits of this view belong to, by key."""

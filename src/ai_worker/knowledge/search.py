@@ -2,12 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from ai_worker.foundation.text import fold
 from ai_worker.knowledge import confidence
+from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question, Wording, WordingFit, entry_fit, text_fit, wording_fit
+from ai_worker.knowledge.fusing import fuse
 from ai_worker.knowledge.index import Hit, View
-from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.passage import Scored
+
+if TYPE_CHECKING:
+    from ai_worker.knowledge.intents.model import Intents
 
 WORDINGS = 30
 TEXTS = 15
@@ -15,35 +21,31 @@ QUESTION_CHARACTERS = 500
 """Of a longer question the beginning is used: a bound on the work, not a limit on what one may ask."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One passage in the running, seen through its wordings or through its text."""
+def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "Intents | None" = None) -> list[Scored]:
+    """Return the passages that best fit a question; see `Retriever.search`.
 
-    key: str
-    answer: str
-    group: str
-    """Candidates of one group do not compete: a section's passages, found by its heading, are all right."""
-
-    rank: float
-    figures: tuple[float, ...]
-    matched: str
-    passage: Passage | None
-
-
-def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Scored]:
-    """Return the passages that best fit a question; see `Retriever.search`."""
+    Args:
+        view: Where to look.
+        text: What is asked.
+        bases: The knowledge bases to look in.
+        limit: How many passages at most.
+        intents: What the wordings of this knowledge taught, if they taught anything.
+    """
     if view.revision == 0:
         return []
-    question = Question.of(text[:QUESTION_CHARACTERS], view)
+    text = text[:QUESTION_CHARACTERS]
+    question = Question.of(text, view)
     if not question.wording.bare:
         return []
-    ways = (
-        (by_text(question, view, bases), confidence.TEXT_CONFIDENCE),
-        (by_wording(question, view, bases), confidence.WORDING_CONFIDENCE),
-    )
+    by_wordings = _with_confidence(by_wording(question, view, bases), confidence.WORDING_CONFIDENCE, question, view)
+    guesses = intents.score(fold(text), bases=bases) if intents else None
+    by_texts = _with_confidence(by_text(question, view, bases), confidence.TEXT_CONFIDENCE, question, view)
+    if guesses:
+        by_wordings = fuse(by_wordings, guesses, view, bases)
+        by_texts = [one for one in by_texts if not guesses.knows(one[1].key)]
     found: dict[str, tuple[float, float, Candidate]] = {}
-    for candidates, weights in ways:
-        for sure, candidate in _with_confidence(candidates, weights, question, view):
+    for candidates in (by_texts, by_wordings):
+        for sure, candidate in candidates:
             best, other, kept = found.get(candidate.key, (-1.0, 0.0, candidate))
             found[candidate.key] = (sure, best, candidate) if sure > best else (best, max(other, sure), kept)
     order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))[:limit]

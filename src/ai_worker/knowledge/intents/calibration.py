@@ -8,8 +8,8 @@ that hold for any site; the fewer the wordings, the nearer it stays to those.
 import numpy as np
 
 from ai_worker.knowledge.intents.features import Numbers
-from ai_worker.knowledge.intents.model import Intents, Meta
 from ai_worker.knowledge.intents.lessons import Lessons
+from ai_worker.knowledge.intents.model import Intents, Meta
 from ai_worker.knowledge.intents.training import SEED, Texts, tables_of
 
 ANY_SITE = (-1.0, 0.9, 0.45, 0.05, 1.5, 2.0, -1.5)

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from ai_worker.knowledge import english
 
-VERSION = 1
-"""Raise it with every change to the features: models that weigh the old ones are then made anew."""
-
 Numbers: TypeAlias = NDArray[np.float32]
 Places: TypeAlias = NDArray[np.intp]
 Counts: TypeAlias = dict[int, int]

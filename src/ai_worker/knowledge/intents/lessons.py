@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 
 from ai_worker.foundation.text import fold
 from ai_worker.knowledge import terms
-from ai_worker.knowledge.intents import features
+from ai_worker.knowledge.index import View, key_of, wordings
 
 RECIPE = 1
-"""Raise it with every change to how a model is made: older ones are then made anew."""
+"""Raise it with every change to how a model is made, features included: older ones are then made anew."""
 
 FEWEST_ENTRIES = 8
 FEWEST_WORDINGS = 40
@@ -27,12 +28,18 @@ MOST_PER_ENTRY = 400
 MOST_LONE = 1_000
 """Of the entries with a single wording that are not told apart, so many teach what the others are not."""
 
+MOST_READ = 5_000
+"""Where there are more, they are not looked at: reading them would take longer than learning."""
+
 
 class Taught(msgspec.Struct, frozen=True):
     """One entry with its wordings."""
 
     key: str
     wordings: tuple[str, ...]
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Lessons:
     @property
     def fingerprint(self) -> str:
         """What two sets of lessons share that make the same model."""
-        known = hashlib.sha256(f"{RECIPE}/{features.VERSION}/{terms.VERSION}".encode())
+        known = hashlib.sha256(f"{RECIPE}/{terms.VERSION}".encode())
         for text, label in zip(self.texts, self.labels, strict=True):
             known.update(f"\x1e{self.keys[label]}\x1f{text}".encode())
         return known.hexdigest()
@@ -81,6 +88,18 @@ def lessons_of(entries: Sequence[Taught]) -> Lessons | None:
         rows += [(text, len(keys)) for _, texts in together for text in texts]
         keys.append("")
     return Lessons(tuple(keys), tuple(text for text, _ in rows), tuple(label for _, label in rows))
+
+
+def lessons_in(view: View) -> Lessons | None:
+    """Return what can be learned from all entries of an index; see `lessons_of`."""
+    several = view.entries(several=True, limit=MOST_ENTRIES)
+    if several is None:
+        log.warning("knowledge.intents_skipped", most_entries=MOST_ENTRIES)
+        return None
+    if len(several) < FEWEST_ENTRIES / 2:
+        return None
+    entries = [*several, *(view.entries(several=False, limit=MOST_READ) or [])]
+    return lessons_of([Taught(key_of(entry.base, entry.id), tuple(wordings(entry))) for entry in entries])
 
 
 def _folded(entry: Taught) -> list[str]:

@@ -139,9 +139,7 @@ class Intents:
         """Return how probable each entry is; `None` where nothing of the text is known, or asked for."""
         return self.score_of(folded, counted(folded), bases=bases)
 
-    def score_of(
-        self, folded: str, kinds: tuple[Counts, ...], *, bases: Sequence[str] = ("*",)
-    ) -> Guesses | None:
+    def score_of(self, folded: str, kinds: tuple[Counts, ...], *, bases: Sequence[str] = ("*",)) -> Guesses | None:
         """Return what `score` returns, of a text whose features were taken before."""
         place, value = self._vocabulary.vector(kinds)
         if not len(place):
