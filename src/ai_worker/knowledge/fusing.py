@@ -1,7 +1,7 @@
 """Fusing: what the search found, together with what the model of intents takes a question for."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ difference, on six sets of either language."""
 UNFOUND = 1.0
 """How much lower than the last that was found an entry ranks that was not."""
 
+NEARLY_NOTHING = 1e-9
+
 Sure = tuple[float, Candidate]
 
 
@@ -40,22 +42,26 @@ def fuse(found: Sequence[Sure], guesses: "Guesses", view: View, bases: Sequence[
         known[candidate.key] = (0.0, candidate)
     if not known:
         return others
-    scores = _normal({key: guesses.log_probability(key) + RANK_SHARE * one.rank for key, (_, one) in known.items()})
+    scores = _scores({key: candidate.rank - lowest for key, (_, candidate) in known.items()}, guesses)
     order = sorted(known, key=lambda key: (-scores[key], key))
-    best, top = order[0], scores[order[0]]
-    sure = guesses.confidence(guesses.figures(best, scores))
-    sure = confidence.together(sure, known[best][0])
-    fused = [(sure * math.exp(max(-30.0, scores[key] - top)), known[key][1]) for key in order]
-    ranked = [(own, replace(candidate, rank=scores[candidate.key])) for own, candidate in fused]
-    return sorted([*ranked, *others], key=lambda one: (-one[0], one[1].key))
+    best = order[0]
+    sure = confidence.together(guesses.confidence(guesses.figures(best, scores)), known[best][0])
+    fused = []
+    for key in order:
+        own = sure * math.exp(max(-30.0, scores[key] - scores[best]))
+        fused.append((own, replace(known[key][1], rank=scores[key])))
+    return sorted([*fused, *others], key=lambda one: (-one[0], one[1].key))
+
+
+def _scores(leads: Mapping[str, float], guesses: "Guesses") -> dict[str, float]:
+    """Return logarithms of probabilities: the model's, shifted by the lead over what was not found at all."""
+    own = {key: guesses.log_probability(key) for key in leads}
+    elsewhere = max(NEARLY_NOTHING, 1 - math.fsum(map(math.exp, own.values())))
+    shifted = {key: own[key] + RANK_SHARE * lead for key, lead in leads.items()}
+    whole = math.log(elsewhere + math.fsum(map(math.exp, shifted.values())))
+    return {key: score - whole for key, score in shifted.items()}
 
 
 def _unfound(passage: Passage, rank: float) -> Candidate:
     group = f"{passage.answer_id}\x1f{passage.title}"
     return Candidate(key_of(passage.base, passage.id), passage.answer_id, group, rank, (), passage.title, None)
-
-
-def _normal(scores: dict[str, float]) -> dict[str, float]:
-    top = max(scores.values())
-    whole = top + math.log(math.fsum(math.exp(score - top) for score in scores.values()))
-    return {key: score - whole for key, score in scores.items()}
