@@ -179,7 +179,9 @@ async def running(
         keyring = Keyring(stores.keys, pepper=load_pepper(settings.data_dir), clock=clock)
         if settings.api_key is not None:
             await keyring.adopt(settings.api_key)
-        library = Library(stores.knowledge, clock=clock, index_folder=settings.data_dir / "index")
+        learns = role in (None, "runner")
+        library = Library(stores.knowledge, clock=clock, index_folder=settings.data_dir / "index", learns=learns)
+        stack.push_async_callback(library.close)
         if role != "console":
             await library.refresh()
         channels = Roster(settings.channels, clock=clock, store=stores.channels)

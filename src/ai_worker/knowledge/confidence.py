@@ -26,15 +26,18 @@ TIE_MARGIN = 0.05
 MARGIN_LIMIT = 4.0
 """A lead over the next candidate beyond this says nothing more."""
 
+NEARLY = 0.01
+"""Nothing is surer, and nothing less sure, when two confidences are weighed against each other."""
+
 WORDING_RANK = (
     *(1.0, 1.0, 0.0, 1.0, 2.0, 1.0, 2.5, 2.5, 2.0),
     *(4.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0, 0.0, -0.5, 0.0),
 )
 """The figures of `WordingFit`, then those of `EntryFit`: chosen by hand, and kept round."""
 
-WORDING_CONFIDENCE = (-2.46, 0.31, 0.29, -3.02)
-"""A constant, the rank of the first, its lead over the next, and whether the question names a company
-or a product that the knowledge never speaks of."""
+WORDING_CONFIDENCE = (-2.46, 0.31, 0.29, -3.02, -1.5)
+"""A constant, the rank of the first, its lead over the next, whether the question names a company or a
+product that the knowledge never speaks of, and whether the wording is but a document's title."""
 
 TEXT_RANK = (1.83, 0.42, 0.52, -2.37, 0.29, 2.23, 6.51)
 """The figures of `TextFit`, then the BM25 score as a share of the best candidate's."""
@@ -51,3 +54,18 @@ def weigh(weights: Sequence[float], figures: Sequence[float]) -> float:
 def probability(logit: float) -> float:
     """Return the logistic function of `logit`, which may be any size."""
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+INTENT_SHARE = 0.8
+"""What the model of intents says of an answer, beside what the search says."""
+
+
+def together(guessed: float, found: float) -> float:
+    """Return how sure two ways are together that came to the same answer: their logits, weighed."""
+    return probability(INTENT_SHARE * logit(guessed) + (1 - INTENT_SHARE) * logit(found))
+
+
+def logit(sure: float) -> float:
+    """Return what `probability` makes `sure` of; what is certain counts as nearly so."""
+    near = min(1 - NEARLY, max(NEARLY, sure))
+    return math.log(near / (1 - near))

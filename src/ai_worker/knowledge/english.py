@@ -41,7 +41,10 @@ _BRITISH = (
 
 _SHORTEST = 3
 _VOWEL = re.compile(r"[aeiouy]")
-_ENDINGS = tuple("ications ication ations ation ments ment ingly ings ing edly ied ies ed es s ly".split())
+_ENDINGS = (
+    *("ications", "ication", "ations", "ation", "ments", "ment", "ingly", "ings", "ing", "edly"),
+    *("ied", "ies", "ed", "es", "s", "ly"),
+)
 _NO_ENDING = re.compile(r"\w*(?:ss|us|is|eed)|[a-z]{3}ly")
 
 

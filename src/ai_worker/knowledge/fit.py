@@ -36,6 +36,9 @@ class TextFit(NamedTuple):
 class Question:
     """A question, taken apart once for all comparisons."""
 
+    plain: str
+    """The question in simplified script, with its slips corrected."""
+
     wording: Wording
     asked_weight: float
     """What its terms weigh together, among wordings."""
@@ -58,9 +61,11 @@ class Question:
         """Take `text` apart, and weigh it by what is in the index."""
         plain = terms.plain(text)
         asked, told = view.weights("asked"), view.weights("told")
-        wording, told_terms = Wording.of_plain(corrected(plain, view), text), frozenset(terms.told_terms(plain))
+        better = corrected(plain, view)
+        wording, told_terms = Wording.of_plain(better, text), frozenset(terms.told_terms(plain))
         unheard = [one for one in wording.meanings if len(one) > 2 and asked[one] >= UNHEARD_OF <= told[one[1:]]]
         return cls(
+            plain=better,
             wording=wording,
             asked_weight=asked.of(wording.asked),
             told=told_terms,

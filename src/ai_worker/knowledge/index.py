@@ -49,6 +49,8 @@ ACROSS_SHARE = 0.5
 WEIGHTS_KEPT = 100_000
 REVISION = "revision"
 WHOLE = "whole"
+SEVERAL, SINGLE = "several", "single"
+"""What the field `part` says of an entry, beside its key: whether it may be asked for in several wordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class Hit:
 
     siblings: int
     """How many wordings its passage has."""
+
+    titles: bool
+    """Whether the wording is but the title of a document."""
 
     passage: Passage | None
     """The passage of a text; `None` for a wording."""
@@ -115,12 +120,14 @@ def documents(passage: Passage) -> list[tantivy.Document]:
     whole.add_bytes("body", msgspec.json.encode(passage))
     made = [whole]
     ways = wordings(passage)
+    if passage.kind == "entry":
+        whole.add_text("part", SEVERAL if len(ways) > 1 else SINGLE)
     for way in ways:
         wording = Wording.of(way)
         document = tantivy.Document()
         found_by = [*wording.asked, *wording.meanings, *spellings(terms.plain(way))]
         document.add_text("asked", " ".join(found_by))
-        document.add_bytes("body", msgspec.msgpack.encode((len(ways), wording)))
+        document.add_bytes("body", msgspec.msgpack.encode((len(ways), passage.kind != "entry", wording)))
         made.append(document)
     for document in made:
         document.add_text("key", key)
@@ -200,13 +207,37 @@ class View:
                 for term in chosen
             ]
         )
+        return [self._hit(field, score, address) for score, address in self._seen(query, bases, limit)]
+
+    def among(self, keys: Sequence[str], *, bases: Sequence[str]) -> list[Passage]:
+        """Return those of the passages that a search in these bases may find."""
+        if not keys:
+            return []
+        query = tantivy.Query.term_set_query(self._schema, "part", [f"{WHOLE}\x1f{key}" for key in keys])
+        hits = [self._hit("told", score, address) for score, address in self._seen(query, bases, len(keys))]
+        return [hit.passage for hit in hits if hit.passage is not None]
+
+    def entries(self, *, several: bool, limit: int) -> list[Passage] | None:
+        """Return all entries that may be asked for in several wordings, or in one; `None` if they are too many."""
+        mark = SEVERAL if several else SINGLE
+        if self._searcher.doc_freq("part", mark) > limit:
+            return None
+        query = tantivy.Query.term_query(self._schema, "part", mark, index_option="basic")
+        found = self._searcher.search(query, max(1, limit), count=False).hits
+        return [
+            msgspec.json.decode(self._searcher.doc(address).get_first("body") or b"", type=Passage)
+            for _, address in found
+        ]
+
+    def _seen(self, query: tantivy.Query, bases: Sequence[str], limit: int) -> list[tuple[float, tantivy.DocAddress]]:
+        """Return what a query finds in these bases: whatever a question finds goes through here."""
         if "*" not in bases and not self._bases <= set(bases):
             inside = tantivy.Query.term_set_query(self._schema, "base", list(bases))
             query = tantivy.Query.boolean_query(
                 [(tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0)), (tantivy.Occur.Must, query)]
             )
-        found = self._searcher.search(query, limit, count=False).hits
-        return [self._hit(field, score, address) for score, address in found]
+        found: list[tuple[float, tantivy.DocAddress]] = self._searcher.search(query, limit, count=False).hits
+        return found
 
     def passages(self, keys: Sequence[str]) -> dict[str, Passage]:
         """Return the passages that hits of this view belong to, by key."""
@@ -245,9 +276,10 @@ class View:
         document: Any = self._searcher.doc(address)
         first = document.get_first
         if field == "told":
-            return Hit(first("key"), score, first("answer"), None, 0, msgspec.json.decode(first("body"), type=Passage))
-        siblings, wording = msgspec.msgpack.decode(first("body"), type=tuple[int, Wording])
-        return Hit(first("key"), score, first("answer"), wording, siblings, None)
+            passage = msgspec.json.decode(first("body"), type=Passage)
+            return Hit(first("key"), score, first("answer"), None, 0, False, passage)
+        siblings, titles, wording = msgspec.msgpack.decode(first("body"), type=tuple[int, bool, Wording])
+        return Hit(first("key"), score, first("answer"), wording, siblings, titles, None)
 
     def _bodies(self, parts: Sequence[str]) -> list[bytes]:
         query = tantivy.Query.term_set_query(self._schema, "part", list(parts))

@@ -21,6 +21,8 @@ from ai_worker.knowledge.ingest.parsed import Refusal
 from ai_worker.knowledge.ingest.reader import DocumentReader, Limits
 from ai_worker.knowledge.ingest.refusals import BadBaseName, DocumentRefused, DuplicateRow, Empty
 from ai_worker.knowledge.ingest.rows import row_of
+from ai_worker.knowledge.intents.folder import IntentFolder
+from ai_worker.knowledge.intents.lessons import lessons_in
 from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.knowledge.store import Document, KnowledgeStore
@@ -53,7 +55,13 @@ class Library:
     """
 
     def __init__(
-        self, store: KnowledgeStore, *, clock: Clock, index_folder: Path, limits: Limits | None = None
+        self,
+        store: KnowledgeStore,
+        *,
+        clock: Clock,
+        index_folder: Path,
+        limits: Limits | None = None,
+        learns: bool = False,
     ) -> None:
         """Make a library that finds nothing before its first `refresh`.
 
@@ -62,10 +70,13 @@ class Library:
             clock: Says when a document was added.
             index_folder: Where the index may be; it is made if it is missing.
             limits: What reading one document may use; the defaults if `None`.
+            learns: Whether models of intents are made in the background; then `close` it. Without it,
+                what another process made is used.
         """
         self._store = store
         self._clock = clock
         self._folder = IndexFolder(index_folder)
+        self._intents = IntentFolder(index_folder / "intents", learns=learns)
         self._limits = limits
         self._view: View | None = None
         self._adding = asyncio.Lock()
@@ -82,7 +93,9 @@ class Library:
     ) -> list[Scored]:
         """Return the best passages, best first; see `Retriever.search`."""
         view = self._view
-        return search.find(view, question, bases=bases, limit=limit) if view is not None else []
+        if view is None:
+            return []
+        return search.find(view, question, bases=bases, limit=limit, intents=self._intents.current)
 
     async def add(self, paths: Sequence[Path], *, base: str = "default", progress: Progress | None = None) -> AddReport:
         """Read files and folders and make them findable. What cannot be read is reported, not raised.
@@ -140,6 +153,7 @@ class Library:
             for _ in range(BUSY_TRIES):
                 self._view = await asyncio.to_thread(self._folder.view)
                 if self._view is not None and self._view.revision == revision:
+                    await self._intents.tend(await asyncio.to_thread(lessons_in, self._view))
                     return True
                 try:
                     await self._write(revision)
@@ -147,6 +161,14 @@ class Library:
                     await asyncio.sleep(BUSY_PAUSE_S)
             log.warning("knowledge.index_behind", wanted=revision, shown=self._view.revision if self._view else 0)
             return False
+
+    async def settle(self) -> None:
+        """Wait until what the latest `refresh` set going in the background is done."""
+        await self._intents.settle()
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await self._intents.close()
 
     async def _write(self, revision: int) -> None:
         writing = await _in_thread(self._folder.begin)

@@ -2,66 +2,57 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ai_worker.knowledge import confidence
+from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question, text_fit
-from ai_worker.knowledge.index import Hit, View
-from ai_worker.knowledge.likeness import likeness
-from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.fusing import fuse
+from ai_worker.knowledge.index import View
+from ai_worker.knowledge.passage import Scored
+from ai_worker.knowledge.wording_search import by_wording, sure_of_wording
 
-WORDINGS = 60
+if TYPE_CHECKING:
+    from ai_worker.knowledge.intents.model import Intents
+
 TEXTS = 15
 QUESTION_CHARACTERS = 500
 """Of a longer question the beginning is used: a bound on the work, not a limit on what one may ask."""
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One passage in the running, seen through its wordings or through its text."""
-
-    key: str
-    answer: str
-    group: str
-    """Candidates of one group do not compete: a section's passages, found by its heading, are all right."""
-
-    rank: float
-    figures: tuple[float, ...]
-    matched: str
-    passage: Passage | None
+SureOf = Callable[[Candidate, float, Question], float]
+"""Says how sure the first candidate is, given its lead over the next."""
 
 
-def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Scored]:
-    """Return the passages that best fit a question; see `Retriever.search`."""
+def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "Intents | None" = None) -> list[Scored]:
+    """Return the passages that best fit a question; see `Retriever.search`.
+
+    Args:
+        view: Where to look.
+        text: What is asked.
+        bases: The knowledge bases to look in.
+        limit: How many passages at most.
+        intents: What the wordings of this knowledge taught, if they taught anything.
+    """
     if view.revision == 0:
         return []
-    question = Question.of(text[:QUESTION_CHARACTERS], view)
+    text = text[:QUESTION_CHARACTERS]
+    question = Question.of(text, view)
     if not question.wording.bare:
         return []
-    ways = ((by_text(question, view, bases), _sure_of_text), (by_wording(question, view, bases), _sure_of_wording))
+    by_wordings = _with_confidence(by_wording(question, view, bases), sure_of_wording, question, view)
+    guesses = intents.score(question.plain, bases=bases) if intents else None
+    by_texts = _with_confidence(by_text(question, view, bases), _sure_of_text, question, view)
+    if guesses:
+        by_wordings = fuse(by_wordings, guesses, view, bases)
+        by_texts = [one for one in by_texts if not guesses.knows(one[1].key)]
     found: dict[str, tuple[float, float, Candidate]] = {}
-    for candidates, sure_of in ways:
-        for sure, candidate in _with_confidence(candidates, sure_of, question, view):
+    for candidates in (by_texts, by_wordings):
+        for sure, candidate in candidates:
             best, other, kept = found.get(candidate.key, (-1.0, 0.0, candidate))
             found[candidate.key] = (sure, best, candidate) if sure > best else (best, max(other, sure), kept)
     order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))[:limit]
     passages = view.passages([candidate.key for _, _, candidate in order])
     return [Scored(passages[candidate.key], sure, candidate.matched) for sure, _, candidate in order]
-
-
-def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
-    """Return the passages whose wordings are like the question, the likest first."""
-    hits: dict[str, list[Hit]] = {}
-    for hit in view.search("asked", [*question.wording.asked, *question.wording.meanings], bases=bases, limit=WORDINGS):
-        hits.setdefault(hit.key, []).append(hit)
-    candidates = []
-    for key, of_one in hits.items():
-        wordings = [hit.wording for hit in of_one if hit.wording is not None]
-        like = likeness(question, wordings, of_one[0].siblings, view.weights("asked"))
-        rank = confidence.weigh(confidence.WORDING_RANK, like.figures)
-        group = f"{of_one[0].answer}\x1f{like.best.text}"
-        candidates.append(Candidate(key, of_one[0].answer, group, rank, like.figures, like.best.text, None))
-    return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
 
 
 def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
@@ -78,17 +69,9 @@ def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candid
     return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
 
 
-SureOf = Callable[[Candidate, float, Question], float]
-
-
 def _sure_of_text(first: Candidate, lead: float, question: Question) -> float:
     figures = (1.0, *first.figures, question.brevity, lead)
     return confidence.probability(confidence.weigh(confidence.TEXT_CONFIDENCE, figures))
-
-
-def _sure_of_wording(first: Candidate, lead: float, question: Question) -> float:
-    figures = (1.0, first.rank, lead, float(question.elsewhere))
-    return confidence.probability(confidence.weigh(confidence.WORDING_CONFIDENCE, figures))
 
 
 def _with_confidence(
