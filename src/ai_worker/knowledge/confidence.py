@@ -39,11 +39,11 @@ WORDING_CONFIDENCE = (-2.46, 0.31, 0.29, -3.02, -1.5)
 """A constant, the rank of the first, its lead over the next, whether the question names a company or a
 product that the knowledge never speaks of, and whether the wording is but a document's title."""
 
-TEXT_RANK = (1.2, 1.9, 0.9, 1.2, -1.2, -1.4, -3.6, 1.5, 2.4, 2.8, 4.7, 1.3, 2.9)
+TEXT_RANK = (2.3, 0.4, 1.7, -1.4, 0.4, 2.2, 2.2, 4.8, 1.4, 3.2)
 """The figures of `TextFit`, then the BM25 score as a share of the best candidate's."""
 
-TEXT_CONFIDENCE = (-1.76, 6.36, -2.07, 0.84, -3.42, 1.55, -0.23, -2.52, -1.15, 0.90)
-"""A constant, the figures of `TEXT_RANK`, the question's brevity, and the lead over the next."""
+TEXT_CONFIDENCE = (-6.01, 0.49, 0.63, -4.09, -2.78, 2.45, -0.78)
+"""A constant, the rank of the first, its lead over the next, and the figures of `Question`."""
 
 
 def weigh(weights: Sequence[float], figures: Sequence[float]) -> float:

@@ -163,7 +163,7 @@ class Weights(dict[str, float]):
         super().__init__()
         self._searcher = searcher
         self._field = field
-        self._total = searcher.doc_freq("part", WHOLE) if field == "told" else searcher.num_docs
+        self._total = max(1, searcher.doc_freq("part", WHOLE) if field == "told" else searcher.num_docs)
         self._asking = lexicon().asking
 
     def __missing__(self, term: str) -> float:

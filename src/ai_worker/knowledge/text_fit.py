@@ -37,25 +37,16 @@ class TextFit(NamedTuple):
     """How well one text suits a question. Shares are of weight: rare terms count more."""
 
     words: float
-    """BM25 of the words, as a share of its bound."""
+    """BM25 of the words, as a share of the best candidate's."""
 
-    words_lead: float
-    """The same, as a share of the best candidate's."""
+    pairs: float
+    """The same of the pairs, and of words in other scripts."""
 
-    pairs_lead: float
-    """BM25 of the pairs, and of words in other scripts, as a share of the best candidate's."""
-
-    marks_lead: float
+    marks: float
     """The same of the marks; those weigh more that fewer of the candidates have."""
-
-    covered: float
-    """The share of the question's pairs that stand in it."""
 
     missing: float
     """The weight of the rarest word that it lacks."""
-
-    named: float
-    """The share of the question that stands in the title."""
 
     naming: float
     """The share of the title's characters and pairs that stand in the question."""
@@ -139,13 +130,10 @@ def text_fits(sought: Sought, texts: Sequence[Text]) -> list[TextFit]:
         titled = frozenset((*terms.bigrams(text.title), *terms.characters(text.title)))
         fits.append(
             TextFit(
-                words=words[at],
-                words_lead=_share(words[at], max(words)),
-                pairs_lead=_share(pairs[at], max(pairs)),
-                marks_lead=_share(of_marks[at], max(of_marks)),
-                covered=_standing(sought.pairs, whole),
+                words=_share(words[at], max(words)),
+                pairs=_share(pairs[at], max(pairs)),
+                marks=_share(of_marks[at], max(of_marks)),
                 missing=max((weight for word, weight in sought.words.items() if word not in whole), default=0.0),
-                named=_standing(sought.pairs, text.title),
                 naming=_share(sum(part in sought.bare for part in titled), len(titled)),
                 run=_share(_longest_run(sought.bare, terms.bare(whole)), len(sought.bare)),
                 sentence=_together(sought.pairs, text.body, SENTENCE),
@@ -172,11 +160,6 @@ def _bm25(weights: Mapping[str, float], text: str, mean_length: float) -> float:
         if count := text.count(term):
             score += weight * count / (count + norm)
     return _share(score, sum(weights.values()))
-
-
-def _standing(weights: Mapping[str, float], text: str) -> float:
-    """Return the share, by weight, of the terms that stand in a text."""
-    return _share(sum(weight for term, weight in weights.items() if term in text), sum(weights.values()))
 
 
 def _together(weights: Mapping[str, float], text: str, window: int) -> float:

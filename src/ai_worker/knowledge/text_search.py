@@ -1,6 +1,7 @@
 """Search by text: passages and answers that have what a question seeks, put in order."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
@@ -20,12 +21,21 @@ def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candid
     candidates = []
     for hit, fit in zip(hits, text_fits(question.sought, texts), strict=True):
         figures = (*fit, hit.score / best)
-        rank = confidence.weigh(confidence.TEXT_RANK, figures)
-        candidates.append(Candidate(hit.key, hit.answer, hit.key, rank, figures, "", hit.passage))
-    return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
+        candidates.append(Candidate(hit.key, hit.answer, hit.key, 0.0, figures, "", hit.passage))
+    return reordered(candidates, confidence.TEXT_RANK)
+
+
+def reordered(candidates: Sequence[Candidate], weights: Sequence[float]) -> list[Candidate]:
+    """Return candidates ranked by weights of their figures, the best first."""
+    ranked = [replace(candidate, rank=confidence.weigh(weights, candidate.figures)) for candidate in candidates]
+    return sorted(ranked, key=lambda candidate: (-candidate.rank, candidate.key))
 
 
 def sure_of_text(first: Candidate, lead: float, question: Question) -> float:
     """Return how sure the first candidate is, given its lead over the next."""
-    figures = (1.0, *first.figures, question.brevity, lead)
-    return confidence.probability(confidence.weigh(confidence.TEXT_CONFIDENCE, figures))
+    return confidence.probability(confidence.weigh(confidence.TEXT_CONFIDENCE, trust_figures(first, lead, question)))
+
+
+def trust_figures(first: Candidate, lead: float, question: Question) -> tuple[float, ...]:
+    """Return what says how sure the first candidate is."""
+    return (1.0, first.rank, lead, *question.figures)
