@@ -39,10 +39,10 @@ WORDING_CONFIDENCE = (-2.46, 0.31, 0.29, -3.02, -1.5)
 """A constant, the rank of the first, its lead over the next, whether the question names a company or a
 product that the knowledge never speaks of, and whether the wording is but a document's title."""
 
-TEXT_RANK = (2.3, 0.4, 1.7, -1.4, 0.4, 2.2, 2.2, 4.8, 1.4, 3.2)
+TEXT_RANK = (2.10, 0.31, 1.58, -1.05, 0.34, 1.68, 2.49, 4.96, 1.65, 3.48)
 """The figures of `TextFit`, then the BM25 score as a share of the best candidate's."""
 
-TEXT_CONFIDENCE = (-6.01, 0.49, 0.63, -4.09, -2.78, 2.45, -0.78)
+TEXT_CONFIDENCE = (-5.80, 0.46, 0.64, -3.97, -2.90, 2.48, -0.79)
 """A constant, the rank of the first, its lead over the next, and the figures of `Question`."""
 
 

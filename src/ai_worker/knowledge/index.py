@@ -6,7 +6,7 @@ changes under a reader: a reader holds a `View`, and gets another one when there
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -213,6 +213,21 @@ class View:
             [
                 (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, term, index_option="freq"))
                 for term in chosen
+            ]
+        )
+        return [self._hit(field, score, address) for score, address in self._seen(query, bases, limit)]
+
+    def weighed(self, field: Field, wanted: Mapping[str, float], *, bases: Sequence[str], limit: int) -> list[Hit]:
+        """Return what shares terms with a text, the best score first; each term counts as much as given."""
+        query = tantivy.Query.boolean_query(
+            [
+                (
+                    tantivy.Occur.Should,
+                    tantivy.Query.boost_query(
+                        tantivy.Query.term_query(self._schema, field, term, index_option="freq"), share
+                    ),
+                )
+                for term, share in wanted.items()
             ]
         )
         return [self._hit(field, score, address) for score, address in self._seen(query, bases, limit)]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ai_worker.knowledge import confidence
+from ai_worker.knowledge import confidence, letter
 from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question
 from ai_worker.knowledge.fusing import fuse
@@ -35,6 +35,9 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
     """
     if view.revision == 0:
         return []
+    of_letter = letter.find(view, text, bases=bases, limit=limit)
+    if of_letter is not None:
+        return of_letter
     text = text[:QUESTION_CHARACTERS]
     question = Question.of(text, view)
     if not question.wording.bare:
