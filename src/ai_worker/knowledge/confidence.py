@@ -41,11 +41,11 @@ WORDING_RANK = (
 )
 """The figures of `WordingFit`, then those of `EntryFit`: chosen by hand, and kept round."""
 
-WORDING_CONFIDENCE = (-2.46, 0.31, 0.29, -3.02, -1.5)
+WORDING_CONFIDENCE = (-2.23, 0.31, 0.28, -2.37, -1.5)
 """A constant, the rank of the first, its lead over the next, whether the question names a company or a
 product that the knowledge never speaks of, and whether the wording is but a document's title."""
 
-LEARNED_CONFIDENCE = (-1.47, 0.25, 0.19, 0.40, -2.86)
+LEARNED_CONFIDENCE = (-1.84, 0.24, 0.32, 0.16, -2.31)
 """Where a model knows the site's wordings: a constant, the rank of the first by wording, its lead over the
 next by wording and model, the logarithm of its probability by the model, and whether the question names a
 company or a product that the knowledge never speaks of."""
