@@ -43,6 +43,7 @@ def sounds() -> str:
 
 
 def main() -> None:
+    """Write both."""
     (FOLDER / "traditional.txt").write_text(traditional(), "utf-8")
     (FOLDER / "sounds.txt").write_text(sounds(), "utf-8")
 

@@ -25,11 +25,11 @@ from ai_worker.knowledge.intents.training import Texts, tables_of
 from ai_worker.knowledge.search import lead_of
 from ai_worker.knowledge.wording_search import by_wording
 from benchmarks.quality import material
-from benchmarks.quality.fit_confidence import view_of
+from benchmarks.quality.fit_texts import view_of
 from benchmarks.quality.regression import dot, logistic_regression
 
 UNKNOWN = 0.25
-"""Questions outside the knowledge, for each one inside."""
+"""How much the questions outside a knowledge base count together, for 1 of those inside."""
 
 EVERYWHERE = ("*",)
 
@@ -66,7 +66,7 @@ def model_of(view: View) -> Intents | None:
     return Intents(Meta("", list(lessons.keys), list(ANY_SITE)), tables_of(texts, len(lessons.keys)))
 
 
-def case_of(table: str, text: str, gold: str, view: View, model: Intents | None) -> Case | None:
+def case_of(table: str, text: str, gold: str, view: View, *, model: Intents | None, traffic: float) -> Case | None:
     question = Question.of(text, view)
     found = by_wording(question, view, EVERYWHERE)
     if not found:
@@ -81,7 +81,7 @@ def case_of(table: str, text: str, gold: str, view: View, model: Intents | None)
         probability = max(confidence.LEARNED_LEAST, guesses.log_probability(first.key))
         lead = min(confidence.LEARNED_LEAD_LIMIT, lead)
         learned = (1.0, ranks.get(first.key, 0.0), lead, probability, float(question.elsewhere))
-    return Case(table, figures, learned, right == gold, bool(gold), 1.0 if gold else UNKNOWN)
+    return Case(table, figures, learned, right == gold, bool(gold), traffic)
 
 
 def cases() -> Iterator[Case]:
@@ -95,8 +95,12 @@ def cases() -> Iterator[Case]:
             with tempfile.TemporaryDirectory() as folder:
                 view = view_of(rows, folder)
                 model = model_of(view)
-                for text, gold in asked(table, entries, aliases=aliases):
-                    if case := case_of(table, text, gold, view, model):
+                questions = list(asked(table, entries, aliases=aliases))
+                known = sum(1 for _, gold in questions if gold)
+                unknown = UNKNOWN * known / (len(questions) - known)
+                for text, gold in questions:
+                    traffic = 1.0 if gold else unknown
+                    if case := case_of(table, text, gold, view, model=model, traffic=traffic):
                         yield case
 
 

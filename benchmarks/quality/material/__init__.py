@@ -11,7 +11,11 @@ TABLES = ("shop", "office", "telecom", "software")
 OTHER = {"shop": "office", "office": "shop", "telecom": "office", "software": "telecom"}
 """The table whose questions are strangers to a table: the two have nothing to say to each other."""
 
-NAMES = "淘宝 京东 支付宝 美团 滴滴 花呗 抖音 拼多多 携程 招行 饿了么 工行 借呗 百度网盘 12306 钉钉".split()
+NAMES = (
+    *("淘宝", "京东", "支付宝", "美团", "滴滴", "花呗", "抖音", "拼多多"),
+    *("携程", "招行", "饿了么", "工行", "借呗", "百度网盘", "12306", "钉钉"),
+)
+"""Companies and products that none of the tables speaks of, but for a few."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ ANSWER_AT = 0.73
 knowledge, 88 to 94 % of such answers are right on the development sets of questions and answers, 95 %
 on passages of an encyclopedia, and 84 % on technical documents."""
 
-CLARIFY_AT = 0.30
+CLARIFY_AT = 0.35
 """From here on it is worth asking back which of the best candidates was meant; below, the knowledge
 most likely has no answer."""
 
@@ -29,7 +29,7 @@ MARGIN_LIMIT = 4.0
 RANK_SHARE = 0.5
 """What a point of ranking by wording counts beside the logarithm of a probability that was learned."""
 
-INTENT_SHARE = 0.3
+INTENT_SHARE = 0.15
 """What the model of intents says of an answer, beside what the wordings say."""
 
 NEARLY = 0.01
@@ -41,11 +41,11 @@ WORDING_RANK = (
 )
 """The figures of `WordingFit`, then those of `EntryFit`: chosen by hand, and kept round."""
 
-WORDING_CONFIDENCE = (-2.23, 0.31, 0.28, -2.37, -1.5)
+WORDING_CONFIDENCE = (-2.34, 0.32, 0.27, -2.67, -1.5)
 """A constant, the rank of the first, its lead over the next, whether the question names a company or a
 product that the knowledge never speaks of, and whether the wording is but a document's title."""
 
-LEARNED_CONFIDENCE = (-1.84, 0.24, 0.32, 0.16, -2.31)
+LEARNED_CONFIDENCE = (-1.94, 0.26, 0.29, 0.18, -2.61)
 """Where a model knows the site's wordings: a constant, the rank of the first by wording, its lead over the
 next by wording and model, the logarithm of its probability by the model, and whether the question names a
 company or a product that the knowledge never speaks of."""
@@ -53,11 +53,11 @@ company or a product that the knowledge never speaks of."""
 LEARNED_LEAD_LIMIT = 6.0
 LEARNED_LEAST = -12.0
 
-TEXT_RANK = (1.83, 0.42, 0.52, -2.37, 0.29, 2.23, 6.51)
+TEXT_RANK = (2.3, 0.4, 1.7, -1.4, 0.4, 2.2, 2.2, 4.8, 1.4, 3.2)
 """The figures of `TextFit`, then the BM25 score as a share of the best candidate's."""
 
-TEXT_CONFIDENCE = (-1.76, 6.36, -2.07, 0.84, -3.42, 1.55, -0.23, -2.52, -1.15, 0.90)
-"""A constant, the figures of `TEXT_RANK`, the question's brevity, and the lead over the next."""
+TEXT_CONFIDENCE = (-6.01, 0.49, 0.63, -4.09, -2.78, 2.45, -0.78)
+"""A constant, the rank of the first, its lead over the next, and the figures of `Question`."""
 
 
 def weigh(weights: Sequence[float], figures: Sequence[float]) -> float:

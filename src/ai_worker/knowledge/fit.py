@@ -1,36 +1,14 @@
-"""Fit: a question taken apart, and how well a text suits it, as figures between 0 and 1."""
+"""A question, taken apart once for all that it is compared with."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ai_worker.knowledge import terms
 from ai_worker.knowledge.index import UNHEARD_OF, View
 from ai_worker.knowledge.language.names import named
 from ai_worker.knowledge.spelling import corrected
 from ai_worker.knowledge.subsequence import Subsequences
+from ai_worker.knowledge.text_fit import Sought
 from ai_worker.knowledge.wording import Wording
-
-
-class TextFit(NamedTuple):
-    """How well one text that answers suits a question."""
-
-    covered: float
-    """The share, by weight, of the question's terms that the text contains."""
-
-    mostly: float
-    """`covered` cubed: being nearly complete is worth more than the steps before."""
-
-    missing: float
-    """The weight of the rarest term of the question that the text lacks."""
-
-    titled: float
-    """The share of the question that the title has too."""
-
-    titling: float
-    """The share of the title that the question has too."""
-
-    run: float
-    """The longest stretch of the question that stands in the text, as a share of the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +26,8 @@ class Question:
     characters: Subsequences
     syllables: Subsequences
 
-    told: frozenset[str]
-    told_weight: float
-    """What its terms weigh together, among texts."""
+    sought: Sought
+    """What it seeks in texts."""
 
     strange: float
     """The share of what it means that the knowledge never speaks of."""
@@ -67,7 +44,7 @@ class Question:
         plain = terms.plain(text)
         asked, told = view.weights("asked"), view.weights("told")
         better = corrected(plain, view)
-        wording, told_terms = Wording.of_plain(better, text), frozenset(terms.told_terms(plain))
+        wording = Wording.of_plain(better, text)
         unheard = [one for one in wording.meanings if len(one) > 2 and asked[one] >= UNHEARD_OF <= told[one[1:]]]
         return cls(
             plain=better,
@@ -76,8 +53,7 @@ class Question:
             pairs=wording.pairs,
             characters=Subsequences(wording.bare),
             syllables=Subsequences(wording.sounds),
-            told=told_terms,
-            told_weight=told.of(told_terms),
+            sought=Sought.of(plain, told),
             strange=share_of(asked.of(unheard), asked.of(wording.meanings)),
             strangers=len(unheard),
             elsewhere=any(not view.speaks_of(name) for name in named(terms.bare(plain))),
@@ -94,33 +70,6 @@ class Question:
         return 1 / (1 + len(self.wording.bare))
 
 
-def text_fit(question: Question, title: str, text: str, view: View) -> TextFit:
-    """Return how well a text suits a question; `title` is empty where it says nothing of the text."""
-    plain_title = terms.plain(title)
-    whole = f"{plain_title} {terms.plain(text)}"
-    lacking = [term for term in question.told if term not in whole]
-    asked, told = view.weights("asked"), view.weights("told")
-    covered = share_of(question.told_weight - told.of(lacking), question.told_weight)
-    titled = frozenset(terms.asked_terms(plain_title))
-    shared = asked.of(question.wording.asked & titled)
-    return TextFit(
-        covered=covered,
-        mostly=covered**3,
-        missing=max(map(told.__getitem__, lacking), default=0.0),
-        titled=share_of(shared, question.asked_weight),
-        titling=share_of(shared, asked.of(titled)),
-        run=share_of(_longest_run(question.wording.bare, terms.bare(whole)), len(question.wording.bare)),
-    )
-
-
 def share_of(part: float, whole: float) -> float:
     """Return `part / whole`, and 0 of nothing."""
     return part / whole if whole else 0.0
-
-
-def _longest_run(question: str, text: str) -> int:
-    longest = 0
-    for start in range(len(question)):
-        while start + longest < len(question) and question[start : start + longest + 1] in text:
-            longest += 1
-    return longest

@@ -25,9 +25,7 @@ NEARLY_NOTHING = 1e-9
 Sure = tuple[float, Candidate]
 
 
-def fuse(
-    found: Sequence[Sure], guesses: "Guesses", question: Question, view: View, bases: Sequence[str]
-) -> list[Sure]:
+def fuse(found: Sequence[Sure], guesses: "Guesses", question: Question, view: View, bases: Sequence[str]) -> list[Sure]:
     """Return the candidates by wording in a new order, each with its confidence.
 
     Entries that the model does not know keep the confidence that the search has of them.
@@ -60,9 +58,7 @@ def _scores(leads: Mapping[str, float], guesses: "Guesses") -> dict[str, float]:
     return {key: score - whole for key, score in shifted.items()}
 
 
-def _sure(
-    order: Sequence[Candidate], scores: Mapping[str, float], guesses: "Guesses", question: Question
-) -> float:
+def _sure(order: Sequence[Candidate], scores: Mapping[str, float], guesses: "Guesses", question: Question) -> float:
     """Return how sure the first is: as sure as wordings and model are together, unless two fit equally well."""
     first, key = order[0], order[0].key
     lead = scores[key] - scores[order[1].key] if len(order) > 1 else confidence.LEARNED_LEAD_LIMIT

@@ -17,6 +17,7 @@ from ai_worker.knowledge import english, terms
 from ai_worker.knowledge.language.meaning import MARK, lexicon
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.spelling import spellings
+from ai_worker.knowledge.text_fit import Text
 from ai_worker.knowledge.wording import Wording
 
 Field = Literal["asked", "told"]
@@ -78,6 +79,9 @@ class Hit:
     passage: Passage | None
     """The passage of a text; `None` for a wording."""
 
+    text: Text | None
+    """The text, ready for comparison; `None` for a wording."""
+
 
 def key_of(base: str, passage_id: str) -> str:
     """Return what a passage is known by in the index."""
@@ -94,6 +98,7 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("asked", tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field("told", tokenizer_name="whitespace", index_option="freq")
     builder.add_bytes_field("body", stored=True)
+    builder.add_bytes_field("plain", stored=True)
     return builder.build()
 
 
@@ -106,9 +111,9 @@ def wordings(passage: Passage) -> list[str]:
     return list(dict.fromkeys(wording for wording in found if wording))
 
 
-def telling(passage: Passage) -> str:
+def telling(passage: Passage) -> Text:
     """Return the text by which an answer or a passage is found: a passage's title belongs to it."""
-    return passage.text if passage.kind == "entry" else f"{passage.title}\n{passage.text}"
+    return Text("" if passage.kind == "entry" else terms.plain(passage.title), terms.plain(passage.text))
 
 
 def documents(passage: Passage) -> list[tantivy.Document]:
@@ -116,8 +121,11 @@ def documents(passage: Passage) -> list[tantivy.Document]:
     key = key_of(passage.base, passage.id)
     whole = tantivy.Document()
     whole.add_text("part", f"{WHOLE}\x1f{key}")
-    whole.add_text("told", " ".join(terms.told_terms(terms.plain(telling(passage)))))
+    whole.add_text("part", WHOLE)
+    told = telling(passage)
+    whole.add_text("told", " ".join(terms.told_terms(told.whole)))
     whole.add_bytes("body", msgspec.json.encode(passage))
+    whole.add_bytes("plain", msgspec.msgpack.encode(told))
     made = [whole]
     ways = wordings(passage)
     if passage.kind == "entry":
@@ -155,7 +163,7 @@ class Weights(dict[str, float]):
         super().__init__()
         self._searcher = searcher
         self._field = field
-        self._total = searcher.num_docs
+        self._total = max(1, searcher.doc_freq("part", WHOLE) if field == "told" else searcher.num_docs)
         self._asking = lexicon().asking
 
     def __missing__(self, term: str) -> float:
@@ -277,9 +285,10 @@ class View:
         first = document.get_first
         if field == "told":
             passage = msgspec.json.decode(first("body"), type=Passage)
-            return Hit(first("key"), score, first("answer"), None, 0, False, passage)
+            text = msgspec.msgpack.decode(first("plain"), type=Text)
+            return Hit(first("key"), score, first("answer"), None, 0, False, passage, text)
         siblings, titles, wording = msgspec.msgpack.decode(first("body"), type=tuple[int, bool, Wording])
-        return Hit(first("key"), score, first("answer"), wording, siblings, titles, None)
+        return Hit(first("key"), score, first("answer"), wording, siblings, titles, None, None)
 
     def _bodies(self, parts: Sequence[str]) -> list[bytes]:
         query = tantivy.Query.term_set_query(self._schema, "part", list(parts))

@@ -23,12 +23,9 @@ from ai_worker.knowledge.ingest.refusals import BadBaseName, DocumentRefused, Du
 from ai_worker.knowledge.ingest.rows import row_of
 from ai_worker.knowledge.intents.folder import IntentFolder
 from ai_worker.knowledge.intents.lessons import lessons_in
-from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.passage import ENTRIES, Passage, Scored
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.knowledge.store import Document, KnowledgeStore
-
-ENTRIES = "entries"
-"""The table that single entries are put in. No file has this id: a file's has an ending."""
 
 PAGE = 1_000
 COMMIT_EVERY = 20_000

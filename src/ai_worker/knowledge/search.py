@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
-from ai_worker.knowledge.fit import Question, text_fit
+from ai_worker.knowledge.fit import Question
 from ai_worker.knowledge.fusing import fuse
 from ai_worker.knowledge.index import View
 from ai_worker.knowledge.passage import Scored
+from ai_worker.knowledge.text_search import by_text, sure_of_text
 from ai_worker.knowledge.wording_search import by_wording, sure_of_wording
 
 if TYPE_CHECKING:
     from ai_worker.knowledge.intents.model import Intents
 
-TEXTS = 15
 QUESTION_CHARACTERS = 500
 """Of a longer question the beginning is used: a bound on the work, not a limit on what one may ask."""
 
@@ -41,7 +41,7 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
         return []
     by_wordings = _with_confidence(by_wording(question, view, bases), sure_of_wording, question, view)
     guesses = intents.score(question.plain, bases=bases) if intents else None
-    by_texts = _with_confidence(by_text(question, view, bases), _sure_of_text, question, view)
+    by_texts = _with_confidence(by_text(question, view, bases), sure_of_text, question, view)
     if guesses:
         by_wordings = fuse(by_wordings, guesses, question, view, bases)
         by_texts = [one for one in by_texts if not guesses.knows(one[1].key)]
@@ -53,25 +53,6 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
     order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))[:limit]
     passages = view.passages([candidate.key for _, _, candidate in order])
     return [Scored(passages[candidate.key], sure, candidate.matched) for sure, _, candidate in order]
-
-
-def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
-    """Return the passages whose text has what the question asks for, the likest first."""
-    hits = view.search("told", list(question.told), bases=bases, limit=TEXTS)
-    best = max((hit.score for hit in hits), default=1.0)
-    candidates = []
-    for hit in hits:
-        assert hit.passage is not None  # every text carries its passage
-        title = "" if hit.passage.kind == "entry" else hit.passage.title
-        figures = (*text_fit(question, title, hit.passage.text, view), hit.score / best)
-        rank = confidence.weigh(confidence.TEXT_RANK, figures)
-        candidates.append(Candidate(hit.key, hit.answer, hit.key, rank, figures, "", hit.passage))
-    return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
-
-
-def _sure_of_text(first: Candidate, lead: float, question: Question) -> float:
-    figures = (1.0, *first.figures, question.brevity, lead)
-    return confidence.probability(confidence.weigh(confidence.TEXT_CONFIDENCE, figures))
 
 
 def _with_confidence(

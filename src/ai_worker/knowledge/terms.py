@@ -76,6 +76,11 @@ def characters(folded: str) -> list[str]:
     return [*(character for run in _HAN.findall(folded) for character in run), *others]
 
 
+def is_han(term: str) -> bool:
+    """Return whether a term is of Chinese characters."""
+    return bool(_HAN.match(term))
+
+
 def bigrams(folded: str) -> list[str]:
     """Return the pairs of neighbouring Chinese characters; a pair never spans a space or punctuation."""
     return [run[at : at + 2] for run in _HAN.findall(folded) for at in range(len(run) - 1)]

@@ -134,7 +134,7 @@ def _name(said: str) -> str:
 
 
 def _blocks(material: Material) -> list[str]:
-    titles = [f"{scored.passage.title} {scored.passage.locator}".strip() for scored in material.passages]
+    titles = [f"{scored.passage.called} {scored.passage.locator}".strip() for scored in material.passages]
     titles += [""] * len(material.said)
     return [
         f'<material n="{number}" title="{_unfenced(title)}">\n{_unfenced(text[:PASSAGE_CHARACTERS])}\n</material>'
