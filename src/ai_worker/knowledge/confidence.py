@@ -13,7 +13,7 @@ ANSWER_AT = 0.73
 knowledge, 88 to 94 % of such answers are right on the development sets of questions and answers, 95 %
 on passages of an encyclopedia, and 84 % on technical documents."""
 
-CLARIFY_AT = 0.30
+CLARIFY_AT = 0.35
 """From here on it is worth asking back which of the best candidates was meant; below, the knowledge
 most likely has no answer."""
 
@@ -26,18 +26,32 @@ TIE_MARGIN = 0.05
 MARGIN_LIMIT = 4.0
 """A lead over the next candidate beyond this says nothing more."""
 
+RANK_SHARE = 0.5
+"""What a point of ranking by wording counts beside the logarithm of a probability that was learned."""
+
+INTENT_SHARE = 0.15
+"""What the model of intents says of an answer, beside what the wordings say."""
+
 NEARLY = 0.01
 """Nothing is surer, and nothing less sure, when two confidences are weighed against each other."""
 
 WORDING_RANK = (
-    *(1.0, 1.0, 0.0, 1.0, 2.0, 1.0, 2.5, 2.5, 2.0),
-    *(4.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0, 0.0, -0.5, 0.0),
+    *(1.0, 1.0, 1.0, 2.0, 1.0, 2.5, 2.5, 2.0),
+    *(4.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0, -0.5),
 )
 """The figures of `WordingFit`, then those of `EntryFit`: chosen by hand, and kept round."""
 
-WORDING_CONFIDENCE = (-2.46, 0.31, 0.29, -3.02, -1.5)
+WORDING_CONFIDENCE = (-2.34, 0.32, 0.27, -2.67, -1.5)
 """A constant, the rank of the first, its lead over the next, whether the question names a company or a
 product that the knowledge never speaks of, and whether the wording is but a document's title."""
+
+LEARNED_CONFIDENCE = (-1.94, 0.26, 0.29, 0.18, -2.61)
+"""Where a model knows the site's wordings: a constant, the rank of the first by wording, its lead over the
+next by wording and model, the logarithm of its probability by the model, and whether the question names a
+company or a product that the knowledge never speaks of."""
+
+LEARNED_LEAD_LIMIT = 6.0
+LEARNED_LEAST = -12.0
 
 TEXT_RANK = (2.10, 0.31, 1.58, -1.05, 0.34, 1.68, 2.49, 4.96, 1.65, 3.48)
 """The figures of `TextFit`, then the BM25 score as a share of the best candidate's."""
@@ -54,10 +68,6 @@ def weigh(weights: Sequence[float], figures: Sequence[float]) -> float:
 def probability(logit: float) -> float:
     """Return the logistic function of `logit`, which may be any size."""
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
-
-
-INTENT_SHARE = 0.8
-"""What the model of intents says of an answer, beside what the search says."""
 
 
 def together(guessed: float, found: float) -> float:

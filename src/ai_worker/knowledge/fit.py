@@ -6,6 +6,7 @@ from ai_worker.knowledge import terms
 from ai_worker.knowledge.index import UNHEARD_OF, View
 from ai_worker.knowledge.language.names import named
 from ai_worker.knowledge.spelling import corrected
+from ai_worker.knowledge.subsequence import Subsequences
 from ai_worker.knowledge.text_fit import Sought
 from ai_worker.knowledge.wording import Wording
 
@@ -20,6 +21,10 @@ class Question:
     wording: Wording
     asked_weight: float
     """What its terms weigh together, among wordings."""
+
+    pairs: frozenset[str]
+    characters: Subsequences
+    syllables: Subsequences
 
     sought: Sought
     """What it seeks in texts."""
@@ -45,6 +50,9 @@ class Question:
             plain=better,
             wording=wording,
             asked_weight=asked.of(wording.asked),
+            pairs=wording.pairs,
+            characters=Subsequences(wording.bare),
+            syllables=Subsequences(wording.sounds),
             sought=Sought.of(plain, told),
             strange=share_of(asked.of(unheard), asked.of(wording.meanings)),
             strangers=len(unheard),

@@ -10,7 +10,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_worker.knowledge import english
+from ai_worker.knowledge import english, terms
+from ai_worker.knowledge.language.meaning import read
 
 Numbers: TypeAlias = NDArray[np.float32]
 Places: TypeAlias = NDArray[np.intp]
@@ -29,8 +30,8 @@ PAIRED = 14
 HAN_SIZES = (1, 2, 3)
 LATIN_SIZES = (2, 3, 4, 5)
 
-SHARES = (0.7, 0.7, 1.0)
-"""What the three kinds of features weigh: words in order, words together, and spelling."""
+SHARES = (0.7, 0.7, 1.0, 1.0)
+"""What the kinds of features weigh: words in order, words together, spelling, and meanings."""
 
 
 def tokens(folded: str) -> list[str]:
@@ -39,7 +40,7 @@ def tokens(folded: str) -> list[str]:
     return [english.stem(token) for token in found[:TOKENS]]
 
 
-def counted(folded: str) -> tuple[Counts, Counts, Counts]:
+def counted(folded: str) -> tuple[Counts, ...]:
     """Return the features of a folded text, by kind.
 
     Words with their neighbours tell `not paid` from `paid not`; words with any other word of the text
@@ -49,7 +50,14 @@ def counted(folded: str) -> tuple[Counts, Counts, Counts]:
     content = sorted(dict.fromkeys([token for token in found if token not in english.FUNCTION_WORDS][:PAIRED]))
     words = _count([*found, *(f"{one} {two}" for one, two in pairwise(found))], 1)
     together = _count([*found, *(f"{one}&{two}" for one, two in combinations(content, 2))], 2)
-    return words, together, _count(_pieces(folded), 3)
+    return words, together, _count(_pieces(folded), 3), _count(_meanings(folded), 4)
+
+
+def _meanings(folded: str) -> list[str]:
+    cut = [english.stem(word) for word in terms.cut(english.spelled_out(folded))]
+    found = [one for one in read(cut).meanings[:TOKENS] if one[1:] not in terms.FUNCTION_WORDS]
+    pairs = combinations(sorted(dict.fromkeys(found[:PAIRED])), 2)
+    return [*found, *(f"{one}&{two}" for one, two in pairs)]
 
 
 def singles(folded: str) -> list[int]:
