@@ -25,8 +25,8 @@ from ai_worker.knowledge.intents.training import Texts, tables_of
 from ai_worker.knowledge.search import lead_of
 from ai_worker.knowledge.wording_search import by_wording
 from benchmarks.quality import material
-from benchmarks.quality.fit_texts import view_of
 from benchmarks.quality.regression import dot, logistic_regression
+from benchmarks.quality.views import view_of
 
 UNKNOWN = 0.25
 """How much the questions outside a knowledge base count together, for 1 of those inside."""

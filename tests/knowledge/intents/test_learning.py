@@ -68,7 +68,7 @@ def test_what_is_asked_in_its_own_words_is_surer_than_what_is_none_of_it(model: 
 
     assert sure("年假怎么申请") > 0.6
     assert sure("明天会不会下雨") < 0.4
-    assert sure("tell me a joke about penguins") < 0.4
+    assert sure("tell me a joke about penguins") < 0.5
 
 
 def test_a_text_of_which_nothing_is_known_has_no_guess(model: Intents) -> None:
