@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_worker.foundation.text import fold
+from ai_worker.knowledge import terms
 from ai_worker.knowledge.intents import arrays
 from ai_worker.knowledge.intents.child import learn
 from ai_worker.knowledge.intents.lessons import Lessons, Taught, lessons_of
@@ -29,7 +29,7 @@ def model(lessons: Lessons, tmp_path_factory: pytest.TempPathFactory) -> Intents
 
 
 def ask(model: Intents, text: str, bases: tuple[str, ...] = ("*",)) -> Guesses:
-    guesses = model.score(fold(text), bases=bases)
+    guesses = model.score(terms.plain(text), bases=bases)
     assert guesses is not None
     return guesses
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_worker.knowledge.intents.features import Counts, Numbers, Places, Vocabulary, counted, singles
+from ai_worker.knowledge.intents.features import Kinds, Numbers, Places, Vector, Vocabulary, counted, singles
 
 MOST_FEATURES = 1 << 16
 MOST_WEIGHTS = 12_000_000
@@ -22,8 +22,9 @@ SEEN_TWICE_FROM = 5_000
 
 EPOCHS = 8
 FEWEST_EPOCHS = 3
-CELLS_IN_FULL = 4_000_000
-"""Wordings times entries that all epochs are made with; with more there are fewer epochs."""
+STEPS = 40_000
+CELLS = 11_000_000
+"""Bounds on the time of learning: with more wordings, or with more wordings times entries, there are fewer epochs."""
 
 RATE = 4.0
 DROPPED = 0.3
@@ -34,20 +35,27 @@ SMOOTHED = 0.1
 
 SEED = 20_261_122
 
-Vector = tuple[Places, Numbers]
+SHARES = (0.7, 0.7, 1.0, 1.0)
+"""What the kinds of features weigh in the regression that sees all of them."""
+
+ALONE = 0.33
+"""What the regression of one kind weighs, beside the one that sees all."""
+
+CONFIDENT = 0.8
+"""What the logits are multiplied by: spreading and dropping leave them more timid than they are right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
     """Wordings with their features, taken once for all trainings."""
 
-    kinds: Sequence[tuple[Counts, ...]]
+    kinds: Sequence[Kinds]
     words: Sequence[Sequence[int]]
     labels: NDArray[np.intp]
 
     @classmethod
     def of(cls, texts: Sequence[str], labels: Sequence[int]) -> "Texts":
-        """Take the features of folded texts."""
+        """Take the features of plain texts."""
         kinds, words = [counted(text) for text in texts], [singles(text) for text in texts]
         return cls(kinds, words, np.array(labels, np.intp))
 
@@ -77,10 +85,33 @@ def vocabulary_of(texts: Texts, entries: int) -> Vocabulary:
 
 
 def weights_of(vectors: Sequence[Vector], labels: NDArray[np.intp], features: int, entries: int) -> Numbers:
-    """Return the weight of each feature (rows) for each entry (columns)."""
+    """Return the weight of each feature (rows) for each entry (columns).
+
+    One regression sees all kinds of features, and each kind has one of its own besides: they err
+    differently, and the sum of linear models is a linear model.
+    """
+    length = float(np.sqrt(sum(share * share for share in SHARES)))
+    whole = []
+    for vector in vectors:
+        shared = [value * np.float32(share / length) for value, share in zip(vector.values, SHARES, strict=True)]
+        whole.append((np.concatenate(vector.places), np.concatenate(shared)))
+    weights = _descend(whole, labels, features, entries)
+    for kind, share in enumerate(SHARES):
+        own = np.unique(np.concatenate([vector.places[kind] for vector in vectors]))
+        weights[own] *= np.float32(share / length)
+    for kind in range(len(SHARES)):
+        alone = [(vector.places[kind], vector.values[kind]) for vector in vectors]
+        weights += _descend(alone, labels, features, entries) * np.float32(ALONE)
+    return weights * np.float32(CONFIDENT)
+
+
+def _descend(
+    vectors: Sequence[tuple[Places, Numbers]], labels: NDArray[np.intp], features: int, entries: int
+) -> Numbers:
     chance = np.random.default_rng(SEED)
     weights = np.zeros((features, entries), np.float32)
-    epochs = max(FEWEST_EPOCHS, min(EPOCHS, EPOCHS * CELLS_IN_FULL // (len(vectors) * entries)))
+    affordable = min(STEPS // len(vectors), CELLS // (len(vectors) * entries))
+    epochs = max(FEWEST_EPOCHS, min(EPOCHS, affordable))
     steps, step = epochs * len(vectors), 0
     for _ in range(epochs):
         for at in chance.permutation(len(vectors)):
