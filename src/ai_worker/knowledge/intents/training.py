@@ -22,8 +22,8 @@ SEEN_TWICE_FROM = 5_000
 
 EPOCHS = 8
 FEWEST_EPOCHS = 3
-STEPS = 40_000
-CELLS = 11_000_000
+STEPS = 122_000
+CELLS = 18_500_000
 """Bounds on the time of learning: with more wordings, or with more wordings times entries, there are fewer epochs."""
 
 RATE = 4.0
@@ -38,8 +38,14 @@ SEED = 20_261_122
 SHARES = (0.7, 0.7, 1.0, 1.0)
 """What the kinds of features weigh in the regression that sees all of them."""
 
+SHARES_OF_MANY = (0.7, 0.7, 1.0, 0.5)
+"""The same, with more than `MANY` wordings: those say most of what they mean in the words that people use."""
+
+MANY = 10_000
+
 ALONE = 0.33
-"""What the regression of one kind weighs, beside the one that sees all."""
+"""What the regression of one kind weighs, beside the one that sees all. Of many wordings there is none:
+the time is better spent on the one."""
 
 CONFIDENT = 0.8
 """What the logits are multiplied by: spreading and dropping leave them more timid than they are right."""
@@ -84,22 +90,25 @@ def vocabulary_of(texts: Texts, entries: int) -> Vocabulary:
     return Vocabulary(hashes[kept], rarity.astype(np.float32))
 
 
-def weights_of(vectors: Sequence[Vector], labels: NDArray[np.intp], features: int, entries: int) -> Numbers:
+def weights_of(vectors: Sequence[Vector], labels: NDArray[np.intp], features: int, entries: int, of: int) -> Numbers:
     """Return the weight of each feature (rows) for each entry (columns).
 
     One regression sees all kinds of features, and each kind has one of its own besides: they err
     differently, and the sum of linear models is a linear model.
     """
-    length = float(np.sqrt(sum(share * share for share in SHARES)))
+    shares = SHARES_OF_MANY if of > MANY else SHARES
+    length = float(np.sqrt(sum(share * share for share in shares)))
     whole = []
     for vector in vectors:
-        shared = [value * np.float32(share / length) for value, share in zip(vector.values, SHARES, strict=True)]
+        shared = [value * np.float32(share / length) for value, share in zip(vector.values, shares, strict=True)]
         whole.append((np.concatenate(vector.places), np.concatenate(shared)))
     weights = _descend(whole, labels, features, entries)
-    for kind, share in enumerate(SHARES):
+    for kind, share in enumerate(shares):
         own = np.unique(np.concatenate([vector.places[kind] for vector in vectors]))
         weights[own] *= np.float32(share / length)
-    for kind in range(len(SHARES)):
+    if of > MANY:
+        return weights * np.float32(CONFIDENT * 2)
+    for kind in range(len(shares)):
         alone = [(vector.places[kind], vector.values[kind]) for vector in vectors]
         weights += _descend(alone, labels, features, entries) * np.float32(ALONE)
     return weights * np.float32(CONFIDENT)
@@ -132,11 +141,17 @@ def _descend(
     return weights
 
 
-def tables_of(texts: Texts, entries: int) -> dict[str, NDArray[np.generic]]:
-    """Learn from texts; return the tables of `model.Intents`."""
+def tables_of(texts: Texts, entries: int, *, of: int | None = None) -> dict[str, NDArray[np.generic]]:
+    """Learn from texts; return the tables of `model.Intents`.
+
+    Args:
+        texts: The wordings, and the entries they belong to.
+        entries: How many entries there are.
+        of: How many wordings there are of which these are a part that should be learned like the whole.
+    """
     vocabulary = vocabulary_of(texts, entries)
     vectors = [vocabulary.vector(kinds) for kinds in texts.kinds]
-    weights = weights_of(vectors, texts.labels, len(vocabulary.hashes), entries)
+    weights = weights_of(vectors, texts.labels, len(vocabulary.hashes), entries, of or len(vectors))
     words, rarity, said = _acquaintance(texts, entries)
     return {
         "hashes": vocabulary.hashes,
