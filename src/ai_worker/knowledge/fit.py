@@ -7,6 +7,7 @@ from ai_worker.knowledge import terms
 from ai_worker.knowledge.index import UNHEARD_OF, View
 from ai_worker.knowledge.language.names import named
 from ai_worker.knowledge.spelling import corrected
+from ai_worker.knowledge.subsequence import Subsequences
 from ai_worker.knowledge.wording import Wording
 
 
@@ -43,6 +44,10 @@ class Question:
     asked_weight: float
     """What its terms weigh together, among wordings."""
 
+    pairs: frozenset[str]
+    characters: Subsequences
+    syllables: Subsequences
+
     told: frozenset[str]
     told_weight: float
     """What its terms weigh together, among texts."""
@@ -68,6 +73,9 @@ class Question:
             plain=better,
             wording=wording,
             asked_weight=asked.of(wording.asked),
+            pairs=wording.pairs,
+            characters=Subsequences(wording.bare),
+            syllables=Subsequences(wording.sounds),
             told=told_terms,
             told_weight=told.of(told_terms),
             strange=share_of(asked.of(unheard), asked.of(wording.meanings)),

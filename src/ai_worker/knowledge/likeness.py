@@ -3,13 +3,13 @@
 Shares are of weight: rare terms count more.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ai_worker.knowledge.fit import Question, share_of
 from ai_worker.knowledge.index import Weights
-from ai_worker.knowledge.language.meaning import MARK, lexicon
+from ai_worker.knowledge.language.meaning import lexicon
 from ai_worker.knowledge.wording import Wording
 
 RELATED = 0.5
@@ -24,9 +24,6 @@ class WordingFit(NamedTuple):
 
     covering: float
     """The share of the wording that the question has too."""
-
-    pairs: float
-    """Dice coefficient of the pairs of neighbouring characters, rare or not."""
 
     same: float
     """1 if they differ in greetings, particles and punctuation only."""
@@ -44,7 +41,8 @@ class WordingFit(NamedTuple):
     """The share of what the wording means that the question means too, or nearly."""
 
     alike: float
-    """The figures above, taken together: what the wordings of an entry are put in order by."""
+    """The likeness of characters, of their pairs, order and sounds, and of meaning, taken together: what
+    the wordings of an entry are put in order by."""
 
 
 class EntryFit(NamedTuple):
@@ -69,14 +67,8 @@ class EntryFit(NamedTuple):
     often_meant: float
     """The share of what the question means that they mean on average."""
 
-    asks_other: float
-    """1 if the best of them asks for something else: how, why, when, where …"""
-
     works_other: float
     """1 if only one of the question and the best of them says that something does not work."""
-
-    unmet: float
-    """The weight of the rarest word of the question that none of them has or means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,43 +96,43 @@ def likeness(question: Question, wordings: Sequence[Wording], siblings: int, wei
     """
     fits = [_wording_fit(question, wording, weights) for wording in wordings]
     order = sorted(range(len(fits)), key=lambda at: (-fits[at].alike, wordings[at].text))
-    best = wordings[order[0]]
+    best, fit = wordings[order[0]], fits[order[0]]
     second, third = (fits[order[at]].alike if len(fits) > at else 0.0 for at in (1, 2))
-    asked = frozenset[str]().union(*(wording.asked for wording in wordings))
-    meant = frozenset[str]().union(*(wording.meanings for wording in wordings))
-    own, known = question.wording, lexicon()
-    asking, other_asking = own.meanings & known.asking, best.meanings & known.asking
-    refusing = own.meanings.isdisjoint(known.refusing) != best.meanings.isdisjoint(known.refusing)
-    unmet = [one for one in own.meanings if not _counts(one, meant, known.related)]
+    covered, meant = (fit.covered, fit.meant) if len(fits) == 1 else _together(question, wordings, weights)
+    own, refusing = question.wording, lexicon().refusing
     entry = EntryFit(
         second=second,
         third=third,
-        mean=sum(fit.alike for fit in fits) / siblings,
-        covered=share_of(weights.of(own.asked & asked), question.asked_weight),
-        often=sum(fit.covered for fit in fits) / siblings,
-        meant=_met(own.meanings, meant, weights),
-        often_meant=sum(fit.meant for fit in fits) / siblings,
-        asks_other=float(bool(asking) and bool(other_asking) and asking.isdisjoint(other_asking)),
-        works_other=float(refusing),
-        unmet=max(map(weights.__getitem__, unmet), default=0.0),
+        mean=sum(one.alike for one in fits) / siblings,
+        covered=covered,
+        often=sum(one.covered for one in fits) / siblings,
+        meant=meant,
+        often_meant=sum(one.meant for one in fits) / siblings,
+        works_other=float(own.meanings.isdisjoint(refusing) != best.meanings.isdisjoint(refusing)),
     )
-    return Likeness(best, fits[order[0]], entry)
+    return Likeness(best, fit, entry)
+
+
+def _together(question: Question, wordings: Sequence[Wording], weights: Weights) -> tuple[float, float]:
+    """Return the share of the question, and of what it means, that any of the wordings has."""
+    asked = frozenset[str]().union(*(wording.asked for wording in wordings))
+    meant = frozenset[str]().union(*(wording.meanings for wording in wordings))
+    own = question.wording
+    return share_of(weights.of(own.asked & asked), question.asked_weight), _met(own.meanings, meant, weights)
 
 
 def _wording_fit(question: Question, other: Wording, weights: Weights) -> WordingFit:
     own = question.wording
-    common = weights.of(own.asked & other.asked)
-    other_weight = weights.of(other.asked)
-    pairs = share_of(2 * len(other.pairs & own.pairs), len(other.pairs) + len(own.pairs))
-    order = _common_order(own.bare, other.bare)
-    heard = _common_order(own.sounds, other.sounds)
+    common, other_weight = weights.of(own.asked & other.asked), weights.of(other.asked)
+    other_pairs = other.pairs
+    pairs = share_of(2 * len(other_pairs & question.pairs), len(other_pairs) + len(question.pairs))
+    order, heard = question.characters.shared(other.bare), question.syllables.shared(other.sounds)
     meant, meaning = _met(own.meanings, other.meanings, weights), _met(other.meanings, own.meanings, weights)
     both = share_of(2 * meant * meaning, meant + meaning)
     characters = share_of(2 * common, question.asked_weight + other_weight)
     return WordingFit(
         covered=share_of(common, question.asked_weight),
         covering=share_of(common, other_weight),
-        pairs=pairs,
         same=float(other.essence == own.essence),
         order=order,
         heard=heard,
@@ -154,23 +146,5 @@ def _met(ours: frozenset[str], theirs: frozenset[str], weights: Weights) -> floa
     """Return the share of `ours` that `theirs` has, or has something related to."""
     related = lexicon().related
     common = weights.of(ours & theirs)
-    near = weights.of([one for one in ours - theirs if one in related and not related[one].isdisjoint(theirs)])
-    return share_of(common + RELATED * near, weights.of(ours))
-
-
-def _counts(meaning: str, among: frozenset[str], related: Mapping[str, frozenset[str]]) -> bool:
-    near = meaning in related and not related[meaning].isdisjoint(among)
-    return meaning in among or near or len(meaning) <= len(MARK) + 1
-
-
-def _common_order(one: Sequence[Hashable], other: Sequence[Hashable]) -> float:
-    """Return the longest common subsequence over the mean length, by Hyyrö's bit-parallel recurrence (2004)."""
-    masks: dict[Hashable, int] = {}
-    for at, item in enumerate(one):
-        masks[item] = masks.get(item, 0) | 1 << at
-    full = (1 << len(one)) - 1
-    row = full
-    for item in other:
-        same = row & masks.get(item, 0)
-        row = (row + same | row - same) & full
-    return share_of(2 * (len(one) - row.bit_count()), len(one) + len(other))
+    near = [one for one in ours - theirs if one in related and not related[one].isdisjoint(theirs)]
+    return share_of(common + RELATED * weights.of(near), weights.of(ours))

@@ -43,7 +43,7 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
     guesses = intents.score(question.plain, bases=bases) if intents else None
     by_texts = _with_confidence(by_text(question, view, bases), _sure_of_text, question, view)
     if guesses:
-        by_wordings = fuse(by_wordings, guesses, view, bases)
+        by_wordings = fuse(by_wordings, guesses, question, view, bases)
         by_texts = [one for one in by_texts if not guesses.knows(one[1].key)]
     found: dict[str, tuple[float, float, Candidate]] = {}
     for candidates in (by_texts, by_wordings):

@@ -1,6 +1,7 @@
 """The search by wording: entries whose question, or another way to ask it, is like what is asked."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
@@ -9,6 +10,8 @@ from ai_worker.knowledge.index import Hit, View
 from ai_worker.knowledge.likeness import likeness
 
 WORDINGS = 60
+ENTRIES = 20
+"""So many entries are compared closely: those of the wordings that share most with the question."""
 
 
 def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
@@ -17,7 +20,7 @@ def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Can
     wanted = [*question.wording.asked, *question.wording.meanings]
     for hit in view.search("asked", wanted, bases=bases, limit=WORDINGS):
         hits.setdefault(hit.key, []).append(hit)
-    candidates = [_candidate(question, of_one, view) for of_one in hits.values()]
+    candidates = [_candidate(question, of_one, view) for of_one in islice(hits.values(), ENTRIES)]
     return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
 
 

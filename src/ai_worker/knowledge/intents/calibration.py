@@ -67,7 +67,7 @@ def ask_held_back(lessons: Lessons, texts: Texts) -> Asked:
         held = ~strangers & (chance.random(len(texts.labels)) < HELD_BACK)
         shown = texts.part(np.flatnonzero(~strangers & ~held))
         tables = tables_of(shown, len(lessons.keys), of=len(lessons.texts))
-        model = Intents(Meta("", list(lessons.keys), []), tables)
+        model = Intents(Meta("", list(lessons.keys), 0.0, []), tables)
         for at in chance.permutation(np.flatnonzero(strangers | held))[:ASKED]:
             guesses = model.score_of(lessons.texts[at], texts.kinds[at])
             if guesses is not None and (best := guesses.best(1)):

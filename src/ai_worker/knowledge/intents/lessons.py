@@ -10,7 +10,7 @@ import structlog
 from ai_worker.knowledge import terms
 from ai_worker.knowledge.index import View, key_of, wordings
 
-RECIPE = 2
+RECIPE = 3
 """Raise it with every change to how a model is made, features included: older ones are then made anew."""
 
 FEWEST_ENTRIES = 8

@@ -33,6 +33,9 @@ class Meta(msgspec.Struct):
     keys: list[str]
     """The entries, as `index.key_of` writes them. An empty one stands for entries that are not told apart."""
 
+    wordings: float
+    """How many an entry has, in the mean."""
+
     confidence: list[float]
     """Weights of `Figures`, fitted to this site's own wordings."""
 
@@ -74,6 +77,11 @@ class Guesses:
         self._logits = logits
         top = float(logits.max())
         self._log_probabilities = logits - (top + math.log(float(np.exp(logits - top).sum())))
+
+    @property
+    def wordings(self) -> float:
+        """How many wordings of an entry the model learned from, in the mean."""
+        return self._model.meta.wordings
 
     def knows(self, key: str) -> bool:
         """Return whether the model tells this entry from others."""
