@@ -24,11 +24,16 @@ TIE_MARGIN = 0.05
 MARGIN_LIMIT = 4.0
 """A lead over the next candidate beyond this says nothing more."""
 
-RANK_SHARE = 0.5
-"""What a point of ranking by wording counts beside the logarithm of a probability that was learned."""
+RANK_SHARE = (0.5, 0.2)
+"""What a point of ranking by wording counts beside the logarithm of a probability that was learned: from a
+few wordings for each entry, and from many."""
 
-INTENT_SHARE = 0.15
-"""What the model of intents says of an answer, beside what the wordings say."""
+INTENT_SHARE = (0.15, 0.8)
+"""What the model of intents says of an answer, beside what the wordings say: after a few wordings for each
+entry, and after many."""
+
+FEW_WORDINGS, MANY_WORDINGS = 4.0, 10.0
+"""For each entry, in the mean."""
 
 NEARLY = 0.01
 """Nothing is surer, and nothing less sure, when two confidences are weighed against each other."""
@@ -68,9 +73,17 @@ def probability(logit: float) -> float:
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
 
 
-def together(guessed: float, found: float) -> float:
+def between(shares: tuple[float, float], wordings: float) -> float:
+    """Return the share that holds where entries have so many wordings each."""
+    few, many = shares
+    depth = min(1.0, max(0.0, (wordings - FEW_WORDINGS) / (MANY_WORDINGS - FEW_WORDINGS)))
+    return few + (many - few) * depth
+
+
+def together(guessed: float, found: float, wordings: float) -> float:
     """Return how sure two ways are together that came to the same answer: their logits, weighed."""
-    return probability(INTENT_SHARE * logit(guessed) + (1 - INTENT_SHARE) * logit(found))
+    share = between(INTENT_SHARE, wordings)
+    return probability(share * logit(guessed) + (1 - share) * logit(found))
 
 
 def logit(sure: float) -> float:
