@@ -39,7 +39,7 @@ NEARLY = 0.01
 """Nothing is surer, and nothing less sure, when two confidences are weighed against each other."""
 
 WORDING_RANK = (
-    *(1.0, 1.0, 1.0, 2.0, 1.0, 2.5, 2.5, 2.0),
+    *(2.0, 1.0, 1.0, 2.0, 1.0, 2.0, 2.0, 2.0),
     *(4.0, 4.0, 2.0, 1.0, 1.0, 1.0, 1.0, -0.5),
 )
 """The figures of `WordingFit`, then those of `EntryFit`: chosen by hand, and kept round."""
@@ -50,11 +50,10 @@ product that the knowledge never speaks of, and whether the wording is but a doc
 
 LEARNED_CONFIDENCE = (-1.94, 0.26, 0.29, 0.18, -2.61)
 """Where a model knows the site's wordings: a constant, the rank of the first by wording, its lead over the
-next by wording and model, the logarithm of its probability by the model, and whether the question names a
-company or a product that the knowledge never speaks of."""
+next by wording and model, and whether the question names a company or a product that the knowledge never
+speaks of."""
 
 LEARNED_LEAD_LIMIT = 6.0
-LEARNED_LEAST = -12.0
 
 TEXT_RANK = (2.3, 0.4, 1.7, -1.4, 0.4, 2.2, 2.2, 4.8, 1.4, 3.2)
 """The figures of `TextFit`, then the BM25 score as a share of the best candidate's."""

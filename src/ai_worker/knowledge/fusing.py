@@ -67,7 +67,6 @@ def _sure(order: Sequence[Candidate], scores: Mapping[str, float], guesses: "Gue
         1.0,
         first.rank,
         min(confidence.LEARNED_LEAD_LIMIT, lead),
-        max(confidence.LEARNED_LEAST, guesses.log_probability(key)),
         float(question.elsewhere),
     )
     by_wording = confidence.probability(confidence.weigh(confidence.LEARNED_CONFIDENCE, figures))
