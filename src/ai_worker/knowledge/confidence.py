@@ -44,11 +44,11 @@ WORDING_RANK = (
 )
 """The figures of `WordingFit`, then those of `EntryFit`: chosen by hand, and kept round."""
 
-WORDING_CONFIDENCE = (-2.34, 0.32, 0.27, -2.67, -1.5)
+WORDING_CONFIDENCE = (-2.31, 0.33, 0.27, -2.65, -1.5)
 """A constant, the rank of the first, its lead over the next, whether the question names a company or a
 product that the knowledge never speaks of, and whether the wording is but a document's title."""
 
-LEARNED_CONFIDENCE = (-1.94, 0.26, 0.29, 0.18, -2.61)
+LEARNED_CONFIDENCE = (-2.38, 0.28, 0.25, -2.52)
 """Where a model knows the site's wordings: a constant, the rank of the first by wording, its lead over the
 next by wording and model, and whether the question names a company or a product that the knowledge never
 speaks of."""
