@@ -8,7 +8,6 @@ logistic regression; besides the weights it prints what they reach on questions 
 fitted to. Plain Python, a few minutes.
 """
 
-import json
 import random
 import sys
 import tempfile
@@ -18,16 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tantivy
-
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question
-from ai_worker.knowledge.index import View, documents, revision_document, schema
-from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.search import lead_of
 from ai_worker.knowledge.text_search import by_text, reordered, trust_figures
 from benchmarks.quality.regression import Group, conditional_logit, logistic_regression
+from benchmarks.quality.views import read, view_of
 
 SETS = {"zh-passages": 1.0, "zh-docqa": 2.0}
 """What a question of each counts for the ranking: the second is small, and of another kind."""
@@ -56,23 +52,6 @@ class Asked:
     def right(self, at: int) -> bool:
         """Return whether a candidate is one that answers."""
         return self.found[at].answer in self.gold
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-
-
-def view_of(rows: Sequence[dict[str, Any]], folder: str) -> View:
-    index = tantivy.Index(schema(), path=folder)
-    writer = index.writer(32_000_000, 1)
-    for row in rows:
-        for document in documents(Passage(row["id"], "default", "set", "passage", row.get("title", ""), row["text"])):
-            writer.add_document(document)
-    writer.add_document(revision_document(1))
-    writer.commit()
-    writer.wait_merging_threads()
-    index.reload()
-    return View(index)
 
 
 def ask(source: str, rows: Sequence[dict[str, Any]], queries: Sequence[dict[str, Any]], share: float) -> list[Asked]:

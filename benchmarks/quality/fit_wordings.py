@@ -25,8 +25,8 @@ from ai_worker.knowledge.intents.training import Texts, tables_of
 from ai_worker.knowledge.search import lead_of
 from ai_worker.knowledge.wording_search import by_wording
 from benchmarks.quality import material
-from benchmarks.quality.fit_texts import view_of
 from benchmarks.quality.regression import dot, logistic_regression
+from benchmarks.quality.views import view_of
 
 UNKNOWN = 0.25
 """How much the questions outside a knowledge base count together, for 1 of those inside."""
@@ -63,7 +63,10 @@ def model_of(view: View) -> Intents | None:
     if lessons is None:
         return None
     texts = Texts.of(lessons.texts, lessons.labels)
-    return Intents(Meta("", list(lessons.keys), list(ANY_SITE)), tables_of(texts, len(lessons.keys)))
+    return Intents(
+        Meta("", list(lessons.keys), len(lessons.texts) / len(lessons.keys), list(ANY_SITE)),
+        tables_of(texts, len(lessons.keys)),
+    )
 
 
 def case_of(table: str, text: str, gold: str, view: View, *, model: Intents | None, traffic: float) -> Case | None:
@@ -78,9 +81,8 @@ def case_of(table: str, text: str, gold: str, view: View, *, model: Intents | No
         order = [candidate for _, candidate in fuse([(0.0, one) for one in found], guesses, question, view, EVERYWHERE)]
         first, right = order[0], order[0].answer
         lead = first.rank - order[1].rank if len(order) > 1 else math.inf
-        probability = max(confidence.LEARNED_LEAST, guesses.log_probability(first.key))
         lead = min(confidence.LEARNED_LEAD_LIMIT, lead)
-        learned = (1.0, ranks.get(first.key, 0.0), lead, probability, float(question.elsewhere))
+        learned = (1.0, ranks.get(first.key, 0.0), lead, float(question.elsewhere))
     return Case(table, figures, learned, right == gold, bool(gold), traffic)
 
 

@@ -80,7 +80,10 @@ async def test_a_company_that_the_knowledge_speaks_of_is_no_stranger(library: Li
         base="default",
     )
 
-    assert best(library, "请问支付宝可以付款吗") == ("wallet", pytest.approx(1, abs=1 - ANSWER_AT))
+    entry, sure = best(library, "请问支付宝可以付款吗")
+
+    assert entry == "wallet"
+    assert sure >= ANSWER_AT
 
 
 @pytest.mark.parametrize("question", ["今天股市怎么样", "给我讲个故事", "哈哈哈", "月亮为什么会发光"])

@@ -53,7 +53,8 @@ def _scores(leads: Mapping[str, float], guesses: "Guesses") -> dict[str, float]:
     """Return logarithms of probabilities: the model's, shifted by the lead over what was not found at all."""
     own = {key: guesses.log_probability(key) for key in leads}
     elsewhere = max(NEARLY_NOTHING, 1 - math.fsum(map(math.exp, own.values())))
-    shifted = {key: own[key] + confidence.RANK_SHARE * lead for key, lead in leads.items()}
+    share = confidence.between(confidence.RANK_SHARE, guesses.wordings)
+    shifted = {key: own[key] + share * lead for key, lead in leads.items()}
     whole = math.log(elsewhere + math.fsum(map(math.exp, shifted.values())))
     return {key: score - whole for key, score in shifted.items()}
 
@@ -66,11 +67,10 @@ def _sure(order: Sequence[Candidate], scores: Mapping[str, float], guesses: "Gue
         1.0,
         first.rank,
         min(confidence.LEARNED_LEAD_LIMIT, lead),
-        max(confidence.LEARNED_LEAST, guesses.log_probability(key)),
         float(question.elsewhere),
     )
     by_wording = confidence.probability(confidence.weigh(confidence.LEARNED_CONFIDENCE, figures))
-    sure = confidence.together(guesses.confidence(guesses.figures(key, scores)), by_wording)
+    sure = confidence.together(guesses.confidence(guesses.figures(key, scores)), by_wording, guesses.wordings)
     tied = any(
         other.group != first.group and abs(first.rank - other.rank) < confidence.TIE_MARGIN for other in order[1:]
     )

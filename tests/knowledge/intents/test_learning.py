@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_worker.foundation.text import fold
+from ai_worker.knowledge import terms
 from ai_worker.knowledge.intents import arrays
 from ai_worker.knowledge.intents.child import learn
 from ai_worker.knowledge.intents.lessons import Lessons, Taught, lessons_of
@@ -29,7 +29,7 @@ def model(lessons: Lessons, tmp_path_factory: pytest.TempPathFactory) -> Intents
 
 
 def ask(model: Intents, text: str, bases: tuple[str, ...] = ("*",)) -> Guesses:
-    guesses = model.score(fold(text), bases=bases)
+    guesses = model.score(terms.plain(text), bases=bases)
     assert guesses is not None
     return guesses
 
@@ -66,9 +66,8 @@ def test_what_is_asked_in_its_own_words_is_surer_than_what_is_none_of_it(model: 
         guesses = ask(model, question)
         return guesses.confidence(guesses.figures(guesses.best(1)[0][0]))
 
-    assert sure("年假怎么申请") > 0.6
-    assert sure("明天会不会下雨") < 0.4
-    assert sure("tell me a joke about penguins") < 0.4
+    strangers = ("明天会不会下雨", "tell me a joke about penguins", "附近有什么好吃的")
+    assert sure("年假怎么申请") > max(0.6, *(sure(stranger) + 0.2 for stranger in strangers))
 
 
 def test_a_text_of_which_nothing_is_known_has_no_guess(model: Intents) -> None:

@@ -22,7 +22,7 @@ def learn(lessons: Lessons, path: Path) -> None:
 
     texts = Texts.of(lessons.texts, lessons.labels)
     confidence = calibration.fit(lessons, texts)
-    meta = Meta(lessons.fingerprint, list(lessons.keys), confidence)
+    meta = Meta(lessons.fingerprint, list(lessons.keys), len(lessons.texts) / len(lessons.keys), confidence)
     arrays.write(path, meta, tables_of(texts, len(lessons.keys)))
 
 

@@ -86,15 +86,15 @@ class IntentFolder:
 
     def _take_over(self, lessons: Lessons) -> bool:
         """Read the model from disk, if it is the one of these lessons; return whether it is in use now."""
-        from ai_worker.knowledge.intents.model import Intents
-
         wanted = lessons.fingerprint
         if self.current is not None and self.current.meta.fingerprint == wanted:
             return True
+        if not (self._folder / FILE).exists():
+            return False
+        from ai_worker.knowledge.intents.model import Intents  # and with it numpy, which a command may not need
+
         try:
             found = Intents.open(self._folder / FILE)
-        except FileNotFoundError:
-            return False
         except (OSError, ValueError, KeyError, msgspec.MsgspecError) as error:
             log.warning("knowledge.intents_unreadable", folder=str(self._folder), reason=str(error))
             return False

@@ -10,7 +10,7 @@ import structlog
 from ai_worker.knowledge import terms
 from ai_worker.knowledge.index import View, key_of, wordings
 
-RECIPE = 1
+RECIPE = 3
 """Raise it with every change to how a model is made, features included: older ones are then made anew."""
 
 FEWEST_ENTRIES = 8
@@ -47,7 +47,7 @@ class Lessons:
 
     keys: tuple[str, ...]
     texts: tuple[str, ...]
-    """Folded."""
+    """As `terms.plain` makes them."""
 
     labels: tuple[int, ...]
     """The place in `keys` that each text belongs to."""
@@ -72,9 +72,9 @@ def lessons_of(entries: Sequence[Taught]) -> Lessons | None:
     Entries with a single wording are told apart where they are the minority. Elsewhere (a list of
     questions and answers in which a few have aliases) they stand together, as what the others are not.
     """
-    folded = sorted((one.key, _folded(one)) for one in entries)
-    several = [(key, texts) for key, texts in folded if len(texts) > 1]
-    lone = [(key, texts) for key, texts in folded if len(texts) == 1]
+    plain = sorted((one.key, _plain(one)) for one in entries)
+    several = [(key, texts) for key, texts in plain if len(texts) > 1]
+    lone = [(key, texts) for key, texts in plain if len(texts) == 1]
     if len(lone) <= len(several):
         told, together = sorted([*several, *lone]), []
     else:
@@ -101,5 +101,5 @@ def lessons_in(view: View) -> Lessons | None:
     return lessons_of([Taught(key_of(entry.base, entry.id), tuple(wordings(entry))) for entry in entries])
 
 
-def _folded(entry: Taught) -> list[str]:
+def _plain(entry: Taught) -> list[str]:
     return [text for text in dict.fromkeys(terms.plain(wording) for wording in entry.wordings[:MOST_PER_ENTRY]) if text]

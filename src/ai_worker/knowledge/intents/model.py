@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ai_worker.knowledge.intents import arrays
 from ai_worker.knowledge.intents.features import (
-    Counts,
+    Kinds,
     Numbers,
     Vocabulary,
     content_singles,
@@ -32,6 +32,9 @@ class Meta(msgspec.Struct):
 
     keys: list[str]
     """The entries, as `index.key_of` writes them. An empty one stands for entries that are not told apart."""
+
+    wordings: float
+    """How many an entry has, in the mean."""
 
     confidence: list[float]
     """Weights of `Figures`, fitted to this site's own wordings."""
@@ -61,15 +64,24 @@ class Figures:
         return (1.0, max(self.log_probability, -LIMIT), margin, logit, self.known, self.known_here, self.foreign)
 
 
+FIGURES = 7
+"""The length of a row of figures."""
+
+
 class Guesses:
     """What the model says of one question."""
 
-    def __init__(self, model: "Intents", folded: str, logits: Numbers) -> None:
+    def __init__(self, model: "Intents", plain: str, logits: Numbers) -> None:
         self._model = model
-        self._folded = folded
+        self._plain = plain
         self._logits = logits
         top = float(logits.max())
         self._log_probabilities = logits - (top + math.log(float(np.exp(logits - top).sum())))
+
+    @property
+    def wordings(self) -> float:
+        """How many wordings of an entry the model learned from, in the mean."""
+        return self._model.meta.wordings
 
     def knows(self, key: str) -> bool:
         """Return whether the model tells this entry from others."""
@@ -102,7 +114,7 @@ class Guesses:
         else:
             own = scores[key]
             rival = max((score for other, score in scores.items() if other != key), default=-LIMIT)
-        return Figures(own, own - rival, logit, *self._model.acquaintance(self._folded, place))
+        return Figures(own, own - rival, logit, *self._model.acquaintance(self._plain, place))
 
     def confidence(self, figures: Figures) -> float:
         """Return the probability that a guess with these figures is right."""
@@ -135,27 +147,28 @@ class Intents:
         meta = msgspec.json.decode(raw, type=Meta)
         return cls(meta, tables) if meta.keys else None
 
-    def score(self, folded: str, *, bases: Sequence[str] = ("*",)) -> Guesses | None:
+    def score(self, plain: str, *, bases: Sequence[str] = ("*",)) -> Guesses | None:
         """Return how probable each entry is; `None` where nothing of the text is known, or asked for."""
-        return self.score_of(folded, counted(folded), bases=bases)
+        return self.score_of(plain, counted(plain), bases=bases)
 
-    def score_of(self, folded: str, kinds: tuple[Counts, ...], *, bases: Sequence[str] = ("*",)) -> Guesses | None:
+    def score_of(self, plain: str, kinds: Kinds, *, bases: Sequence[str] = ("*",)) -> Guesses | None:
         """Return what `score` returns, of a text whose features were taken before."""
-        place, value = self._vocabulary.vector(kinds)
-        if not len(place):
+        vector = self._vocabulary.vector(kinds)
+        if vector.empty:
             return None
+        place, value = vector.whole()
         logits = value @ self._weights[place].astype(np.float32)
         if "*" not in bases:
             inside = np.isin(self._bases, list(bases))
             if not inside.any():
                 return None
             logits = np.where(inside, logits, np.float32(-1e3))
-        return Guesses(self, folded, logits)
+        return Guesses(self, plain, logits)
 
-    def acquaintance(self, folded: str, place: int) -> tuple[float, float, float]:
+    def acquaintance(self, plain: str, place: int) -> tuple[float, float, float]:
         """Return how well the wordings, and those of one entry, know a question's words; see `Figures`."""
-        asked = singles(folded)
-        content = set(content_singles(folded))
+        asked = singles(plain)
+        content = set(content_singles(plain))
         ceiling = float(self._word_rarity[-1])
         total = known = here = foreign = 0.0
         at = np.minimum(np.searchsorted(self._words, np.array(asked, np.uint32)), len(self._words) - 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_worker.knowledge.intents.features import Counts, Numbers, Places, Vocabulary, counted, singles
+from ai_worker.knowledge.intents.features import Kinds, Numbers, Places, Vector, Vocabulary, counted, singles
 
 MOST_FEATURES = 1 << 16
 MOST_WEIGHTS = 12_000_000
@@ -22,8 +22,9 @@ SEEN_TWICE_FROM = 5_000
 
 EPOCHS = 8
 FEWEST_EPOCHS = 3
-CELLS_IN_FULL = 4_000_000
-"""Wordings times entries that all epochs are made with; with more there are fewer epochs."""
+STEPS = 122_000
+CELLS = 18_500_000
+"""Bounds on the time of learning: with more wordings, or with more wordings times entries, there are fewer epochs."""
 
 RATE = 4.0
 DROPPED = 0.3
@@ -34,20 +35,33 @@ SMOOTHED = 0.1
 
 SEED = 20_261_122
 
-Vector = tuple[Places, Numbers]
+SHARES = (0.7, 0.7, 1.0, 1.0)
+"""What the kinds of features weigh in the regression that sees all of them."""
+
+SHARES_OF_MANY = (0.7, 0.7, 1.0, 0.5)
+"""The same, with more than `MANY` wordings: those say most of what they mean in the words that people use."""
+
+MANY = 10_000
+
+ALONE = 0.33
+"""What the regression of one kind weighs, beside the one that sees all. Of many wordings there is none:
+the time is better spent on the one."""
+
+CONFIDENT = 0.8
+"""What the logits are multiplied by: spreading and dropping leave them more timid than they are right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
     """Wordings with their features, taken once for all trainings."""
 
-    kinds: Sequence[tuple[Counts, ...]]
+    kinds: Sequence[Kinds]
     words: Sequence[Sequence[int]]
     labels: NDArray[np.intp]
 
     @classmethod
     def of(cls, texts: Sequence[str], labels: Sequence[int]) -> "Texts":
-        """Take the features of folded texts."""
+        """Take the features of plain texts."""
         kinds, words = [counted(text) for text in texts], [singles(text) for text in texts]
         return cls(kinds, words, np.array(labels, np.intp))
 
@@ -76,11 +90,37 @@ def vocabulary_of(texts: Texts, entries: int) -> Vocabulary:
     return Vocabulary(hashes[kept], rarity.astype(np.float32))
 
 
-def weights_of(vectors: Sequence[Vector], labels: NDArray[np.intp], features: int, entries: int) -> Numbers:
-    """Return the weight of each feature (rows) for each entry (columns)."""
+def weights_of(vectors: Sequence[Vector], labels: NDArray[np.intp], features: int, entries: int, of: int) -> Numbers:
+    """Return the weight of each feature (rows) for each entry (columns).
+
+    One regression sees all kinds of features, and each kind has one of its own besides: they err
+    differently, and the sum of linear models is a linear model.
+    """
+    shares = SHARES_OF_MANY if of > MANY else SHARES
+    length = float(np.sqrt(sum(share * share for share in shares)))
+    whole = []
+    for vector in vectors:
+        shared = [value * np.float32(share / length) for value, share in zip(vector.values, shares, strict=True)]
+        whole.append((np.concatenate(vector.places), np.concatenate(shared)))
+    weights = _descend(whole, labels, features, entries)
+    for kind, share in enumerate(shares):
+        own = np.unique(np.concatenate([vector.places[kind] for vector in vectors]))
+        weights[own] *= np.float32(share / length)
+    if of > MANY:
+        return weights * np.float32(CONFIDENT * 2)
+    for kind in range(len(shares)):
+        alone = [(vector.places[kind], vector.values[kind]) for vector in vectors]
+        weights += _descend(alone, labels, features, entries) * np.float32(ALONE)
+    return weights * np.float32(CONFIDENT)
+
+
+def _descend(
+    vectors: Sequence[tuple[Places, Numbers]], labels: NDArray[np.intp], features: int, entries: int
+) -> Numbers:
     chance = np.random.default_rng(SEED)
     weights = np.zeros((features, entries), np.float32)
-    epochs = max(FEWEST_EPOCHS, min(EPOCHS, EPOCHS * CELLS_IN_FULL // (len(vectors) * entries)))
+    affordable = min(STEPS // len(vectors), CELLS // (len(vectors) * entries))
+    epochs = max(FEWEST_EPOCHS, min(EPOCHS, affordable))
     steps, step = epochs * len(vectors), 0
     for _ in range(epochs):
         for at in chance.permutation(len(vectors)):
@@ -101,11 +141,17 @@ def weights_of(vectors: Sequence[Vector], labels: NDArray[np.intp], features: in
     return weights
 
 
-def tables_of(texts: Texts, entries: int) -> dict[str, NDArray[np.generic]]:
-    """Learn from texts; return the tables of `model.Intents`."""
+def tables_of(texts: Texts, entries: int, *, of: int | None = None) -> dict[str, NDArray[np.generic]]:
+    """Learn from texts; return the tables of `model.Intents`.
+
+    Args:
+        texts: The wordings, and the entries they belong to.
+        entries: How many entries there are.
+        of: How many wordings there are of which these are a part that should be learned like the whole.
+    """
     vocabulary = vocabulary_of(texts, entries)
     vectors = [vocabulary.vector(kinds) for kinds in texts.kinds]
-    weights = weights_of(vectors, texts.labels, len(vocabulary.hashes), entries)
+    weights = weights_of(vectors, texts.labels, len(vocabulary.hashes), entries, of or len(vectors))
     words, rarity, said = _acquaintance(texts, entries)
     return {
         "hashes": vocabulary.hashes,
