@@ -55,8 +55,9 @@ class Retrieval:
         database = SqliteDatabase.open(folder / "knowledge.db", clock=clock)
         try:
             store = SqliteKnowledgeStore(database, clock=clock)
-            library = Library(store, clock=clock, index_folder=folder / "index")
+            library = Library(store, clock=clock, index_folder=folder / "index", learns=True)
             await library.put_entries(kb, base="default")
+            await library.settle()
             self._library = library
         finally:
             await database.close()

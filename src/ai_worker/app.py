@@ -204,7 +204,9 @@ async def running(
             clock=clock,
             index_folder=settings.data_dir / "index",
             nearness=meanings.keeper,
+            learns=role in (None, "runner"),
         )
+        stack.push_async_callback(library.close)
         if role != "console":
             await library.refresh()
         channels = Roster(settings.channels, clock=clock, store=stores.channels)

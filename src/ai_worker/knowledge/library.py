@@ -22,15 +22,14 @@ from ai_worker.knowledge.ingest.parsed import Refusal
 from ai_worker.knowledge.ingest.reader import DocumentReader, Limits
 from ai_worker.knowledge.ingest.refusals import BadBaseName, DocumentRefused, DuplicateRow, Empty
 from ai_worker.knowledge.ingest.rows import row_of
-from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.intents.folder import IntentFolder
+from ai_worker.knowledge.intents.lessons import lessons_in
+from ai_worker.knowledge.passage import ENTRIES, Passage, Scored
 from ai_worker.knowledge.records.book import RecordBook
 from ai_worker.knowledge.records.shelf import RecordShelves
 from ai_worker.knowledge.retrieve import ANYBODY, Nearness, Reader
 from ai_worker.knowledge.store import Document, KnowledgeStore
 from ai_worker.knowledge.trial import Trial
-
-ENTRIES = "entries"
-"""The table that single entries are put in. No file has this id: a file's has an ending."""
 
 PAGE = 1_000
 COMMIT_EVERY = 20_000
@@ -64,6 +63,7 @@ class Library:
         index_folder: Path,
         limits: Limits | None = None,
         nearness: Nearness | None = None,
+        learns: bool = False,
     ) -> None:
         """Make a library that finds nothing before its first `refresh`.
 
@@ -73,11 +73,14 @@ class Library:
             index_folder: Where the index may be; it is made if it is missing.
             limits: What reading one document may use; the defaults if `None`.
             nearness: Finds by meaning, beside words; `None` where no endpoint for embeddings is configured.
+            learns: Whether models of intents are made in the background; then `close` it. Without it,
+                what another process made is used.
         """
         self._store = store
         self._clock = clock
         self._root = index_folder
         self._folder = IndexFolder(index_folder)
+        self._intents = IntentFolder(index_folder / "intents", learns=learns)
         self._limits = limits
         self._nearness = nearness
         self._view: View | None = None
@@ -98,7 +101,7 @@ class Library:
         view = self._view
         if view is None:
             return []
-        found = search.find(view, question, bases=bases, limit=limit)
+        found = search.find(view, question, bases=bases, limit=limit, intents=self._intents.current)
         if vector is None or self._nearness is None:
             return found
         nearest = self._nearness.nearest(vector, bases=bases, limit=NEAREST)
@@ -174,6 +177,7 @@ class Library:
             for _ in range(BUSY_TRIES):
                 self._view = await asyncio.to_thread(self._look)
                 if self._view is not None and self._view.revision == revision:
+                    await self._intents.tend(await asyncio.to_thread(lessons_in, self._view))
                     return True
                 try:
                     await self._write(revision)
@@ -187,6 +191,14 @@ class Library:
         if view is not None:
             self._records.take(view)
         return view
+
+    async def settle(self) -> None:
+        """Wait until what the latest `refresh` set going in the background is done."""
+        await self._intents.settle()
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await self._intents.close()
 
     async def _write(self, revision: int) -> None:
         writing = await _in_thread(self._folder.begin)

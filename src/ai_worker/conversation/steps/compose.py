@@ -1,6 +1,5 @@
 """Compose: the words of a reply, and the result that carries them."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,15 +11,13 @@ from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Choice, Reply, Utterance
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.steps.call import Called
+from ai_worker.conversation.steps.quote import excerpt
 from ai_worker.conversation.steps.verbs import Plan, told
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
-from ai_worker.foundation.text import fold, shorten
+from ai_worker.foundation.text import shorten
 from ai_worker.knowledge.citation import cite
-from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.passage import ENTRIES, Passage, Scored
 from ai_worker.knowledge.records.row import is_row
-
-EXCERPT = 300
-"""Characters of a passage that are shown as an answer."""
 
 LABEL = 60
 """Characters of a choice; some platforms cut buttons off after that."""
@@ -30,8 +27,6 @@ BY_TOOL = 0.95
 
 CHOSEN = 0.95
 """Confidence in the answer that the contact picked."""
-
-_SENTENCE = re.compile(r".*?(?:[。！？!?；;\n]+|\.(?=\s)|$)", re.DOTALL)
 
 
 def fixed(words: Phrases, key: str, *, name: str) -> TurnResult:
@@ -166,33 +161,15 @@ def sources(words: Phrases, passages: Sequence[Passage], *, numbered: bool = Fal
     return words.say("sources", sources=words.say("between").join(named)) if named else ""
 
 
-def excerpt(text: str, question: str) -> str:
-    """Return the sentences of a passage from the one that shares most with the question, up to 300 characters."""
-    if len(text) <= EXCERPT:
-        return text.strip()
-    sentences = [found for found in _SENTENCE.findall(text) if found.strip()]
-    asked = _pairs(question)
-    start = max(range(len(sentences)), key=lambda at: len(asked & _pairs(sentences[at])))
-    taken: str = sentences[start]
-    for sentence in sentences[start + 1 :]:
-        if len(taken) + len(sentence) > EXCERPT:
-            break
-        taken += sentence
-    taken = taken.strip()
-    return taken if len(taken) <= EXCERPT else taken[: EXCERPT - 1] + "…"
-
-
-def _pairs(text: str) -> set[str]:
-    folded = fold(text)
-    return {folded[at : at + 2] for at in range(len(folded) - 1)}
-
-
 def _label(passage: Passage) -> str:
-    title = passage.title if passage.kind == "entry" else f"{passage.title} {passage.locator}"
-    return shorten(title if title and harmless(title) else plain(passage.text), LABEL)
+    called = f"{passage.called} {passage.locator}".strip()
+    return shorten(called if harmless(called) else plain(passage.text), LABEL)
 
 
 def _source_title(passage: Passage) -> str:
-    """Return what a person calls the source: an entry's table, a passage's document and heading."""
-    named = passage.title if passage.kind == "passage" else ""
-    return named or PurePosixPath(passage.document_id).stem
+    """Return what a person calls the source: an entry's table, a passage's document and heading.
+
+    An entry that is in no file is called by its question.
+    """
+    in_file = passage.kind == "entry" and passage.document_id != ENTRIES
+    return PurePosixPath(passage.document_id).stem if in_file else passage.called

@@ -51,8 +51,12 @@ class Material:
 
     @property
     def titles(self) -> list[str]:
-        """What the passages are called, in the same order."""
-        return [f"{scored.passage.title} {scored.passage.locator}".strip() for scored in self.passages]
+        """What the passages are called, in the same order; nothing where the name itself is an order."""
+        names = [scored.passage.called for scored in self.passages]
+        return [
+            f"{name if harmless(name) else ''} {scored.passage.locator}".strip()
+            for name, scored in zip(names, self.passages, strict=True)
+        ]
 
     @property
     def tainted(self) -> bool:

@@ -10,6 +10,11 @@ from ai_worker.knowledge.ingest.refusals import DocumentRefused, Empty, Encrypte
 PASSWORD_ERROR = 4
 """FPDF_ERR_PASSWORD in PDFium's fpdfview.h."""
 
+_WRITTEN_WITH = re.compile(r"^Microsoft (?:Word|Excel|PowerPoint) - |\.(?:docx?|xlsx?|pptx?|wps|pdf)$", re.IGNORECASE)
+_NO_TITLE = re.compile(
+    r"\W*(?:untitled|无标题|未命名|anonymous|(?:document|文档|新建.*文档|presentation|演示文稿|幻灯片)\s*\d*)?[\W\d]*",
+    re.IGNORECASE,
+)
 _ENDS = re.compile(r"[。！？；：.!?;:]$")
 _HAN_OR_PUNCTUATION = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 
@@ -30,7 +35,7 @@ def read_pdf(title: str, content: bytes) -> Parsed:
         if getattr(error, "err_code", None) == PASSWORD_ERROR or "password" in str(error).lower():
             raise Encrypted("The document has a password") from error
         raise DocumentRefused(f"The file is not a PDF document that can be opened: {error}") from error
-    outline = Outline(shorten(document.get_metadata_value("Title"), 120) or title)
+    outline = Outline(named(document.get_metadata_value("Title")) or title)
     for number in range(len(document)):
         page = document[number]
         text_page = page.get_textpage()
@@ -42,6 +47,12 @@ def read_pdf(title: str, content: bytes) -> Parsed:
     if not pieces:
         raise Empty(f"The {len(document)} pages hold pictures, but no text")
     return Parsed(outline.title, pieces)
+
+
+def named(title: str) -> str:
+    """Return the title that a PDF has in its metadata; empty if it is one that a program put there."""
+    title = shorten(_WRITTEN_WITH.sub("", title), 120)
+    return "" if _NO_TITLE.fullmatch(title) else title
 
 
 def paragraphs(text: str) -> list[str]:
