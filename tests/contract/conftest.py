@@ -14,6 +14,7 @@ from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+from ai_worker.storage.sqlite.files import SqliteFileStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -40,6 +41,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
+            files=SqliteFileStore(database),
             sweep=pipeline.sweep,
             count=lambda table: database.read(
                 lambda connection: int(next(connection.execute(f"SELECT count(*) FROM {table}"))[0])
@@ -70,6 +72,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
+    from ai_worker.storage.postgres.files import PostgresFileStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -95,6 +98,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),
+            files=PostgresFileStore(database),
             sweep=pipeline.sweep,
             count=count,
         )

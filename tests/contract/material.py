@@ -19,6 +19,7 @@ from ai_worker.ops.stats import StatsStore
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
 
 ME = "runner-1"
@@ -40,6 +41,7 @@ class Stores:
     channels: ChannelStore
     feedback: FeedbackStore
     contacts: ContactStore
+    files: FileStore
     sweep: Callable[[datetime], Awaitable[int]]
     count: Callable[[str], Awaitable[int]]
     """How many rows a table has: for what no port shows."""

@@ -21,6 +21,7 @@ from ai_worker.ops.stats import StatsStore
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import PipelineStore
 from ai_worker.storage.folder import make_folder
 
@@ -63,6 +64,7 @@ class Stores:
     feedback: FeedbackStore
     contacts: ContactStore
     answers: FirstAnswerStore
+    files: FileStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
 
@@ -102,6 +104,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.database import SqliteDatabase
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
     from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+    from ai_worker.storage.sqlite.files import SqliteFileStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -122,6 +125,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
+            files=SqliteFileStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
@@ -139,6 +143,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
+    from ai_worker.storage.postgres.files import PostgresFileStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -158,6 +163,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),
+            files=PostgresFileStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
