@@ -47,6 +47,7 @@ from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.directory import Directory, LookUp
 from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
+from ai_worker.pipeline.fetching import Fetch, Fetching
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox, Intake
 from ai_worker.pipeline.push import Pusher
@@ -283,6 +284,8 @@ async def running(
             chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
         if line is not None:
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
+            fetch_of = partial(_fetch_of, channels)
+            chores.append(Fetching(fetch_of, store=stores.files, events=events, clock=clock).run)
         if role is not None or not embedded:
             relay = Relay(
                 stores.pipeline,
@@ -308,6 +311,12 @@ def _look_up_of(channels: Mapping[str, Channel], name: str) -> LookUp | None:
     """Return how a channel's platform is asked who somebody is; `None` where nobody could say."""
     channel = channels.get(name)
     return None if channel is None or type(channel).look_up is Channel.look_up else channel.look_up
+
+
+def _fetch_of(channels: Mapping[str, Channel], name: str) -> Fetch | None:
+    """Return how a channel's files are fetched; `None` for one that is not configured."""
+    channel = channels.get(name)
+    return None if channel is None else channel.fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +364,10 @@ def _line(
         language = language_of(text, history=(), default=settings.language)
         return phrases(language).say("late", text=text)
 
+    def uncarried(text: str, names: Sequence[str]) -> str:
+        language = language_of(text, history=(), default=settings.language)
+        return f"{text}\n\n{phrases(language).say('uncarried', names='、'.join(names))}".strip()
+
     of_channels: Any = channels  # a ChainMap wants to be able to write; nobody does
     deliverers: Mapping[str, Deliverer] = ChainMap({API_CHANNEL: callbacks}, of_channels)
     delivery = Delivery(
@@ -365,6 +378,8 @@ def _line(
         clock=clock,
         owner=owner,
         apology=apology,
+        files=stores.files,
+        uncarried=uncarried,
     )
     runner = Runner(
         stores.pipeline,

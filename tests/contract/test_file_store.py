@@ -148,6 +148,7 @@ async def test_a_file_goes_out_with_the_words_that_it_was_said_with(stores: Stor
 async def test_a_file_without_words_has_its_name_in_lists_and_histories(stores: Stores) -> None:
     number = await taken_over(stores)
     quote = await upload(stores, number)
+    stores.clock.advance(timedelta(seconds=1))
     await stores.conversations.say(number, "林晓", Reply("", attachments=(quote,)), stores.clock.now())
 
     assert (await stores.conversations.conversation(number)).last_text == "[报价单.pdf]"

@@ -22,8 +22,8 @@ from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.store import Document
 from ai_worker.learning.feedback import Rating
-from ai_worker.pipeline.files import attached
 from ai_worker.pipeline.answers import FirstAnswer
+from ai_worker.pipeline.files import attached
 from ai_worker.pipeline.sending import Limit, Need
 from ai_worker.settings import load
 from ai_worker.storage.opening import Stores, open_stores

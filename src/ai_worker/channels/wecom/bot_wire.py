@@ -13,6 +13,9 @@ from ai_worker.foundation.text import clean
 MAX_ID = 256
 """Characters of an id; the platform's own are shorter."""
 
+MAX_URL, MAX_SEAL = 4_096, 128
+"""Characters of a file's address, and of its key."""
+
 MAX_ITEMS = 50
 """Pieces of a mixed message that are looked at."""
 
@@ -139,9 +142,19 @@ def _content(kind: str, body: dict[str, Any]) -> tuple[str, tuple[Part, ...]]:
     if kind == "voice":  # the platform has written down what was said
         words = clean(_text(told, "content"))
         return words, (Part("voice", text=words),)
-    if kind in _MEDIA:  # its address is good for five minutes and leads to ciphertext: nothing to keep
-        return "", (Part(_MEDIA[kind], text=clean(_text(told, "filename") or _text(told, "name"))),)
+    if kind in _MEDIA:  # its address is good for five minutes and leads to ciphertext
+        return "", (_media(_MEDIA[kind], told),)
     return "", (Part("card", text=clean(kind)),)
+
+
+def _media(kind: PartKind, told: Mapping[str, Any]) -> Part:
+    url, seal = _text(told, "url") or _text(told, "pic_url"), _text(told, "aeskey")
+    return Part(
+        kind,
+        text=clean(_text(told, "filename") or _text(told, "name")),
+        url=url if len(url) <= MAX_URL else "",
+        seal=seal if len(seal) <= MAX_SEAL else "",
+    )
 
 
 def _inner(body: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -50,11 +50,11 @@ UPDATE file SET state = 'kept', error = '', name = :name, media_type = :media_ty
 WHERE id = :id AND state = 'waiting'
 """
 
-FIND = f"SELECT {filing.COLUMNS} FROM file WHERE id = ? AND state <> 'loading'"
+FIND = f"SELECT {filing.COLUMNS} FROM file WHERE id = ? AND state <> 'loading'"  # noqa: S608
 SAID_IN = f"""
 SELECT {filing.COLUMNS} FROM file WHERE said_in IN (SELECT value FROM json_each(?)) AND state <> 'loading'
 ORDER BY said_in, part
-"""
+"""  # noqa: S608
 READ = """
 SELECT content FROM file_piece JOIN file ON id = file_id WHERE file_id = ? AND state = 'kept' ORDER BY n
 """
