@@ -5,6 +5,7 @@ Addresses carry tokens and are never quoted; redirects are never followed, for t
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from urllib.parse import unquote
@@ -128,10 +129,8 @@ def disposition_name(header: str) -> str:
     """Return the file name of a `Content-Disposition`: RFC 6266's, or what the platforms write in its place."""
     if not header:
         return ""
-    try:
-        header = header.encode("latin-1").decode("utf-8")  # raw UTF-8, read as bytes by HTTP
-    except UnicodeError:
-        pass
+    with suppress(UnicodeError):  # raw UTF-8, read as bytes by HTTP
+        header = header.encode("latin-1").decode("utf-8")
     if extended := _EXTENDED.search(header):
         return safe_name(unquote(extended[1].strip('" ')))
     parsed = EmailMessage()

@@ -146,7 +146,7 @@ class WecomBotSettings(WecomSettings):
     """Where the API is, without `/cgi-bin`: late answers to callbacks go there, and nowhere else."""
 
     media_hosts: Annotated[tuple[TextField, ...], AfterValidator(_file_addresses)] = ()
-    """More addresses (`https://files.example.com`) from which files may be fetched, should WeCom keep them elsewhere."""
+    """More addresses (`https://files.example.com`) from which files may be fetched, if WeCom keeps them elsewhere."""
 
     welcome: TextField = "您好，我是 AI 数字员工，有问题直接问我就行。"
     """What is said to a person who opens the chat for the first time in a day; empty: nothing."""
