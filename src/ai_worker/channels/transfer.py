@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
+from io import BytesIO
 from urllib.parse import unquote
 
 import aiohttp
@@ -111,7 +112,7 @@ async def upload(
     form = aiohttp.FormData(quote_fields=False)  # names go out as UTF-8, as the platforms' own programs write them
     for name, value in (fields or {}).items():
         form.add_field(name, value)
-    form.add_field(field, content, filename=attachment.name, content_type=attachment.media_type)
+    form.add_field(field, BytesIO(content), filename=attachment.name, content_type=attachment.media_type)
     try:
         async with session.post(url, data=form, headers=headers, allow_redirects=False, timeout=_TIMEOUT) as response:
             raw = bytearray()

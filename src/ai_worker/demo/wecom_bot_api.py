@@ -205,7 +205,7 @@ class BotApi:
         return 0, "ok"
 
     def _push(self, body: Body) -> tuple[int, str]:
-        chat, kind, msgtype = body.get("chatid"), body.get("chat_type"), body.get("msgtype")
+        chat, kind, msgtype = body.get("chatid"), body.get("chat_type", 0), body.get("msgtype")
         if not isinstance(chat, str) or kind not in (0, 1, 2) or msgtype not in SHOWN:
             return self._wrong(40058, "a push without chatid, chat_type or a type that can be pushed")
         if chat not in self._met:
