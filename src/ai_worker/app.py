@@ -239,6 +239,7 @@ async def running(
                 knowledge=stores.knowledge,
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
+                files=stores.files,
                 channels=channels,
                 guides=registry.setup_guides(),
                 memory=stores.channels,

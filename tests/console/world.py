@@ -192,6 +192,7 @@ async def world(
             knowledge=stores.knowledge,
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,
+            files=stores.files,
             channels=channels,
             guides=sample_guides(),
             memory=stores.channels,

@@ -235,12 +235,12 @@ def safe_name(name: str) -> str:
 
 def to_fetch(message: InboundMessage) -> list[tuple[int, Part]]:
     """Return the parts of a message that are files, each with its number, whether fetched already or not."""
-    found = [
-        (number, part)
-        for number, part in enumerate(message.parts)
-        if part.kind in FETCHED_KINDS and (part.media_id or part.url or part.file)
-    ]
-    return found[:MOST_AT_ONCE]
+    return [(number, part) for number, part in enumerate(message.parts) if is_file(part)][:MOST_AT_ONCE]
+
+
+def is_file(part: Part) -> bool:
+    """Return whether a part is a file that we have, or that its platform can be asked for."""
+    return part.kind in FETCHED_KINDS and bool(part.media_id or part.url or part.file)
 
 
 def _claimed(media_type: str, name: str) -> str:

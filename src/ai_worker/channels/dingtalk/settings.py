@@ -92,7 +92,7 @@ class DingtalkSettings(ChannelSettings):
     """Where the old API is, which has the directory. May carry a path."""
 
     media_hosts: Annotated[tuple[TextField, ...], AfterValidator(_file_addresses)] = ()
-    """More addresses (`https://files.example.com`) from which files may be fetched, if DingTalk keeps them elsewhere."""
+    """More addresses (`https://files.example.com`) from which files may be fetched, if they are elsewhere."""
 
     timeout_s: float = Field(10.0, gt=0, le=60)
     """How long one call to the API may take, in seconds."""
