@@ -33,9 +33,8 @@ async def test_a_picture_and_a_file_are_attached_previewed_taken_off_and_sent(
         page = desk.page
         await desk.open(f"/conversations/{number}")
         await expect(page.locator("#log .picture img")).to_be_visible()
-        assert await page.locator("#log .picture img").evaluate(
-            "image => image.decode().then(() => image.naturalWidth)"
-        )
+        decoded = "image => image.decode().then(() => image.naturalWidth)"
+        assert await page.locator("#log .picture img").evaluate(decoded) == 640
         await page.locator("[data-shortcut=t]").click()
         await expect(page.locator("#reply")).to_be_visible()
 

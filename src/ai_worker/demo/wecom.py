@@ -315,6 +315,7 @@ class SimulatedWecom:
         refused = self._untrusted() or self._api.refusal_of(request.query.get("access_token", ""))
         if refused is not None:
             return web.json_response(refused)
+        await self.media.answering.wait()
         return self.media.served(request.query.get("media_id", ""))
 
     def _untrusted(self) -> dict[str, object] | None:

@@ -1,5 +1,6 @@
 """The simulated WeCom's file shelf: by type and size as strict as the platform, and emptied after three days."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ class MediaShelf:
     def __init__(self, clock: Clock, *, violation: Callable[[str], None]) -> None:
         self.uploads = 0
         self.fetches = 0
+        self.answering = asyncio.Event()
+        """While it is not set, whoever fetches a file waits for it."""
+
+        self.answering.set()
         self._clock, self._violation = clock, violation
         self._media: dict[str, Medium] = {}
 
