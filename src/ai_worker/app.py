@@ -223,6 +223,7 @@ async def running(
                 knowledge_store=stores.knowledge,
                 answers=stores.answers,
                 feedback=stores.feedback,
+                files=stores.files,
                 keyring=keyring,
                 staff=staff,
                 channels=channels,
