@@ -45,8 +45,8 @@ from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
 from ai_worker.storage.sqlite.files import SqliteFileStore
+from ai_worker.storage.sqlite.gaps import SqliteGapStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
-from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
 from tests.api.turns import ToldTurns
 
@@ -207,7 +207,7 @@ async def open_world(
         board=board,
         conversations=conversations,
         library=shelf,
-        knowledge_store=SqliteKnowledgeStore(database, clock),
+        gaps=SqliteGapStore(database),
         answers=SqliteFirstAnswerStore(database),
         feedback=feedback,
         files=files,

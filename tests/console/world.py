@@ -24,10 +24,15 @@ from ai_worker.channels.contract import (
 from ai_worker.channels.manifest import SetupGuide, guides_in, guides_of
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
+from ai_worker.conversation.evaluator import golden_evaluator
+from ai_worker.conversation.gap_desk import GapDesk
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.steps.look_up import Bars
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.keys.links import ConsoleLinks
+from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+from ai_worker.knowledge.library import Library
 from ai_worker.ops.host import HostSample
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.facts import MessageReceived
@@ -184,12 +189,28 @@ async def world(
     async with open_stores("sqlite:///ai-worker.db", data_dir=folder, clock=clock) as stores:
         if filled:
             await furnish(stores, now=now, share=share)
+        staff = Staff([Worker("xiaozhi", "小智")])
+        library = Library(stores.knowledge, clock=clock, index_folder=folder / "index")
+        evaluator = golden_evaluator(
+            stores.evaluation,
+            library=library,
+            staff=staff,
+            default=Bars(ANSWER_AT, CLARIFY_AT),
+            version=__version__,
+            clock=clock,
+        )
         links = ConsoleLinks(stores.keys, clock=clock)
         morning = FixedClock(now - timedelta(hours=23)) if filled else clock
         console = create_console(
             conversations=stores.conversations,
             stats=stores.stats,
             knowledge=stores.knowledge,
+            gaps=stores.gaps,
+            gap_desk=GapDesk(
+                stores.gaps, knowledge=library, evaluation=stores.evaluation, evaluator=evaluator, clock=clock
+            ),
+            evaluation=stores.evaluation,
+            evaluator=evaluator,
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,
             files=stores.files,
@@ -200,7 +221,7 @@ async def world(
             patience_s=0.0,
             holds=holds,
             api_port=18789,
-            staff=Staff([Worker("xiaozhi", "小智")]),
+            staff=staff,
             board=board,
             events=events,
             wake=lambda: woken.append(clock.now()),

@@ -13,8 +13,10 @@ from ai_worker.storage.sqlite.contacts import SqliteContactStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
+from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
 from ai_worker.storage.sqlite.files import SqliteFileStore
+from ai_worker.storage.sqlite.gaps import SqliteGapStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -40,6 +42,8 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             answers=SqliteFirstAnswerStore(database),
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
+            gaps=SqliteGapStore(database),
+            evaluation=SqliteEvaluationStore(database),
             contacts=SqliteContactStore(database),
             files=SqliteFileStore(database),
             sweep=pipeline.sweep,
@@ -71,8 +75,10 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
+    from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
     from ai_worker.storage.postgres.files import PostgresFileStore
+    from ai_worker.storage.postgres.gaps import PostgresGapStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -97,6 +103,8 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             answers=PostgresFirstAnswerStore(database),
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
+            gaps=PostgresGapStore(database),
+            evaluation=PostgresEvaluationStore(database),
             contacts=PostgresContactStore(database),
             files=PostgresFileStore(database),
             sweep=pipeline.sweep,

@@ -28,7 +28,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
 from ai_worker.knowledge.desk import KnowledgeDesk
-from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.knowledge.gaps import GapStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.health import Readiness
 from ai_worker.pipeline.answers import FirstAnswerStore
@@ -93,7 +93,7 @@ def create_api(
     board: Board,
     conversations: ConversationStore,
     library: KnowledgeDesk,
-    knowledge_store: KnowledgeStore,
+    gaps: GapStore,
     answers: FirstAnswerStore,
     feedback: FeedbackStore,
     files: FileStore,
@@ -115,7 +115,7 @@ def create_api(
         board: What happens in this process right now.
         conversations: What was said, and how turns stand.
         library: Takes documents and entries.
-        knowledge_store: Where unanswered questions are listed.
+        gaps: Where unanswered questions are listed.
         answers: Keeps what was answered to requests that may come again.
         files: Pictures and files of web chats.
         feedback: Keeps what people think of answers.
@@ -159,7 +159,7 @@ def create_api(
         *messages.endpoints(),
         *ask.endpoints(questions, firsts=firsts, clock=clock),
         *ChatCompletions(questions, firsts=firsts, staff=staff, clock=clock).endpoints(),
-        *Knowledge(library, knowledge_store, firsts=firsts).endpoints(),
+        *Knowledge(library, gaps, firsts=firsts).endpoints(),
         *Feedback(feedback, conversations, firsts=firsts, clock=clock).endpoints(),
         *health.endpoints(readiness),
         *metrics.endpoints(metrics_text, allow=metrics_allow),

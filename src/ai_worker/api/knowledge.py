@@ -19,7 +19,7 @@ from ai_worker.api.problems import Invalid, WrongMedia
 from ai_worker.api.shapes import Id, Text
 from ai_worker.foundation.text import clean
 from ai_worker.knowledge.desk import Entry, KnowledgeDesk, Report
-from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.knowledge.gaps import GapStore
 
 DEFAULT_BASE = "default"
 MOST_FILES = 1_000
@@ -97,9 +97,9 @@ UPLOAD: dict[str, Any] = {
 class Knowledge:
     """The rooms under `/api/v1/knowledge`."""
 
-    def __init__(self, desk: KnowledgeDesk, store: KnowledgeStore, *, firsts: FirstAnswers) -> None:
+    def __init__(self, desk: KnowledgeDesk, gaps: GapStore, *, firsts: FirstAnswers) -> None:
         self._desk = desk
-        self._store = store
+        self._gap_store = gaps
         self._firsts = firsts
 
     def endpoints(self) -> list[Endpoint]:
@@ -158,7 +158,7 @@ class Knowledge:
         return await self._firsts.once(request, caller, digest(body), put)
 
     async def _gaps(self, request: Request, caller: Caller) -> Response:
-        gaps = await self._store.gaps(MOST_GAPS)
+        gaps = await self._gap_store.open_gaps(MOST_GAPS)
         shapes = [
             GapShape(gap.question, gap.times, gap.first_at.isoformat(), gap.last_at.isoformat(), gap.turn_id)
             for gap in gaps

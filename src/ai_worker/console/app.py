@@ -28,16 +28,21 @@ from ai_worker.console.mishaps import Mishaps
 from ai_worker.console.pages.channels import ChannelsPage
 from ai_worker.console.pages.conversations import ConversationsPage
 from ai_worker.console.pages.deadletters import DeadLettersPage
+from ai_worker.console.pages.gaps import GapsPage
 from ai_worker.console.pages.overview import OverviewPage
 from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
 from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.conversation.contacts import ContactStore
+from ai_worker.conversation.evaluation import EvaluationStore
+from ai_worker.conversation.evaluator import Evaluator
+from ai_worker.conversation.gap_desk import GapDesk
 from ai_worker.conversation.persona import Staff
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.foundation.events import EventBus
+from ai_worker.knowledge.gaps import GapStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.host import HostProbe
 from ai_worker.ops.peak import HourlyPeak
@@ -76,6 +81,10 @@ def create_console(
     conversations: ConversationStore,
     stats: StatsStore,
     knowledge: KnowledgeStore,
+    gaps: GapStore,
+    gap_desk: GapDesk,
+    evaluation: EvaluationStore,
+    evaluator: Evaluator,
     dead_letters: DeadLetterStore,
     contacts: ContactStore,
     files: FileStore,
@@ -107,7 +116,11 @@ def create_console(
     Args:
         conversations: Read, and changed when a person takes over.
         stats: What the overview counts.
-        knowledge: Asked for unanswered questions.
+        knowledge: What the overview counts.
+        gaps: Asked for unanswered questions.
+        gap_desk: Where people answer them.
+        evaluation: Golden questions, and what runs over them gave.
+        evaluator: Asks them.
         dead_letters: What was given up, for a person to decide about.
         files: Pictures and files of conversations.
         contacts: Who contacts are, and which of them are one person.
@@ -160,6 +173,7 @@ def create_console(
         conversations=conversations,
         stats=stats,
         knowledge=knowledge,
+        gaps=gaps,
         letters=letters,
         channels=channels,
         names=names,
@@ -183,6 +197,9 @@ def create_console(
     )
 
     given_up = DeadLettersPage(frame=frame, desk=letters, conversations=conversations, names=names, clock=clock)
+    gap_page = GapsPage(
+        frame=frame, desk=gap_desk, evaluator=evaluator, evaluation=evaluation, knowledge=knowledge, clock=clock
+    )
     connections = ChannelsPage(
         frame=frame,
         connections=Connections(
@@ -213,6 +230,7 @@ def create_console(
             *inbox.routes(guard),
             *given_up.routes(guard),
             *connections.routes(guard),
+            *gap_page.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),
             Mount("/static", Assets(packages=[("ai_worker.console", "static")])),

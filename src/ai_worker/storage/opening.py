@@ -10,11 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ai_worker.conversation.contacts import ContactStore
+from ai_worker.conversation.evaluation import EvaluationStore
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
+from ai_worker.knowledge.gaps import GapStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
@@ -65,6 +67,8 @@ class Stores:
     contacts: ContactStore
     answers: FirstAnswerStore
     files: FileStore
+    gaps: GapStore
+    evaluation: EvaluationStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
 
@@ -103,8 +107,10 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
     from ai_worker.storage.sqlite.database import SqliteDatabase
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
+    from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
     from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
     from ai_worker.storage.sqlite.files import SqliteFileStore
+    from ai_worker.storage.sqlite.gaps import SqliteGapStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -122,6 +128,8 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
             answers=SqliteFirstAnswerStore(database),
+            gaps=SqliteGapStore(database),
+            evaluation=SqliteEvaluationStore(database),
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
@@ -142,8 +150,10 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
+    from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
     from ai_worker.storage.postgres.files import PostgresFileStore
+    from ai_worker.storage.postgres.gaps import PostgresGapStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -160,6 +170,8 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
             answers=PostgresFirstAnswerStore(database),
+            gaps=PostgresGapStore(database),
+            evaluation=PostgresEvaluationStore(database),
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),

@@ -9,9 +9,8 @@ from typing import Any
 
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.knowledge.passage import Passage
-from ai_worker.knowledge.store import Change, Document, Gap
+from ai_worker.knowledge.store import Change, Document
 from ai_worker.storage import codec, rows
-from ai_worker.storage.postgres import gaps
 from ai_worker.storage.postgres.database import PostgresDatabase
 
 CHANGE_S = 60.0
@@ -139,10 +138,6 @@ class PostgresKnowledgeStore:
     async def changes(self, after: int, limit: int) -> list[Change]:
         """Return the changes with a revision above `after`, oldest first, the latest of each passage only."""
         return [_change(row) for row in await self._database.fetch(CHANGES, after, limit)]
-
-    async def gaps(self, limit: int) -> list[Gap]:
-        """Return unanswered questions, most frequent first."""
-        return await gaps.most_asked(self._database, limit)
 
 
 async def _begin(connection: Any, base: str, document_id: str, ids: Sequence[str]) -> list[str]:
