@@ -44,6 +44,25 @@ async def test_a_contact_who_says_otherwise_is_counted_once(stores: Stores) -> N
     assert await stores.feedback.of_turn(turn) == [second, other]
 
 
+async def test_what_is_taken_back_is_forgotten_and_can_be_said_anew(stores: Stores) -> None:
+    (turn,) = await stores.accept("怎么退货？")
+    first = rating(stores, turn, "down")
+    await stores.feedback.record(first)
+    stores.clock.advance(timedelta(seconds=5))
+    back = replace(rating(stores, turn), withdrawn=True)
+    other = rating(stores, turn, contact="lin-xiaoyan")
+    await stores.feedback.record(other)
+
+    assert await stores.feedback.record(back)
+    assert await stores.feedback.of_turn(turn) == [other]
+    stores.clock.advance(timedelta(seconds=5))
+    again = rating(stores, turn, "up")
+    await stores.feedback.record(again)
+    assert await stores.feedback.record(back), "it came late"
+    assert await stores.feedback.of_turn(turn) == [other, again]
+    assert not await stores.feedback.record(replace(back, turn_id="t-unknown"))
+
+
 async def test_the_same_contact_on_two_channels_is_two(stores: Stores) -> None:
     (turn,) = await stores.accept("怎么退货？")
     here, there = rating(stores, turn), replace(rating(stores, turn), channel="site")

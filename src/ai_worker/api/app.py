@@ -119,7 +119,6 @@ def create_api(
         answers: Keeps what was answered to requests that may come again.
         files: Pictures and files of web chats.
         feedback: Keeps what people think of answers.
-        files: Pictures and files of web chats.
         keyring: Who may come in.
         staff: The workers, which are the models of the OpenAI-compatible API.
         channels: All configured channels by name.
