@@ -60,6 +60,7 @@ from ai_worker.pipeline.directory import Directory, LookUp
 from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.duty_caller import DutyCaller
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
+from ai_worker.pipeline.fetching import Fetch, Fetching
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox, Intake
 from ai_worker.pipeline.push import Pusher
@@ -256,6 +257,7 @@ async def running(
                 gaps=stores.gaps,
                 answers=stores.answers,
                 feedback=stores.feedback,
+                files=stores.files,
                 keyring=keyring,
                 staff=staff,
                 channels=channels,
@@ -291,6 +293,7 @@ async def running(
                 evaluator=evaluator,
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
+                files=stores.files,
                 channels=channels,
                 guides=registry.setup_guides(),
                 memory=stores.channels,
@@ -339,6 +342,8 @@ async def running(
         if line is not None:
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
             chores.append(partial(_every, CALL_S, line.caller.look, "handoff.call"))
+            fetch_of = partial(_fetch_of, channels)
+            chores.append(Fetching(fetch_of, store=stores.files, events=events, clock=clock).run)
             chores.append(partial(_every, TUNED_S, _tuning(stores, thresholds), "eval.thresholds"))
         if role is not None or not embedded:
             relay = Relay(
@@ -365,6 +370,12 @@ def _look_up_of(channels: Mapping[str, Channel], name: str) -> LookUp | None:
     """Return how a channel's platform is asked who somebody is; `None` where nobody could say."""
     channel = channels.get(name)
     return None if channel is None or type(channel).look_up is Channel.look_up else channel.look_up
+
+
+def _fetch_of(channels: Mapping[str, Channel], name: str) -> Fetch | None:
+    """Return how a channel's files are fetched; `None` for one that is not configured."""
+    channel = channels.get(name)
+    return None if channel is None else channel.fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,6 +436,10 @@ def _line(
         language = language_of(text, history=(), default=settings.language)
         return phrases(language).say("late", text=text)
 
+    def uncarried(text: str, names: Sequence[str]) -> str:
+        language = language_of(text, history=(), default=settings.language)
+        return f"{text}\n\n{phrases(language).say('uncarried', names='、'.join(names))}".strip()
+
     pusher = Pusher(stores.pipeline, deliverers=channels, clock=clock, wake=lambda: delivery.wake())
     desk = Desk(
         duty=duty,
@@ -447,6 +462,8 @@ def _line(
         clock=clock,
         owner=owner,
         apology=apology,
+        files=stores.files,
+        uncarried=uncarried,
     )
     runner = Runner(
         stores.pipeline,

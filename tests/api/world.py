@@ -44,6 +44,7 @@ from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+from ai_worker.storage.sqlite.files import SqliteFileStore
 from ai_worker.storage.sqlite.gaps import SqliteGapStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
@@ -129,6 +130,7 @@ class World:
     platform: Platform
     shelf: Shelf
     feedback: SqliteFeedbackStore
+    files: SqliteFileStore
     key: str = ""
 
     @property
@@ -187,14 +189,19 @@ async def open_world(
         clock=clock,
         wake=runner.wake,
     )
-    web = WebChannel("site", WebSettings(kind="web", allowed_origins=allowed_origins), clock=clock)
+    web = WebChannel(
+        "site",
+        WebSettings(kind="web", allowed_origins=allowed_origins),
+        clock=clock,
+        store=SqliteChannelStore(database, clock),
+    )
     platform, shelf = Platform(), Shelf()
     channels: dict[str, Channel] = {"site": web, "service-desk": platform}
 
     async def readiness() -> Readiness:
         return Readiness.of([Check("store", True), Check("model", False, "没有回应", required=False)])
 
-    feedback = SqliteFeedbackStore(database)
+    feedback, files = SqliteFeedbackStore(database), SqliteFileStore(database)
     api = create_api(
         inbox=inbox,
         board=board,
@@ -203,6 +210,7 @@ async def open_world(
         gaps=SqliteGapStore(database),
         answers=SqliteFirstAnswerStore(database),
         feedback=feedback,
+        files=files,
         keyring=keyring,
         staff=STAFF,
         channels=channels,
@@ -231,6 +239,7 @@ async def open_world(
         platform=platform,
         shelf=shelf,
         feedback=feedback,
+        files=files,
     )
     world.key = await world.another_key("erp", "chat", "knowledge", "feedback")
     try:

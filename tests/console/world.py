@@ -220,6 +220,7 @@ async def world(
             evaluator=evaluator,
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,
+            files=stores.files,
             channels=channels,
             guides=sample_guides(),
             memory=stores.channels,

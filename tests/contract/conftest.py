@@ -15,6 +15,7 @@ from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
 from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+from ai_worker.storage.sqlite.files import SqliteFileStore
 from ai_worker.storage.sqlite.gaps import SqliteGapStore
 from ai_worker.storage.sqlite.handoff import SqliteHandoffStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
@@ -46,6 +47,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             evaluation=SqliteEvaluationStore(database),
             contacts=SqliteContactStore(database),
             handoffs=SqliteHandoffStore(database),
+            files=SqliteFileStore(database),
             sweep=pipeline.sweep,
             count=lambda table: database.read(
                 lambda connection: int(next(connection.execute(f"SELECT count(*) FROM {table}"))[0])
@@ -77,6 +79,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
     from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
+    from ai_worker.storage.postgres.files import PostgresFileStore
     from ai_worker.storage.postgres.gaps import PostgresGapStore
     from ai_worker.storage.postgres.handoff import PostgresHandoffStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
@@ -107,6 +110,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             evaluation=PostgresEvaluationStore(database),
             contacts=PostgresContactStore(database),
             handoffs=PostgresHandoffStore(database),
+            files=PostgresFileStore(database),
             sweep=pipeline.sweep,
             count=count,
         )

@@ -22,6 +22,7 @@ from ai_worker.ops.stats import StatsStore
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
 
 ME = "runner-1"
@@ -46,6 +47,7 @@ class Stores:
     evaluation: EvaluationStore
     contacts: ContactStore
     handoffs: HandoffStore
+    files: FileStore
     sweep: Callable[[datetime], Awaitable[int]]
     count: Callable[[str], Awaitable[int]]
     """How many rows a table has: for what no port shows."""

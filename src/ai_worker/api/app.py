@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 from ai_worker.api import ask, callbacks, health, metrics, openapi
 from ai_worker.api.auth import Guard
 from ai_worker.api.chat_completions import ChatCompletions
+from ai_worker.api.chat_files import ChatFiles
 from ai_worker.api.endpoint import Endpoint
 from ai_worker.api.feedback import Feedback
 from ai_worker.api.gate import Gate
@@ -32,6 +33,7 @@ from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.health import Readiness
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.board import Board
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.inbox import Intake
 
 
@@ -94,6 +96,7 @@ def create_api(
     gaps: GapStore,
     answers: FirstAnswerStore,
     feedback: FeedbackStore,
+    files: FileStore,
     keyring: Keyring,
     staff: Staff,
     channels: Mapping[str, Channel],
@@ -114,6 +117,7 @@ def create_api(
         library: Takes documents and entries.
         gaps: Where unanswered questions are listed.
         answers: Keeps what was answered to requests that may come again.
+        files: Pictures and files of web chats.
         feedback: Keeps what people think of answers.
         keyring: Who may come in.
         staff: The workers, which are the models of the OpenAI-compatible API.
@@ -138,10 +142,13 @@ def create_api(
         callback_hosts=settings.callback_hosts,
         clock=clock,
     )
+    visitors = Visitors(keyring)
+    chat_files = ChatFiles(channels, files, visitors=visitors, clock=clock)
     web_chat = WebChat(
         channels,
         staff=staff,
-        visitors=Visitors(keyring),
+        visitors=visitors,
+        brought=chat_files,
         conversations=conversations,
         board=board,
         waiting=waiting,
@@ -156,6 +163,7 @@ def create_api(
         *health.endpoints(readiness),
         *metrics.endpoints(metrics_text, allow=metrics_allow),
         *web_chat.endpoints(),
+        *chat_files.endpoints(),
     ]
     endpoints = (*told, openapi.endpoint(told))
     guard = Guard(keyring)

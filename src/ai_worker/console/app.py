@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from ai_worker.channels.contract import Channel
 from ai_worker.channels.manifest import SetupGuide
+from ai_worker.console.attaching import Attaching
 from ai_worker.console.channels import ChannelNames
 from ai_worker.console.connections import Connections
 from ai_worker.console.frame import Frame
@@ -51,6 +52,7 @@ from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.facts import MessageReceived, TurnCompleted
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.push import Pusher
 
 log = structlog.get_logger(__name__)
@@ -86,6 +88,7 @@ def create_console(
     evaluator: Evaluator,
     dead_letters: DeadLetterStore,
     contacts: ContactStore,
+    files: FileStore,
     channels: Mapping[str, Channel],
     guides: Mapping[str, SetupGuide],
     memory: ChannelStore,
@@ -121,7 +124,9 @@ def create_console(
         evaluation: Golden questions, and what runs over them gave.
         evaluator: Asks them.
         dead_letters: What was given up, for a person to decide about.
+        files: Pictures and files of conversations.
         contacts: Who contacts are, and which of them are one person.
+        files: Pictures and files of conversations.
         channels: By configured name; they may change while the console runs.
         guides: How each kind of channel is connected, and what it is called.
         memory: Where the processes of this installation keep what their channels have seen.
@@ -186,6 +191,7 @@ def create_console(
         letters=letters,
         staff=staff,
         names=names,
+        attaching=Attaching(files, clock=clock),
         identities=Identities(contacts, conversations=conversations, names=names, clock=clock),
         board=board,
         events=events,

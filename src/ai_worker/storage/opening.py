@@ -24,6 +24,7 @@ from ai_worker.ops.stats import StatsStore
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import PipelineStore
 from ai_worker.storage.folder import make_folder
 
@@ -67,6 +68,7 @@ class Stores:
     contacts: ContactStore
     handoffs: HandoffStore
     answers: FirstAnswerStore
+    files: FileStore
     gaps: GapStore
     evaluation: EvaluationStore
     check: Callable[[], Awaitable[None]]
@@ -109,6 +111,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
     from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
     from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+    from ai_worker.storage.sqlite.files import SqliteFileStore
     from ai_worker.storage.sqlite.gaps import SqliteGapStore
     from ai_worker.storage.sqlite.handoff import SqliteHandoffStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
@@ -134,6 +137,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
             handoffs=SqliteHandoffStore(database),
+            files=SqliteFileStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
@@ -152,6 +156,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
     from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
+    from ai_worker.storage.postgres.files import PostgresFileStore
     from ai_worker.storage.postgres.gaps import PostgresGapStore
     from ai_worker.storage.postgres.handoff import PostgresHandoffStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
@@ -176,6 +181,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),
             handoffs=PostgresHandoffStore(database),
+            files=PostgresFileStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
