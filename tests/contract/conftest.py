@@ -8,6 +8,7 @@ import pytest
 
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+from ai_worker.storage.sqlite.archive import SqliteArchive
 from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.contacts import SqliteContactStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -33,6 +34,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             pipeline=pipeline,
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
+            archive=SqliteArchive(database, clock),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
@@ -64,6 +66,7 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 @asynccontextmanager
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.archive import PostgresArchive
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
@@ -88,6 +91,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             pipeline=pipeline,
             conversations=PostgresConversationStore(database),
             knowledge=PostgresKnowledgeStore(database),
+            archive=PostgresArchive(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),

@@ -73,10 +73,14 @@ async def library(settings: Settings) -> "AsyncIterator[Library]":
 
 @asynccontextmanager
 async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
-    """Open everything that a turn needs: knowledge, tools and the model, in this process."""
+    """Open everything that a turn needs: knowledge, tools and the model, in this process.
+
+    Whoever may run commands here may read everything.
+    """
     from ai_worker.connectors.registry import load_connectors
     from ai_worker.conversation.engine import TurnEngine
     from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+    from ai_worker.knowledge.retrieve import ForEverything
     from ai_worker.llm.ladder import build_model
 
     clock = SystemClock()
@@ -94,7 +98,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
             await model.start()
         yield TurnEngine(
             staff=settings.staff(),
-            retriever=knowledge,
+            retriever=ForEverything(knowledge),
             toolbox=toolbox,
             model=model,
             feedback=None,

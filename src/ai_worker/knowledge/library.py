@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -21,12 +21,16 @@ from ai_worker.knowledge.ingest.parsed import Refusal
 from ai_worker.knowledge.ingest.reader import DocumentReader, Limits
 from ai_worker.knowledge.ingest.refusals import BadBaseName, DocumentRefused, DuplicateRow, Empty
 from ai_worker.knowledge.ingest.rows import row_of
+from ai_worker.knowledge.keeping import OPEN, Keeping
 from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
-from ai_worker.knowledge.store import Document, KnowledgeStore
+from ai_worker.knowledge.store import KnowledgeStore, Trouble
 
 ENTRIES = "entries"
 """The table that single entries are put in. No file has this id: a file's has an ending."""
+
+TROUBLES = 20
+"""Rows that were left out of a document that are kept with it."""
 
 PAGE = 1_000
 COMMIT_EVERY = 20_000
@@ -81,23 +85,42 @@ class Library:
         vector: Sequence[float] | None = None,
     ) -> list[Scored]:
         """Return the best passages, best first; see `Retriever.search`."""
-        view = self._view
-        return search.find(view, question, bases=bases, limit=limit) if view is not None else []
+        if self._view is None:
+            return []
+        view = self._view.for_reader(reader, self._clock.now())
+        return search.find(view, question, bases=bases, limit=limit)
 
-    async def add(self, paths: Sequence[Path], *, base: str = "default", progress: Progress | None = None) -> AddReport:
+    async def add(
+        self,
+        paths: Sequence[Path],
+        *,
+        base: str = "default",
+        progress: Progress | None = None,
+        keeping: Keeping | None = None,
+        by: str = "",
+    ) -> AddReport:
         """Read files and folders and make them findable. What cannot be read is reported, not raised.
 
         A document that was added before is replaced; one that could be read then and cannot now
         keeps its old passages.
+
+        Args:
+            paths: Files and folders.
+            base: The knowledge base that they go into.
+            progress: Hears of each document.
+            keeping: How they are kept; `None`: as before, and for everybody if they are new.
+            by: Who brings them.
 
         Raises:
             BadBaseName: `base` cannot be the name of a knowledge base.
         """
         _check_base(base)
         found = await asyncio.to_thread(find_documents, paths)
-        return await self._add(found, base, progress)
+        return await self.take(found, base=base, keeping=keeping, by=by, progress=progress)
 
-    async def add_upload(self, name: str, content: bytes, *, base: str) -> AddReport:
+    async def add_upload(
+        self, name: str, content: bytes, *, base: str, keeping: Keeping | None = None, by: str = ""
+    ) -> AddReport:
         """Read one document that was sent in and make it findable; see `KnowledgeDesk.add_upload`.
 
         Raises:
@@ -105,9 +128,11 @@ class Library:
             BadDocumentName: Nothing of `name` can be an id.
         """
         _check_base(base)
-        return await self._add([uploaded(name, content)], base, None)
+        return await self.take([uploaded(name, content)], base=base, keeping=keeping, by=by)
 
-    async def put_entries(self, entries: Sequence[Entry | Mapping[str, object]], *, base: str) -> AddReport:
+    async def put_entries(
+        self, entries: Sequence[Entry | Mapping[str, object]], *, base: str, by: str = ""
+    ) -> AddReport:
         """Add or replace single entries, all of them or none.
 
         Raises:
@@ -116,14 +141,19 @@ class Library:
         """
         _check_base(base)
         passages: dict[str, Passage] = {}
+        inherit = set()
         for number, entry in enumerate(entries, 1):
             values = asdict(entry) if isinstance(entry, Entry) else entry
+            keeping = entry.keeping if isinstance(entry, Entry) else None
             row = row_of(values, f"entry {number}", ENTRIES)
             if row.id in passages:
                 raise DuplicateRow(f"entry {number}: the id {row.id!r} is that of an earlier entry, too")
-            passages[row.id] = Passage(row.id, base, ENTRIES, row.kind, row.title, row.text, row.aliases)
+            told = (row.kind, row.title, row.text, row.aliases, "", keeping or OPEN)
+            passages[row.id] = Passage(row.id, base, ENTRIES, *told)
+            if keeping is None:
+                inherit.add(row.id)
         if passages:
-            await self._store.put_entries(base, ENTRIES, list(passages.values()))
+            await self._store.put_entries(base, ENTRIES, list(passages.values()), by=by, inherit=inherit)
             await self.refresh()
         return AddReport(1 if passages else 0, len(passages), ())
 
@@ -151,8 +181,9 @@ class Library:
     async def _write(self, revision: int) -> None:
         writing = await _in_thread(self._folder.begin)
         try:
-            if writing.revision > revision:  # a restored database, or another one
-                writing.clear()
+            # A restored database or another one, a new index, or one whose files hold what must be gone.
+            if writing.revision > revision or not writing.revision or writing.built < await self._store.purged():
+                writing.clear(revision)
             waiting = 0
             while changes := await self._store.changes(writing.revision, PAGE):
                 await _in_thread(partial(writing.apply, changes))
@@ -165,19 +196,29 @@ class Library:
         finally:
             await _in_thread(writing.end)
 
-    async def _add(self, found: Sequence[Found], base: str, progress: Progress | None) -> AddReport:
+    async def take(
+        self,
+        found: Sequence[Found],
+        *,
+        base: str,
+        keeping: Keeping | None = None,
+        by: str = "",
+        source: str = "",
+        progress: Progress | None = None,
+    ) -> AddReport:
+        """Read documents that were found somewhere and make them findable; see `add`. `source` is what found them."""
         async with self._adding:  # one reader at a time: each may use a gigabyte
-            known = [one.id for one in await self._store.documents() if one.base == base and one.state == "ready"]
-            run = Addition(base, frozenset(known))
+            known = {one.id: one for one in await self._store.documents() if one.base == base}
+            run = Addition(base, known, keeping, by, source)
             async with DocumentReader(self._limits) as reader:
                 for document in found:
                     if progress is not None:
                         progress(document.id)
-                    await self._add_one(document, reader, run)
+                    await self._take_one(document, reader, run)
             await self.refresh()
             return run.report()
 
-    async def _add_one(self, found: Found, reader: DocumentReader, run: Addition) -> None:
+    async def _take_one(self, found: Found, reader: DocumentReader, run: Addition) -> None:
         try:
             content = await asyncio.to_thread(found.read)
         except DocumentRefused as error:
@@ -187,24 +228,27 @@ class Library:
         if isinstance(parsed, Refusal):
             await self._refuse(found.id, parsed, run)
             return
-        run.failed += [Failure(found.id, refused.code, refused.reason) for refused in parsed.refused_rows]
+        before = len(run.failed)
+        run.failed += [Failure(found.id, one.code, one.reason, one.place) for one in parsed.refused_rows]
         passages = run.passages_of(found.id, parsed)
         if not passages:
             await self._refuse(found.id, Refusal(Empty.code, "No row of it could be taken"), run)
             return
         title = parsed.title or PurePosixPath(found.id).stem
-        document = Document(found.id, run.base, title, "ready", len(passages), self._clock.now())
-        await self._store.put_document(document, passages)
+        troubles = tuple(Trouble(one.place, one.code, one.reason) for one in run.failed[before:][:TROUBLES])
+        document = run.document_of(found.id, title, "ready", self._clock.now())
+        document = replace(document, passages=len(passages), troubles=troubles)
+        await self._store.put_document(document, passages, by=run.by)
         run.documents += 1
         run.passages += len(passages)
 
     async def _refuse(self, document_id: str, refusal: Refusal, run: Addition) -> None:
-        run.failed.append(Failure(document_id, refusal.code, refusal.reason))
-        if document_id in run.known:
+        run.failed.append(Failure(document_id, refusal.code, refusal.reason, refusal.place))
+        if document_id in run.known and run.known[document_id].state == "ready":
             return
-        title = PurePosixPath(document_id).stem
-        failed = Document(document_id, run.base, title, "failed", 0, self._clock.now(), refusal.reason, refusal.code)
-        await self._store.put_document(failed, [])
+        document = run.document_of(document_id, PurePosixPath(document_id).stem, "failed", self._clock.now())
+        failed = replace(document, reason=refusal.reason, code=refusal.code, place=refusal.place)
+        await self._store.put_document(failed, [], by=run.by)
 
 
 async def _in_thread(work: Callable[[], Result]) -> Result:

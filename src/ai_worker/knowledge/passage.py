@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ai_worker.knowledge.keeping import OPEN, Keeping
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -30,6 +32,9 @@ class Passage:
 
     locator: str = ""
     """Where in the document: `§3.2`, `第 4 页`, `表 价格!A12`; empty for an entry."""
+
+    keeping: Keeping = OPEN
+    """Who may read it, and when it holds. Both are part of every search."""
 
     @property
     def answer_id(self) -> str:

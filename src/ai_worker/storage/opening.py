@@ -15,6 +15,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
+from ai_worker.knowledge.archive import Archive
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
@@ -56,6 +57,7 @@ class Stores:
     pipeline: PipelineStore
     conversations: ConversationStore
     knowledge: KnowledgeStore
+    archive: Archive
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
@@ -96,6 +98,7 @@ async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterato
 @asynccontextmanager
 async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+    from ai_worker.storage.sqlite.archive import SqliteArchive
     from ai_worker.storage.sqlite.channels import SqliteChannelStore
     from ai_worker.storage.sqlite.contacts import SqliteContactStore
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -115,6 +118,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             pipeline=pipeline,
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
+            archive=SqliteArchive(database, clock),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
@@ -133,6 +137,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
 async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
     need_driver()
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.archive import PostgresArchive
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
@@ -151,6 +156,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             pipeline=pipeline,
             conversations=PostgresConversationStore(database),
             knowledge=PostgresKnowledgeStore(database),
+            archive=PostgresArchive(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
