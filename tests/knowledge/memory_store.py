@@ -19,7 +19,10 @@ class MemoryKnowledgeStore:
         self._changed: dict[tuple[str, str], int] = {}
         self._revision = 0
 
-    async def put_document(self, document: Document, passages: Sequence[Passage], *, by: str = "") -> int:
+    async def put_document(
+        self, document: Document, passages: Sequence[Passage], *, by: str = "", inherit: Collection[str] = ()
+    ) -> int:
+        passages = self._inherited(passages, inherit)
         kept = {(passage.base, passage.id) for passage in passages}
         for key, passage in list(self._passages.items()):
             if (passage.base, passage.document_id) == (document.base, document.id) and key not in kept:
@@ -31,14 +34,7 @@ class MemoryKnowledgeStore:
     async def put_entries(
         self, base: str, document_id: str, entries: Sequence[Passage], *, by: str = "", inherit: Collection[str] = ()
     ) -> int:
-        self._put(
-            [
-                replace(entry, keeping=self._passages[entry.base, entry.id].keeping)
-                if entry.id in inherit and (entry.base, entry.id) in self._passages
-                else entry
-                for entry in entries
-            ]
-        )
+        self._put(self._inherited(entries, inherit))
         count = sum(
             1 for passage in self._passages.values() if (passage.base, passage.document_id) == (base, document_id)
         )
@@ -71,6 +67,14 @@ class MemoryKnowledgeStore:
 
     async def gaps(self, limit: int) -> list[Gap]:
         return []
+
+    def _inherited(self, passages: Sequence[Passage], inherit: Collection[str]) -> list[Passage]:
+        return [
+            replace(passage, keeping=self._passages.get((passage.base, passage.id), passage).keeping)
+            if passage.id in inherit
+            else passage
+            for passage in passages
+        ]
 
     def _put(self, passages: Sequence[Passage]) -> None:
         for passage in passages:

@@ -238,7 +238,8 @@ class Library:
         troubles = tuple(Trouble(one.place, one.code, one.reason) for one in run.failed[before:][:TROUBLES])
         document = run.document_of(found.id, title, "ready", self._clock.now())
         document = replace(document, passages=len(passages), troubles=troubles)
-        await self._store.put_document(document, passages, by=run.by)
+        rows = [row.id for row in parsed.rows] if run.keeping is None else []
+        await self._store.put_document(document, passages, by=run.by, inherit=rows)
         run.documents += 1
         run.passages += len(passages)
 

@@ -78,11 +78,14 @@ class Gap:
 class KnowledgeStore(Protocol):
     """Keeps documents and passages. Every change raises the store's revision by one or more."""
 
-    async def put_document(self, document: Document, passages: Sequence[Passage], *, by: str = "") -> int:
+    async def put_document(
+        self, document: Document, passages: Sequence[Passage], *, by: str = "", inherit: Collection[str] = ()
+    ) -> int:
         """Replace a document and all of its passages in one transaction; return the new revision.
 
         Passages are keyed by (base, id): one that stood under another document moves here. What changes
-        of a document that could be read is kept as a version; `by` is who changed it.
+        of a document that could be read is kept as a version; `by` is who changed it. Passages whose ids
+        are in `inherit` keep the conditions that they are kept under, if they were there before.
         """
         ...
 

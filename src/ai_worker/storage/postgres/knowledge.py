@@ -27,11 +27,13 @@ class PostgresKnowledgeStore:
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
 
-    async def put_document(self, document: Document, passages: Sequence[Passage], *, by: str = "") -> int:
+    async def put_document(
+        self, document: Document, passages: Sequence[Passage], *, by: str = "", inherit: Collection[str] = ()
+    ) -> int:
         """Replace a document and all of its passages in one transaction; return the new revision."""
         change = versions.Change("put", self._database.clock.now(), by)
         async with changing(self._database) as connection:
-            return await knowledge.put_document(connection, document, passages, change)
+            return await knowledge.put_document(connection, document, passages, change, inherit=inherit)
 
     async def put_entries(
         self, base: str, document_id: str, entries: Sequence[Passage], *, by: str = "", inherit: Collection[str] = ()

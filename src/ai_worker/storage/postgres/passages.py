@@ -78,8 +78,16 @@ async def begin(connection: Any) -> None:
     await connection.execute(ALONE, timeout=CHANGE_S)
 
 
-async def put_document(connection: Any, document: Document, passages: Sequence[Passage], change: Change) -> int:
+async def put_document(
+    connection: Any,
+    document: Document,
+    passages: Sequence[Passage],
+    change: Change,
+    *,
+    inherit: Collection[str] = (),
+) -> int:
     """Replace a document and its passages; return the new revision."""
+    passages = keepings.inherited(passages, await of_ids(connection, document.base, list(inherit)), inherit)
     former = await one_document(connection, document.base, document.id)
     held = await of_document(connection, document.base, document.id)
     await _row_of(connection, document)

@@ -32,11 +32,13 @@ class SqliteKnowledgeStore:
         self._database = database
         self._clock = clock
 
-    async def put_document(self, document: Document, passages: Sequence[Passage], *, by: str = "") -> int:
+    async def put_document(
+        self, document: Document, passages: Sequence[Passage], *, by: str = "", inherit: Collection[str] = ()
+    ) -> int:
         """Replace a document and all of its passages in one transaction; return the new revision."""
         change = versions.Change("put", self._clock.now(), by)
         return await self._database.write(
-            lambda connection: knowledge.put_document(connection, document, passages, change)
+            lambda connection: knowledge.put_document(connection, document, passages, change, inherit=inherit)
         )
 
     async def put_entries(

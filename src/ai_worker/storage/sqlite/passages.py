@@ -64,8 +64,16 @@ WHERE base = ? AND id IN (SELECT value FROM json_each(?)) AND removed = 0
 """  # noqa: S608
 
 
-def put_document(connection: apsw.Connection, document: Document, passages: Sequence[Passage], change: Change) -> int:
+def put_document(
+    connection: apsw.Connection,
+    document: Document,
+    passages: Sequence[Passage],
+    change: Change,
+    *,
+    inherit: Collection[str] = (),
+) -> int:
     """Replace a document and its passages; return the new revision."""
+    passages = keepings.inherited(passages, of_ids(connection, document.base, list(inherit)), inherit)
     former = one_document(connection, document.base, document.id)
     held = of_document(connection, document.base, document.id)
     _row_of(connection, document)
