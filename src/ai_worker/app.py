@@ -24,6 +24,7 @@ from ai_worker.channels.sightings import Sightings
 from ai_worker.connectors.contract import Connector
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
+from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.foundation.clock import Clock, SystemClock
@@ -35,6 +36,7 @@ from ai_worker.keys.links import ConsoleLinks
 from ai_worker.keys.network import Networks
 from ai_worker.keys.pepper import load_pepper
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+from ai_worker.knowledge.curator import Curator
 from ai_worker.knowledge.library import Library
 from ai_worker.llm.ladder import Ladder, build_model
 from ai_worker.notify.webhook import CallbackSender
@@ -180,8 +182,10 @@ async def running(
         if settings.api_key is not None:
             await keyring.adopt(settings.api_key)
         library = Library(stores.knowledge, clock=clock, index_folder=settings.data_dir / "index")
-        if role != "console":
-            await library.refresh()
+        await library.refresh()
+        curator = Curator(
+            stores.archive, store=stores.knowledge, library=library, clock=clock, time_zone=settings.time_zone
+        )
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
         changes = SettingsWatch(settings, environ=os.environ)
         model = await stack.enter_async_context(_model(settings, clock)) if role in (None, "runner") else None
@@ -236,6 +240,13 @@ async def running(
                 conversations=stores.conversations,
                 stats=stores.stats,
                 knowledge=stores.knowledge,
+                shelf=Shelf(
+                    library=library,
+                    curator=curator,
+                    store=stores.knowledge,
+                    answer_at=ANSWER_AT,
+                    clarify_at=CLARIFY_AT,
+                ),
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
                 channels=channels,
@@ -275,8 +286,8 @@ async def running(
             partial(_every, GAUGES_S, _gauging(metrics, line, host, queue, channels, clock), "ops.gauges")
         ]
         chores.append(partial(_every, REFRESH_S, _reloading(changes, settings, channels), "settings.reload"))
+        chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
         if role != "console":
-            chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
             sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
             chores.append(partial(_every, NOTED_S, sightings.note, "channels.sightings"))
             look_up_of = partial(_look_up_of, channels)

@@ -24,10 +24,13 @@ from ai_worker.channels.contract import (
 from ai_worker.channels.manifest import SetupGuide, guides_in, guides_of
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
+from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.keys.links import ConsoleLinks
+from ai_worker.knowledge.curator import Curator
+from ai_worker.knowledge.library import Library
 from ai_worker.ops.host import HostSample
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.facts import MessageReceived
@@ -126,6 +129,7 @@ class World:
     machine: Machine
     channels: dict[str, DeskChannel]
     concurrency: list[int]
+    shelf: Shelf
     woken: list[datetime] = field(default_factory=list)
 
     async def link(self) -> str:
@@ -186,10 +190,16 @@ async def world(
             await furnish(stores, now=now, share=share)
         links = ConsoleLinks(stores.keys, clock=clock)
         morning = FixedClock(now - timedelta(hours=23)) if filled else clock
+        library = Library(stores.knowledge, clock=morning, index_folder=folder / "index")
+        curator = Curator(
+            stores.archive, store=stores.knowledge, library=library, clock=morning, time_zone="Asia/Shanghai"
+        )
+        shelf = Shelf(library=library, curator=curator, store=stores.knowledge, answer_at=0.73, clarify_at=0.3)
         console = create_console(
             conversations=stores.conversations,
             stats=stores.stats,
             knowledge=stores.knowledge,
+            shelf=shelf,
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,
             channels=channels,
@@ -217,7 +227,7 @@ async def world(
         )
         if filled:
             _live_through_the_day(morning, events, concurrency)
-        yield World(console, stores, morning, events, board, links, machine, channels, concurrency, woken)
+        yield World(console, stores, morning, events, board, links, machine, channels, concurrency, shelf, woken)
 
 
 def _live_through_the_day(clock: FixedClock, events: EventBus, concurrency: list[int]) -> None:

@@ -27,10 +27,13 @@ from ai_worker.console.mishaps import Mishaps
 from ai_worker.console.pages.channels import ChannelsPage
 from ai_worker.console.pages.conversations import ConversationsPage
 from ai_worker.console.pages.deadletters import DeadLettersPage
+from ai_worker.console.pages.knowledge import KnowledgePage
+from ai_worker.console.pages.knowledge_things import KnowledgeThingsPage
 from ai_worker.console.pages.overview import OverviewPage
 from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
 from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
+from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.persona import Staff
 from ai_worker.conversation.store import ConversationStore
@@ -74,6 +77,7 @@ def create_console(
     conversations: ConversationStore,
     stats: StatsStore,
     knowledge: KnowledgeStore,
+    shelf: Shelf,
     dead_letters: DeadLetterStore,
     contacts: ContactStore,
     channels: Mapping[str, Channel],
@@ -105,6 +109,7 @@ def create_console(
         conversations: Read, and changed when a person takes over.
         stats: What the overview counts.
         knowledge: Asked for unanswered questions.
+        shelf: The knowledge, to look after it.
         dead_letters: What was given up, for a person to decide about.
         contacts: Who contacts are, and which of them are one person.
         channels: By configured name; they may change while the console runs.
@@ -194,6 +199,7 @@ def create_console(
         clock=clock,
     )
 
+    shelves = [page(frame=frame, shelf=shelf, clock=clock) for page in (KnowledgePage, KnowledgeThingsPage)]
     if concurrency is not None:
         _note_peaks(peaks, concurrency, events)
 
@@ -207,6 +213,7 @@ def create_console(
             *inbox.routes(guard),
             *given_up.routes(guard),
             *connections.routes(guard),
+            *(route for page in shelves for route in page.routes(guard)),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),
             Mount("/static", Assets(packages=[("ai_worker.console", "static")])),

@@ -52,6 +52,7 @@ NAVIGATION = (
             NavEntry("deadletters", "/deadletters"),
         ),
     ),
+    NavGroup("able", (NavEntry("knowledge", "/knowledge"),)),
     NavGroup("connect", (NavEntry("channels", "/channels"),)),
 )
 

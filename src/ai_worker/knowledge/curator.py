@@ -13,7 +13,7 @@ from ai_worker.knowledge.archive import Archive, Due, NoSuchThing, Thing, Versio
 from ai_worker.knowledge.desk import Entry
 from ai_worker.knowledge.ingest.rows import row_of
 from ai_worker.knowledge.keeping import OPEN, Keeping
-from ai_worker.knowledge.library import ENTRIES, PAGE, Library
+from ai_worker.knowledge.library import ENTRIES, PAGE, Library, check_base
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.knowledge.twins import Twins, find_twins
@@ -52,7 +52,9 @@ class Curator:
 
         Raises:
             RowRefused: It lacks something, or something is too long.
+            BadBaseName: `base` cannot be the name of a knowledge base.
         """
+        check_base(base)
         told = {"id": entry.id, "question": entry.question, "aliases": list(entry.aliases), "answer": entry.answer}
         row = row_of(told, "the entry", table)
         keeping = entry.keeping or OPEN

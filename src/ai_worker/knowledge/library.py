@@ -114,7 +114,7 @@ class Library:
         Raises:
             BadBaseName: `base` cannot be the name of a knowledge base.
         """
-        _check_base(base)
+        check_base(base)
         found = await asyncio.to_thread(find_documents, paths)
         return await self.take(found, base=base, keeping=keeping, by=by, progress=progress)
 
@@ -127,7 +127,7 @@ class Library:
             BadBaseName: `base` cannot be the name of a knowledge base.
             BadDocumentName: Nothing of `name` can be an id.
         """
-        _check_base(base)
+        check_base(base)
         return await self.take([uploaded(name, content)], base=base, keeping=keeping, by=by)
 
     async def put_entries(
@@ -139,7 +139,7 @@ class Library:
             BadBaseName: `base` cannot be the name of a knowledge base.
             RowRefused: An entry lacks something, or two have the same id; the words say which.
         """
-        _check_base(base)
+        check_base(base)
         passages: dict[str, Passage] = {}
         inherit = set()
         for number, entry in enumerate(entries, 1):
@@ -262,6 +262,11 @@ async def _in_thread(work: Callable[[], Result]) -> Result:
         raise
 
 
-def _check_base(base: str) -> None:
+def check_base(base: str) -> None:
+    """Make sure that a knowledge base can be called so.
+
+    Raises:
+        BadBaseName: It cannot.
+    """
     if not _BASE_NAME.fullmatch(base):
         raise BadBaseName(f"{base!r} is no name for a knowledge base: letters, digits, '.', '-', '_', at most 64")

@@ -41,7 +41,8 @@ def read_jsonl(title: str, content: bytes, document: str) -> Parsed:
             try:
                 yield f"line {number}", msgspec.json.decode(line, type=dict[str, object])
             except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-                refused.append(Refusal(RowRefused.code, f"line {number} is not a JSON object: {error}"))
+                reason = f"line {number} is not a JSON object: {error}"
+                refused.append(Refusal(RowRefused.code, reason, f"第 {number} 行"))
 
     rows, unusable = rows_of(numbered(), document)
     return Parsed(title, rows=tuple(rows), refused_rows=(*refused, *unusable))
