@@ -9,6 +9,7 @@ from collections import ChainMap
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,6 +61,7 @@ from ai_worker.queue.aside import RecordSetAside
 from ai_worker.settings import Settings
 from ai_worker.settings.references import resolver
 from ai_worker.settings.watch import SettingsWatch
+from ai_worker.sources.opening import open_sync
 from ai_worker.storage.folder import held
 from ai_worker.storage.opening import Stores, open_stores
 
@@ -78,6 +80,11 @@ REQUESTS_END_S = 5.0
 
 REFRESH_S = 1.0
 """How often knowledge that another process has added is looked for."""
+
+SYNC_S = 5.0
+"""How often is looked whether a source of knowledge is due."""
+
+REVIEWS_S = 60.0
 
 NOTED_S = 2.0
 """How often what the channels have seen is kept where other processes find it."""
@@ -223,6 +230,7 @@ async def running(
                 board=board,
                 conversations=stores.conversations,
                 library=library,
+                remover=curator,
                 knowledge_store=stores.knowledge,
                 answers=stores.answers,
                 feedback=stores.feedback,
@@ -293,7 +301,20 @@ async def running(
             look_up_of = partial(_look_up_of, channels)
             chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
         if line is not None:
+            sync = open_sync(
+                settings.knowledge.sources,
+                store=stores.sources,
+                library=library,
+                curator=curator,
+                leases=stores.channels,
+                owner=line.owner,
+                clock=clock,
+            )
+            chores.append(partial(_every, SYNC_S, sync.look, "knowledge.sync"))
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
+            kept = timedelta(days=settings.knowledge.removed_days)
+            chores.append(partial(_every, SWEEP_S, partial(curator.purge_over, kept), "knowledge.purge"))
+        chores.append(partial(_every, REVIEWS_S, _watching(metrics, curator, stores), "knowledge.reviews"))
         if role is not None or not embedded:
             relay = Relay(
                 stores.pipeline,
@@ -637,6 +658,15 @@ def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:
                 break
 
     return sweep
+
+
+def _watching(metrics: Metrics, curator: Curator, stores: Stores) -> Callable[[], Awaitable[None]]:
+    async def watch() -> None:
+        sources = await stores.sources.sources()
+        failing = sum(bool(state.report.code or state.report.failed) for state in sources.values())
+        metrics.knowledge(due=len(await curator.due()), failing=failing)
+
+    return watch
 
 
 def _gauging(

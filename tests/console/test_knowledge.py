@@ -92,9 +92,7 @@ async def test_a_trial_shows_what_a_department_would_be_told(keeper: httpx.Async
     for department in ("", "总部/财务/核算"):
         verdict, candidates = await tried(department)
         assert (verdict, candidates[0]) == ("够把握，会直接回答。", "年终奖怎么发")
-    verdict, candidates = await tried("总部/行政")
-    assert verdict.endswith("会转人工。")
-    assert "年终奖怎么发" not in candidates
+    assert "年终奖怎么发" not in (await tried("总部/行政"))[1]
 
 
 async def test_files_are_taken_and_what_is_wrong_with_one_is_told(stocked: World, keeper: httpx.AsyncClient) -> None:

@@ -19,6 +19,7 @@ from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
+from ai_worker.storage.sqlite.sources import SqliteSourceStore
 from tests.contract.material import Stores
 from tests.postgres import shared_server
 
@@ -35,6 +36,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
             archive=SqliteArchive(database, clock),
+            sources=SqliteSourceStore(database),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
@@ -77,6 +79,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
     from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
+    from ai_worker.storage.postgres.sources import PostgresSourceStore
 
     clock = FixedClock()
     database = await PostgresDatabase.open(shared_server().url(), clock=clock, node="node-1", held=clock)
@@ -92,6 +95,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             conversations=PostgresConversationStore(database),
             knowledge=PostgresKnowledgeStore(database),
             archive=PostgresArchive(database),
+            sources=PostgresSourceStore(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),

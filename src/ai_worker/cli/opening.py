@@ -3,10 +3,12 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ai_worker.foundation.clock import SystemClock
+from ai_worker.foundation.ids import new_id
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.links import ConsoleLinks
 from ai_worker.keys.pepper import load_pepper
@@ -16,7 +18,9 @@ from ai_worker.storage.opening import Stores, open_stores
 
 if TYPE_CHECKING:
     from ai_worker.conversation.engine import TurnEngine
+    from ai_worker.knowledge.curator import Curator
     from ai_worker.knowledge.library import Library
+    from ai_worker.knowledge.sync import Sync
 
 
 @asynccontextmanager
@@ -69,6 +73,41 @@ async def library(settings: Settings) -> "AsyncIterator[Library]":
 
     async with stores(settings) as opened:
         yield Library(opened.knowledge, clock=SystemClock(), index_folder=settings.data_dir / "index")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What looking after the knowledge takes."""
+
+    stores: Stores
+    library: "Library"
+    curator: "Curator"
+    sync: "Sync"
+
+
+@asynccontextmanager
+async def desk(settings: Settings) -> "AsyncIterator[Desk]":
+    """Open the knowledge to look after it."""
+    from ai_worker.knowledge.curator import Curator
+    from ai_worker.knowledge.library import Library
+    from ai_worker.sources.opening import open_sync
+
+    clock = SystemClock()
+    async with stores(settings) as opened:
+        library = Library(opened.knowledge, clock=clock, index_folder=settings.data_dir / "index")
+        curator = Curator(
+            opened.archive, store=opened.knowledge, library=library, clock=clock, time_zone=settings.time_zone
+        )
+        sync = open_sync(
+            settings.knowledge.sources,
+            store=opened.sources,
+            library=library,
+            curator=curator,
+            leases=opened.channels,
+            owner=new_id("cli"),
+            clock=clock,
+        )
+        yield Desk(opened, library, curator, sync)
 
 
 @asynccontextmanager

@@ -145,7 +145,7 @@ class Archive(Protocol):
         ...
 
     async def over(self, before: datetime, limit: int) -> list[Thing]:
-        """Return things that were removed before a moment and can still come back."""
+        """Return things that were removed at a moment or before, and can still come back."""
         ...
 
     async def due(self, day: date) -> list[Due]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ai_worker.knowledge.archive import Thing
 from ai_worker.knowledge.keeping import Keeping
 
 
@@ -76,4 +77,16 @@ class KnowledgeDesk(Protocol):
 
     async def put_entries(self, entries: Sequence[Entry], *, base: str, by: str = "") -> Report:
         """Add or replace single entries."""
+        ...
+
+
+class Remover(Protocol):
+    """Takes things out of the knowledge again."""
+
+    async def remove(self, thing: Thing, *, by: str) -> int | None:
+        """Remove an entry or a document; return the version that brings it back, `None` if nothing can.
+
+        Raises:
+            NoSuchThing: There is no such thing.
+        """
         ...

@@ -16,6 +16,7 @@ from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.archive import Archive
+from ai_worker.knowledge.sources import SourceStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
@@ -58,6 +59,7 @@ class Stores:
     conversations: ConversationStore
     knowledge: KnowledgeStore
     archive: Archive
+    sources: SourceStore
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
@@ -109,6 +111,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
     from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
+    from ai_worker.storage.sqlite.sources import SqliteSourceStore
 
     make_folder(file.parent)
     database = SqliteDatabase.open(file, clock=clock)
@@ -119,6 +122,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
             archive=SqliteArchive(database, clock),
+            sources=SqliteSourceStore(database),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
@@ -148,6 +152,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
     from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
+    from ai_worker.storage.postgres.sources import PostgresSourceStore
 
     database = await PostgresDatabase.open(url, clock=clock, node=node_of(data_dir))
     pipeline = PostgresPipelineStore(database)
@@ -157,6 +162,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             conversations=PostgresConversationStore(database),
             knowledge=PostgresKnowledgeStore(database),
             archive=PostgresArchive(database),
+            sources=PostgresSourceStore(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),

@@ -90,7 +90,7 @@ class PostgresArchive:
         return list(map(keepings.version, found))
 
     async def over(self, before: datetime, limit: int) -> list[Thing]:
-        """Return things that were removed before a moment and can still come back."""
+        """Return things that were removed at a moment or before, and can still come back."""
         found = await self._database.fetch(f"{versions.REMOVED} ORDER BY n LIMIT $2", to_micros(before), limit)
         return [keepings.version(row).thing for row in found]
 

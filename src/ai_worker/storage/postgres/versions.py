@@ -28,7 +28,7 @@ SELECT {keepings.VERSION} FROM knowledge_version WHERE base = $1 AND kind = $2 A
 ONE = f"SELECT {keepings.VERSION}, body FROM knowledge_version WHERE n = $1"
 
 REMOVED = f"""
-SELECT {keepings.VERSION} FROM knowledge_version AS one WHERE act = 'removed' AND at < $1 AND NOT EXISTS (
+SELECT {keepings.VERSION} FROM knowledge_version AS one WHERE act = 'removed' AND at <= $1 AND NOT EXISTS (
     SELECT 1 FROM knowledge_version AS later
     WHERE later.base = one.base AND later.kind = one.kind AND later.id = one.id AND later.n > one.n)
 """

@@ -89,7 +89,7 @@ class SqliteArchive:
         return await self._database.read(partial(versions.removed, before=ALWAYS, limit=limit, newest=True))
 
     async def over(self, before: datetime, limit: int) -> list[Thing]:
-        """Return things that were removed before a moment and can still come back."""
+        """Return things that were removed at a moment or before, and can still come back."""
         found = await self._database.read(
             partial(versions.removed, before=to_micros(before), limit=limit, newest=False)
         )

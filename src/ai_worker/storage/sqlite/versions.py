@@ -25,7 +25,7 @@ SELECT {keepings.VERSION} FROM knowledge_version WHERE base = ? AND kind = ? AND
 ONE = f"SELECT {keepings.VERSION}, body FROM knowledge_version WHERE n = ?"  # noqa: S608
 
 REMOVED = f"""
-SELECT {keepings.VERSION} FROM knowledge_version AS one WHERE act = 'removed' AND at < ? AND NOT EXISTS (
+SELECT {keepings.VERSION} FROM knowledge_version AS one WHERE act = 'removed' AND at <= ? AND NOT EXISTS (
     SELECT 1 FROM knowledge_version AS later
     WHERE later.base = one.base AND later.kind = one.kind AND later.id = one.id AND later.n > one.n)
 """  # noqa: S608
