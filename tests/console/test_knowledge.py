@@ -47,7 +47,7 @@ async def test_documents_are_listed_with_their_state_reason_and_conditions(keepe
     assert "单独写的问答" in listed
     assert texts(page, ".trouble") == [
         "2 处没有收下",
-        "文件坏了，或不是它的扩展名所说的那种。用原来的程序打开、另存一份再传。",
+        "文件不完整，像是没有传完。重新导出、完整上传。",
     ]
     assert words(page.css_first('.chips a[href$="review"]')) == "待复查 2"
     assert attribute(page, "nav.side a[aria-current]", "href") == "/knowledge"
