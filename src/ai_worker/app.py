@@ -251,6 +251,8 @@ async def running(
                 shelf=Shelf(
                     library=library,
                     curator=curator,
+                    sources=stores.sources,
+                    source_names=list(settings.knowledge.sources),
                     store=stores.knowledge,
                     answer_at=ANSWER_AT,
                     clarify_at=CLARIFY_AT,

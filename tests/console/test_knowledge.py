@@ -9,6 +9,7 @@ import pytest
 
 from ai_worker.knowledge.archive import Thing
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
+from ai_worker.knowledge.sources import Missed, RunReport, SourceState
 from tests.console.library import POLICY, stock
 from tests.console.reading import attribute, csrf_of, page_of, texts, words
 from tests.console.world import World, world
@@ -211,6 +212,27 @@ async def test_a_document_is_kept_under_other_conditions(stocked: World, keeper:
     assert found(stocked, "签收后几天可以无理由退货", Reader("客服")) == ["售后政策.md#2"]
 
 
+async def test_sources_tell_when_they_ran_what_failed_and_can_be_hurried(
+    site: World, reader: httpx.AsyncClient
+) -> None:
+    now = site.clock.now()
+    missed = Missed("坏.pdf", "knowledge.document_cut_off", "cut off")
+    state = SourceState(
+        "portal", now - timedelta(minutes=5), now + timedelta(hours=1), RunReport(3, 1, 0, 1, (missed,))
+    )
+    await site.stores.sources.put(state)
+
+    page = page_of(await reader.get("/knowledge?tab=sources"))
+
+    assert words(page.css_first("#source-handbook .tag")) == "还没看过"
+    line = words(page.css_first("#source-portal"))
+    assert "上次 5 分前，下次 15:24 · 看了 3 份，更新 1，删除 0，不见了 1" in line
+    assert "坏.pdf · 文件不完整" in line
+    hurried = await post(reader, "/knowledge/sync", source="portal")
+    assert hurried.headers["location"] == "/knowledge?tab=sources&said=hurried"
+    assert (await site.stores.sources.sources())["portal"].due_at == now
+
+
 async def test_what_does_not_exist_is_said_in_clear_words(keeper: httpx.AsyncClient) -> None:
     for path in ("/knowledge/entry?base=x&id=y", "/knowledge/document?base=x&id=y", "/knowledge/version/99999"):
         response = await keeper.get(path)
@@ -219,7 +241,7 @@ async def test_what_does_not_exist_is_said_in_clear_words(keeper: httpx.AsyncCli
 
 
 async def test_an_act_that_was_not_meant_is_refused(new_reader: httpx.AsyncClient) -> None:
-    for act in ("try", "upload", "entry", "document", "remove", "restore", "purge"):
+    for act in ("try", "upload", "sync", "entry", "document", "remove", "restore", "purge"):
         assert (await new_reader.post(f"/knowledge/{act}", data={"base": "default"})).status_code == 403, act
 
 

@@ -194,7 +194,15 @@ async def world(
         curator = Curator(
             stores.archive, store=stores.knowledge, library=library, clock=morning, time_zone="Asia/Shanghai"
         )
-        shelf = Shelf(library=library, curator=curator, store=stores.knowledge, answer_at=0.73, clarify_at=0.3)
+        shelf = Shelf(
+            library=library,
+            curator=curator,
+            sources=stores.sources,
+            source_names=["handbook", "portal"] if filled else [],
+            store=stores.knowledge,
+            answer_at=0.73,
+            clarify_at=0.3,
+        )
         console = create_console(
             conversations=stores.conversations,
             stats=stores.stats,

@@ -1,5 +1,6 @@
 """The shelf: what the pages of the knowledge need of it, with what costs time remembered for a while."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ai_worker.console.knowledge import refusal_words
@@ -8,6 +9,7 @@ from ai_worker.foundation.errors import BadInput
 from ai_worker.knowledge.archive import Version
 from ai_worker.knowledge.curator import Curator
 from ai_worker.knowledge.library import Library
+from ai_worker.knowledge.sources import SourceState, SourceStore
 from ai_worker.knowledge.store import Document, KnowledgeStore
 from ai_worker.knowledge.twins import Twins
 
@@ -26,12 +28,22 @@ class Shelf:
     """The knowledge as one console sees it."""
 
     def __init__(
-        self, *, library: Library, curator: Curator, store: KnowledgeStore, answer_at: float, clarify_at: float
+        self,
+        *,
+        library: Library,
+        curator: Curator,
+        sources: SourceStore,
+        source_names: Sequence[str],
+        store: KnowledgeStore,
+        answer_at: float,
+        clarify_at: float,
     ) -> None:
         """Prepare.
 
         Args:
             library: Searches, and takes documents in.
+            sources: Knows how sources stand.
+            source_names: Those that the settings name.
             curator: Looks after single things.
             store: Lists documents.
             answer_at: The confidence from which a question is answered.
@@ -39,6 +51,8 @@ class Shelf:
         """
         self.library = library
         self.curator = curator
+        self.sources = sources
+        self.source_names = tuple(source_names)
         self.answer_at = answer_at
         self.clarify_at = clarify_at
         self._store = store
@@ -47,6 +61,11 @@ class Shelf:
     async def documents(self) -> list[Document]:
         """Return all documents, by base and id."""
         return await self._store.documents()
+
+    async def standing(self) -> list[tuple[str, SourceState | None]]:
+        """Return how each configured source stands; `None` for one that was never looked at."""
+        known = await self.sources.sources()
+        return [(name, known.get(name)) for name in self.source_names]
 
     async def removed(self, limit: int) -> list[Version]:
         """Return what can come back, the latest first."""

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import structlog
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ai_worker.console import knowledge
@@ -19,8 +20,9 @@ from ai_worker.foundation.text import clean, shorten
 from ai_worker.knowledge.archive import Version
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.retrieve import EVERYTHING, Reader
+from ai_worker.knowledge.sources import SourceState
 
-TABS = ("documents", "entries", "review", "twins", "removed")
+TABS = ("documents", "entries", "review", "twins", "sources", "removed")
 LISTED = 100
 PAGE = 500
 CANDIDATES = 5
@@ -28,6 +30,8 @@ LONGEST_QUESTION = 500
 FILES = 200
 UPLOAD_BYTES = 200_000_000
 """Of one request; a document may have a quarter of it."""
+
+log = structlog.get_logger(__name__)
 
 
 class KnowledgePage:
@@ -44,6 +48,7 @@ class KnowledgePage:
             Route("/knowledge", guard(self._page), methods=["GET"]),
             Route("/parts/knowledge", guard(self._part), methods=["GET"]),
             Route("/knowledge/try", guard(self._try), methods=["POST"]),
+            Route("/knowledge/sync", guard(self._sync), methods=["POST"]),
             Route("/knowledge/upload", guard(self._upload), methods=["POST"], max_body_size=UPLOAD_BYTES),
         ]
 
@@ -88,6 +93,12 @@ class KnowledgePage:
             return self._frame.part(request, session, "parts/knowledge_uploaded.html", **context)
         return await self._frame.page(request, session, "knowledge.html", nav="knowledge", **context)
 
+    async def _sync(self, request: Request, session: Session) -> Response:
+        name = str((await request.form()).get("source", ""))
+        await self._shelf.sources.hurry(name, self._clock.now())
+        log.info("console.source_hurried", source=name, by=self._frame.person(request, session))
+        return RedirectResponse("/knowledge?tab=sources&said=hurried", 303)
+
     async def _context(self, request: Request) -> dict[str, Any]:
         t, asked = self._frame.words(request), request.query_params
         documents = await self._shelf.documents()
@@ -110,6 +121,8 @@ class KnowledgePage:
             "rows": [],
             "twins": [],
             "removed": [],
+            "sources": [],
+            "has_sources": bool(self._shelf.source_names),
             "more": False,
             "said": asked.get("said", ""),
             "undo": asked.get("undo", ""),
@@ -127,6 +140,8 @@ class KnowledgePage:
             return {"twins": [twins for twins in await self._shelf.twins() if base in ("", twins.one.base)]}
         if tab == "removed":
             return {"removed": [(version, self._gone(t, version)) for version in await self._shelf.removed(LISTED)]}
+        if tab == "sources":
+            return {"sources": [self._source(t, name, state) for name, state in await self._shelf.standing()]}
         if tab == "review":
             return {}
         if tab == "entries":
@@ -136,6 +151,19 @@ class KnowledgePage:
             rows = [row for row in rows if base in ("", row.thing.base) and knowledge.fits(row, words)]
         rows = [row for row in rows if state in ("", row.state)]
         return {"rows": rows[:LISTED], "more": len(rows) > LISTED}
+
+    def _source(self, t: Words, name: str, state: SourceState | None) -> dict[str, Any]:
+        """Return how one source stands, as its line in the list tells."""
+        now = self._clock.now()
+        told: dict[str, Any] = {"name": name, "report": None, "ran": "", "due": "", "failed": []}
+        if state is None:
+            return told
+        report = state.report
+        failed = [f"{one.document} · {knowledge.refusal_words(t, one.code, one.reason, '')}" for one in report.failed]
+        if report.code:
+            failed = [knowledge.refusal_words(t, report.code, report.error, "")]
+        due = t("knowledge.due_now") if state.due_at <= now else t.moment(state.due_at, now)
+        return {**told, "report": report, "ran": t.ago(state.ran_at, now), "due": due, "failed": failed}
 
     async def _entries(self, base: str, words: str, state: str) -> list[Passage]:
         """Return the first entries that fit, one more than are listed; how one stands only the clock knows."""
