@@ -18,6 +18,8 @@ from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.message import Contact, InboundMessage, Utterance
 from ai_worker.conversation.model import ChatMessage
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.steps.look_up import Bars
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.turn import TurnInput
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage, Scored
@@ -95,8 +97,7 @@ async def measure_turn(calls: int) -> None:
         toolbox=None,
         model=None,
         clock=SystemClock(),
-        answer_at=0.7,
-        clarify_at=0.3,
+        thresholds=Thresholds(Bars(0.7, 0.3)),
     )
     history = tuple(
         Utterance("user" if n % 2 else "assistant", "退款到账时限是多久，运费谁来承担？") for n in range(12)

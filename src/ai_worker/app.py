@@ -27,7 +27,11 @@ from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.engine import TurnEngine
+from ai_worker.conversation.evaluator import golden_evaluator
+from ai_worker.conversation.gap_desk import GapDesk
 from ai_worker.conversation.phrases import language_of, phrases
+from ai_worker.conversation.steps.look_up import Bars
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.errors import AiWorkerError, Busy
 from ai_worker.foundation.events import EventBus
@@ -77,6 +81,9 @@ TURNS_END_S = 20.0
 SENDS_END_S = 5.0
 REQUESTS_END_S = 5.0
 """How long turns, sends and requests in progress may take at a stop: 30 seconds together."""
+
+TUNED_S = 3.0
+"""How often thresholds that somebody has tuned are looked for."""
 
 REFRESH_S = 1.0
 """How often knowledge that another process has added is looked for."""
@@ -204,7 +211,9 @@ async def running(
             clock=clock,
             wake=lambda: line.runner.wake() if line else None,
         )
+        thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
         if role in (None, "runner"):
+            thresholds.replace(await stores.evaluation.thresholds())
             turns = TurnEngine(
                 staff=staff,
                 retriever=library,
@@ -212,8 +221,7 @@ async def running(
                 model=model,
                 feedback=stores.feedback,
                 clock=clock,
-                answer_at=ANSWER_AT,
-                clarify_at=CLARIFY_AT,
+                thresholds=thresholds,
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
             line = _line(settings, stores, turns, direct, channels, callbacks, board=board, events=events, clock=clock)
@@ -231,7 +239,7 @@ async def running(
                 conversations=stores.conversations,
                 library=library,
                 remover=curator,
-                knowledge_store=stores.knowledge,
+                gaps=stores.gaps,
                 answers=stores.answers,
                 feedback=stores.feedback,
                 keyring=keyring,
@@ -244,6 +252,14 @@ async def running(
                 clock=clock,
             )
         if role in (None, "console"):
+            evaluator = golden_evaluator(
+                stores.evaluation,
+                library=library,
+                staff=staff,
+                default=thresholds.default,
+                version=__version__,
+                clock=clock,
+            )
             console = create_console(
                 conversations=stores.conversations,
                 stats=stores.stats,
@@ -254,9 +270,18 @@ async def running(
                     sources=stores.sources,
                     source_names=list(settings.knowledge.sources),
                     store=stores.knowledge,
-                    answer_at=ANSWER_AT,
-                    clarify_at=CLARIFY_AT,
+                    thresholds=thresholds,
                 ),
+                gaps=stores.gaps,
+                gap_desk=GapDesk(
+                    stores.gaps,
+                    knowledge=library,
+                    evaluation=stores.evaluation,
+                    evaluator=evaluator,
+                    clock=clock,
+                ),
+                evaluation=stores.evaluation,
+                evaluator=evaluator,
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
                 channels=channels,
@@ -317,6 +342,7 @@ async def running(
             kept = timedelta(days=settings.knowledge.removed_days)
             chores.append(partial(_every, SWEEP_S, partial(curator.purge_over, kept), "knowledge.purge"))
         chores.append(partial(_every, REVIEWS_S, _watching(metrics, curator, stores), "knowledge.reviews"))
+        chores.append(partial(_every, TUNED_S, _tuning(stores, thresholds), "eval.thresholds"))
         if role is not None or not embedded:
             relay = Relay(
                 stores.pipeline,
@@ -385,6 +411,12 @@ def _line(
         channel = channels.get(claim.message.channel)
         return bool(claim.message.address.get("callback_url")) if channel is None else not channel.pull
 
+    windows = {name: timedelta(milliseconds=told.merge_window_ms) for name, told in settings.workers.items()}
+
+    def window_of(claim: Claim) -> timedelta:
+        """How long to wait for more of a burst; a caller of the API says all that it has to say at once."""
+        return timedelta(0) if claim.message.channel == API_CHANNEL else windows[worker_of(claim)]
+
     def apology(text: str) -> str:
         language = language_of(text, history=(), default=settings.language)
         return phrases(language).say("late", text=text)
@@ -413,6 +445,7 @@ def _line(
         owner=owner,
         max_concurrent=settings.max_concurrent,
         crowded=lambda: inbox.crowded,
+        window_of=window_of,
     )
     return _Line(owner, runner, delivery, Backlog(events))
 
@@ -651,6 +684,15 @@ async def _every(seconds: float, work: Callable[[], Awaitable[object]], name: st
         except AiWorkerError as error:
             log.warning("app.chore_failed", chore=name, code=error.code, error=str(error))
         await asyncio.sleep(seconds)
+
+
+def _tuning(stores: Stores, thresholds: Thresholds) -> Callable[[], Awaitable[None]]:
+    """Return what takes over the thresholds that somebody has tuned."""
+
+    async def look() -> None:
+        thresholds.replace(await stores.evaluation.thresholds())
+
+    return look
 
 
 def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:

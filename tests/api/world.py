@@ -46,8 +46,8 @@ from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+from ai_worker.storage.sqlite.gaps import SqliteGapStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
-from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
 from tests.api.turns import ToldTurns
 
@@ -212,7 +212,7 @@ async def open_world(
         conversations=conversations,
         library=shelf,
         remover=shelf,
-        knowledge_store=SqliteKnowledgeStore(database, clock),
+        gaps=SqliteGapStore(database),
         answers=SqliteFirstAnswerStore(database),
         feedback=feedback,
         keyring=keyring,

@@ -25,10 +25,15 @@ from ai_worker.channels.manifest import SetupGuide, guides_in, guides_of
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.console.shelf import Shelf
+from ai_worker.conversation.evaluator import golden_evaluator
+from ai_worker.conversation.gap_desk import GapDesk
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.steps.look_up import Bars
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.keys.links import ConsoleLinks
+from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
 from ai_worker.knowledge.curator import Curator
 from ai_worker.knowledge.library import Library
 from ai_worker.ops.host import HostSample
@@ -188,9 +193,18 @@ async def world(
     async with open_stores("sqlite:///ai-worker.db", data_dir=folder, clock=clock) as stores:
         if filled:
             await furnish(stores, now=now, share=share)
-        links = ConsoleLinks(stores.keys, clock=clock)
+        staff = Staff([Worker("xiaozhi", "小智")])
         morning = FixedClock(now - timedelta(hours=23)) if filled else clock
         library = Library(stores.knowledge, clock=morning, index_folder=folder / "index")
+        evaluator = golden_evaluator(
+            stores.evaluation,
+            library=library,
+            staff=staff,
+            default=Bars(ANSWER_AT, CLARIFY_AT),
+            version=__version__,
+            clock=clock,
+        )
+        links = ConsoleLinks(stores.keys, clock=clock)
         curator = Curator(
             stores.archive, store=stores.knowledge, library=library, clock=morning, time_zone="Asia/Shanghai"
         )
@@ -200,14 +214,19 @@ async def world(
             sources=stores.sources,
             source_names=["handbook", "portal"] if filled else [],
             store=stores.knowledge,
-            answer_at=0.73,
-            clarify_at=0.3,
+            thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
         )
         console = create_console(
             conversations=stores.conversations,
             stats=stores.stats,
             knowledge=stores.knowledge,
             shelf=shelf,
+            gaps=stores.gaps,
+            gap_desk=GapDesk(
+                stores.gaps, knowledge=library, evaluation=stores.evaluation, evaluator=evaluator, clock=clock
+            ),
+            evaluation=stores.evaluation,
+            evaluator=evaluator,
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,
             channels=channels,
@@ -217,7 +236,7 @@ async def world(
             patience_s=0.0,
             holds=holds,
             api_port=18789,
-            staff=Staff([Worker("xiaozhi", "小智")]),
+            staff=staff,
             board=board,
             events=events,
             wake=lambda: woken.append(clock.now()),

@@ -14,7 +14,9 @@ from ai_worker.storage.sqlite.contacts import SqliteContactStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
+from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+from ai_worker.storage.sqlite.gaps import SqliteGapStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -43,6 +45,8 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             answers=SqliteFirstAnswerStore(database),
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
+            gaps=SqliteGapStore(database),
+            evaluation=SqliteEvaluationStore(database),
             contacts=SqliteContactStore(database),
             sweep=pipeline.sweep,
             count=lambda table: database.read(
@@ -74,7 +78,9 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
+    from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
+    from ai_worker.storage.postgres.gaps import PostgresGapStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -102,6 +108,8 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             answers=PostgresFirstAnswerStore(database),
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
+            gaps=PostgresGapStore(database),
+            evaluation=PostgresEvaluationStore(database),
             contacts=PostgresContactStore(database),
             sweep=pipeline.sweep,
             count=count,

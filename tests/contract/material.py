@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ai_worker.conversation.contacts import ContactStore
+from ai_worker.conversation.evaluation import EvaluationStore
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.store import ConversationStore
@@ -14,6 +15,7 @@ from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.ids import derived_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.archive import Archive
+from ai_worker.knowledge.gaps import GapStore
 from ai_worker.knowledge.sources import SourceStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
@@ -43,6 +45,8 @@ class Stores:
     answers: FirstAnswerStore
     channels: ChannelStore
     feedback: FeedbackStore
+    gaps: GapStore
+    evaluation: EvaluationStore
     contacts: ContactStore
     sweep: Callable[[datetime], Awaitable[int]]
     count: Callable[[str], Awaitable[int]]

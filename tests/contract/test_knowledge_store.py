@@ -162,10 +162,10 @@ async def test_unanswered_questions_are_counted_by_their_wording(stores: Stores)
         await stores.finish(await stores.claim_one(), handed_over(reason))
         stores.clock.advance(timedelta(minutes=1))
 
-    gaps = await stores.knowledge.gaps(10)
+    gaps = await stores.gaps.open_gaps(10)
 
     assert [(gap.question, gap.times) for gap in gaps] == [("火星上有店吗?", 2), ("开发票", 1)]
     assert gaps[0].turn_id == turns[2]
     assert gaps[0].first_at == first + timedelta(seconds=4)
     assert gaps[0].last_at == gaps[0].first_at + timedelta(minutes=2)
-    assert await stores.knowledge.gaps(1) == gaps[:1]
+    assert await stores.gaps.open_gaps(1) == gaps[:1]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -400,3 +401,33 @@ async def test_what_this_process_owns_survives_its_own_recovery(stores: Stores) 
 
     assert await stores.claim() == []
     await stores.finish(claim, answered())
+
+
+async def test_a_claim_says_when_the_same_contact_went_on(stores: Stores) -> None:
+    group: dict[str, Any] = {"conversation_key": "group:oc1", "group": True}
+    await stores.pipeline.accept(stores.message("在吗", id="m1", **group))
+    stores.clock.advance(timedelta(seconds=1))
+    went_on = stores.clock.now()
+    await stores.pipeline.accept(stores.message("能退货吗", id="m2", **group))
+    await stores.pipeline.accept(stores.message("我也想问", id="m3", **group, contact=Contact("li-lei", "李雷")))
+
+    following = []
+    for _ in range(3):
+        claim = await stores.claim_one()
+        following.append(claim.next_at)
+        await stores.finish(claim, SILENT)
+
+    assert following == [went_on, None, None]  # behind the second somebody else speaks, behind the third nobody
+
+
+async def test_a_deferred_message_stays_first_and_has_not_been_tried(stores: Stores) -> None:
+    await stores.accept("在吗", "能退货吗")
+    claim = await stores.claim_one()
+    await stores.pipeline.defer(claim, until=stores.clock.now() + timedelta(seconds=5))
+
+    assert await stores.claim() == []
+    stores.clock.advance(timedelta(seconds=5))
+    again = await stores.claim_one()
+    assert (again.turn_id, again.attempt, again.held) == (claim.turn_id, 1, False)
+    with pytest.raises(LeaseLost):
+        await stores.pipeline.defer(claim, until=stores.clock.now())

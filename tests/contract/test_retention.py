@@ -161,7 +161,7 @@ async def test_gaps_outlive_the_turns_that_showed_them(stores: Stores) -> None:
     await stores.forget()
 
     assert await _forgotten(stores, claim.id)
-    (gap,) = await stores.knowledge.gaps(9)
+    (gap,) = await stores.gaps.open_gaps(9)
     assert (gap.question, gap.times) == ("火星上有店吗？", 1)
 
 

@@ -11,6 +11,8 @@ from ai_worker.conversation.message import Contact, InboundMessage, Part, Uttera
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.progress import Notebook
+from ai_worker.conversation.steps.look_up import Bars
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.turn import PendingQuestion, TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock, FixedClock
 from ai_worker.knowledge.passage import Passage, Scored
@@ -131,8 +133,7 @@ class Office:
             model=self.model,
             feedback=self.feedback,
             clock=self.clock,
-            answer_at=ANSWER_AT,
-            clarify_at=CLARIFY_AT,
+            thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
         )
 
     def given(self, text: str, *, parts: tuple[Part, ...] = (), **more: Any) -> TurnInput:

@@ -12,6 +12,8 @@ from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.message import Contact, InboundMessage
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.steps.look_up import Bars
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.turn import TurnInput
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.ids import new_id
@@ -70,8 +72,7 @@ async def open_desk(folder: Path) -> AsyncIterator[Desk]:
             model=model,
             feedback=None,
             clock=CLOCK,
-            answer_at=0.8,
-            clarify_at=0.4,
+            thresholds=Thresholds(Bars(0.8, 0.4)),
         )
         try:
             yield Desk(stores, engine, server)

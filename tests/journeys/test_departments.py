@@ -11,6 +11,8 @@ import pytest
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.message import Contact, InboundMessage
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.steps.look_up import Bars
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
@@ -64,8 +66,7 @@ async def office(folder: Path) -> AsyncIterator[Desk]:
             model=model,
             feedback=None,
             clock=SystemClock(),
-            answer_at=ANSWER_AT,
-            clarify_at=CLARIFY_AT,
+            thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
         )
         try:
             yield Desk(shop, engine, server)

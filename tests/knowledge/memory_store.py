@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ai_worker.knowledge.passage import Passage
-from ai_worker.knowledge.store import Change, Document, Gap
+from ai_worker.knowledge.store import Change, Document
 
 MOMENT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -64,9 +64,6 @@ class MemoryKnowledgeStore:
     async def changes(self, after: int, limit: int) -> list[Change]:
         newer = sorted((revision, key) for key, revision in self._changed.items() if revision > after)
         return [Change(revision, *key, self._passages.get(key)) for revision, key in newer[:limit]]
-
-    async def gaps(self, limit: int) -> list[Gap]:
-        return []
 
     def _inherited(self, passages: Sequence[Passage], inherit: Collection[str]) -> list[Passage]:
         return [

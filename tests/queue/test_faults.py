@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,10 +45,18 @@ class Door:
 def paused(mock: MockCluster) -> Iterator[None]:
     """Let the brokers neither answer nor hang up."""
     mock.process.send_signal(signal.SIGSTOP)
+    while not _stopped(mock.process.pid):  # until then it still answers
+        time.sleep(0.001)
     try:
         yield
     finally:
         mock.process.send_signal(signal.SIGCONT)
+
+
+def _stopped(pid: int) -> bool:
+    """Return whether every thread of a process has come to its stop; see `man 5 proc_pid_stat`."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
 
 async def test_an_offset_is_never_committed_before_the_inbox_commit(world: World) -> None:

@@ -147,12 +147,5 @@ def test_no_secret_shows_in_the_repr_of_the_settings(tmp_path: Path) -> None:
         assert secret not in shown
 
 
-def test_what_this_version_does_not_act_on_is_known(tmp_path: Path) -> None:
-    file = written(tmp_path, "[workers.a]\nmerge_window_ms = 300\n[workers.b]\n")
-
-    assert load(file, environ={}).ahead == ("workers.a.merge_window_ms",)
-    assert Settings().ahead == ()
-
-
 def test_defaults_can_be_made_without_a_file_at_all() -> None:
     assert Settings().max_concurrent == 1000

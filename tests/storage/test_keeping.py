@@ -50,14 +50,16 @@ async def test_whole_messages_go_after_a_week_and_their_words_and_ids_stay(tmp_p
 async def test_questions_without_answer_are_forgotten_oldest_first(tmp_path: Path) -> None:
     clock = FixedClock()
     database = SqliteDatabase.open(tmp_path / "store.db", clock=clock)
+    told = {"kind": "unanswered", "said": ""}
     rows = [
-        {"folded": f"问题 {n}", "question": f"问题 {n}", "at": n, "turn_id": f"t-{n}"} for n in range(gaps.KEPT + 600)
+        {"folded": f"问题 {n}", "question": f"问题 {n}", "at": n, "turn_id": f"t-{n}", **told}
+        for n in range(gaps.KEPT + 600)
     ]
 
     for row in rows:
         await database.write(lambda connection, row=row: gaps.count(connection, row))  # type: ignore[misc]
 
-    kept = await database.read(lambda connection: gaps.most_asked(connection, 100_000))
+    kept = await gaps.SqliteGapStore(database).open_gaps(100_000)
     assert gaps.KEPT <= len(kept) < gaps.KEPT + gaps.TRIMMED_EVERY
     assert kept[0].turn_id == rows[-1]["turn_id"]
     await database.close()
@@ -72,7 +74,7 @@ async def test_a_handoff_that_nobody_can_answer_is_a_gap_once(tmp_path: Path) ->
 
     await _finish_all(store, clock, TurnResult("handoff", Reply("转人工"), reason=Reason.UNKNOWN))
 
-    (gap,) = await database.read(lambda connection: gaps.most_asked(connection, 9))
+    (gap,) = await gaps.SqliteGapStore(database).open_gaps(9)
     assert gap.times == 5
     assert len(gap.question) == rows.QUESTION
     await database.close()

@@ -27,7 +27,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
 from ai_worker.knowledge.desk import KnowledgeDesk, Remover
-from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.knowledge.gaps import GapStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.health import Readiness
 from ai_worker.pipeline.answers import FirstAnswerStore
@@ -92,7 +92,7 @@ def create_api(
     conversations: ConversationStore,
     library: KnowledgeDesk,
     remover: Remover,
-    knowledge_store: KnowledgeStore,
+    gaps: GapStore,
     answers: FirstAnswerStore,
     feedback: FeedbackStore,
     keyring: Keyring,
@@ -114,7 +114,7 @@ def create_api(
         conversations: What was said, and how turns stand.
         library: Takes documents and entries.
         remover: Takes them out again.
-        knowledge_store: Where unanswered questions are listed.
+        gaps: Where unanswered questions are listed.
         answers: Keeps what was answered to requests that may come again.
         feedback: Keeps what people think of answers.
         keyring: Who may come in.
@@ -153,7 +153,7 @@ def create_api(
         *messages.endpoints(),
         *ask.endpoints(questions, firsts=firsts, clock=clock),
         *ChatCompletions(questions, firsts=firsts, staff=staff, clock=clock).endpoints(),
-        *Knowledge(library, knowledge_store, remover=remover, firsts=firsts).endpoints(),
+        *Knowledge(library, gaps, remover=remover, firsts=firsts).endpoints(),
         *Feedback(feedback, conversations, firsts=firsts, clock=clock).endpoints(),
         *health.endpoints(readiness),
         *metrics.endpoints(metrics_text, allow=metrics_allow),

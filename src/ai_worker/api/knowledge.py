@@ -21,8 +21,8 @@ from ai_worker.api.shapes import Id, Text
 from ai_worker.foundation.text import clean
 from ai_worker.knowledge.archive import Kind, Thing
 from ai_worker.knowledge.desk import Entry, KnowledgeDesk, Remover, Report
+from ai_worker.knowledge.gaps import GapStore
 from ai_worker.knowledge.keeping import DEPARTMENTS, Keeping, paths_of
-from ai_worker.knowledge.store import KnowledgeStore
 
 DEFAULT_BASE = "default"
 MOST_FILES = 1_000
@@ -121,10 +121,10 @@ UPLOAD: dict[str, Any] = {
 class Knowledge:
     """The rooms under `/api/v1/knowledge`."""
 
-    def __init__(self, desk: KnowledgeDesk, store: KnowledgeStore, *, remover: Remover, firsts: FirstAnswers) -> None:
+    def __init__(self, desk: KnowledgeDesk, gaps: GapStore, *, remover: Remover, firsts: FirstAnswers) -> None:
         self._desk = desk
         self._remover = remover
-        self._store = store
+        self._gap_store = gaps
         self._firsts = firsts
 
     def endpoints(self) -> list[Endpoint]:
@@ -211,7 +211,7 @@ class Knowledge:
         return answer(Removed(id, await self._remover.remove(Thing(base, kind, id), by=caller.name)))
 
     async def _gaps(self, request: Request, caller: Caller) -> Response:
-        gaps = await self._store.gaps(MOST_GAPS)
+        gaps = await self._gap_store.open_gaps(MOST_GAPS)
         shapes = [
             GapShape(gap.question, gap.times, gap.first_at.isoformat(), gap.last_at.isoformat(), gap.turn_id)
             for gap in gaps

@@ -12,8 +12,9 @@ from ai_worker.cli.invocation import Invocation, Json, both
 
 if TYPE_CHECKING:
     from ai_worker.conversation.turn import TurnResult
+    from ai_worker.knowledge.gaps import Gap
     from ai_worker.knowledge.ingest.addition import AddReport
-    from ai_worker.knowledge.store import Document, Gap
+    from ai_worker.knowledge.store import Document
 
 GAPS_SHOWN = 50
 
@@ -174,7 +175,7 @@ def gaps(
 
     async def work() -> "list[Gap]":
         async with opening.standing(settings) as stores:
-            return await stores.knowledge.gaps(limit) if stores else []
+            return await stores.gaps.open_gaps(limit) if stores else []
 
     found = asyncio.run(work())
     if as_json:

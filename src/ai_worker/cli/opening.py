@@ -18,6 +18,8 @@ from ai_worker.storage.opening import Stores, open_stores
 
 if TYPE_CHECKING:
     from ai_worker.conversation.engine import TurnEngine
+    from ai_worker.conversation.evaluation import EvaluationStore
+    from ai_worker.conversation.evaluator import Evaluator
     from ai_worker.knowledge.curator import Curator
     from ai_worker.knowledge.library import Library
     from ai_worker.knowledge.sync import Sync
@@ -118,14 +120,20 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
     """
     from ai_worker.connectors.registry import load_connectors
     from ai_worker.conversation.engine import TurnEngine
+    from ai_worker.conversation.steps.look_up import Bars
+    from ai_worker.conversation.thresholds import Thresholds
     from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+    from ai_worker.knowledge.library import Library
     from ai_worker.knowledge.retrieve import ForEverything
     from ai_worker.llm.ladder import build_model
 
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        knowledge = await stack.enter_async_context(library(settings))
+        opened = await stack.enter_async_context(stores(settings))
+        knowledge = Library(opened.knowledge, clock=clock, index_folder=settings.data_dir / "index")
         await knowledge.refresh()
+        thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
+        thresholds.replace(await opened.evaluation.thresholds())
         folder = settings.connectors_folder
         toolbox = load_connectors(folder, resolve=resolver(folder, os.environ))
         stack.push_async_callback(toolbox.close)
@@ -142,6 +150,28 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
             model=model,
             feedback=None,
             clock=clock,
-            answer_at=ANSWER_AT,
-            clarify_at=CLARIFY_AT,
+            thresholds=thresholds,
         )
+
+
+@asynccontextmanager
+async def evaluator(settings: Settings) -> "AsyncIterator[tuple[Evaluator, EvaluationStore, Library]]":
+    """Open what asks the golden questions, where they are kept, and the knowledge."""
+    from ai_worker import __version__
+    from ai_worker.conversation.evaluator import golden_evaluator
+    from ai_worker.conversation.steps.look_up import Bars
+    from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+    from ai_worker.knowledge.library import Library
+
+    clock = SystemClock()
+    async with stores(settings) as opened:
+        knowledge = Library(opened.knowledge, clock=clock, index_folder=settings.data_dir / "index")
+        made = golden_evaluator(
+            opened.evaluation,
+            library=knowledge,
+            staff=settings.staff(),
+            default=Bars(ANSWER_AT, CLARIFY_AT),
+            version=__version__,
+            clock=clock,
+        )
+        yield made, opened.evaluation, knowledge

@@ -16,6 +16,7 @@ from ai_worker.cli import (
     deadletters,
     demo,
     drill,
+    evaluation,
     failures,
     init,
     keys,
@@ -28,8 +29,8 @@ from ai_worker.foundation.errors import AiWorkerError
 
 NAME = "ai-worker"
 ORDER = (
-    *("init", "run", "demo", "chat", "knowledge", "keys", "channels", "console", "deadletters", "storage", "drill"),
-    "version",
+    *("init", "run", "demo", "chat", "knowledge", "eval", "keys", "channels", "console", "deadletters"),
+    *("storage", "drill", "version"),
 )
 """The commands as the help lists them: in the order in which one needs them."""
 
@@ -74,7 +75,7 @@ def program(language: str) -> Any:  # a group of typer's, which has no public ty
         pretty_exceptions_enable=False,
     )
     app.callback()(_everywhere)
-    for module in (init, run, demo, chat, knowledge, keys, channels, console, deadletters, storage, drill):
+    for module in (init, run, demo, chat, knowledge, keys, channels, console, deadletters, evaluation, storage, drill):
         module.register(app)
     app.command("version", help=both("显示版本", "Show the version"))(_version)
     command: Any = typer.main.get_command(app)

@@ -44,14 +44,11 @@ def run(
     invocation = Invocation.of(context)
     settings = invocation.settings()
     set_up_logging("DEBUG" if invocation.debug else settings.log_level)
-    log = structlog.get_logger(__name__)
-    for key in settings.ahead:
-        log.warning("settings.not_in_this_version", key=key)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings, role=role))
     except AiWorkerError:
         raise
     except Exception:  # a service's defect belongs into its log, traceback and all
-        log.critical("app.crashed", exc_info=True)
+        structlog.get_logger(__name__).critical("app.crashed", exc_info=True)
         raise

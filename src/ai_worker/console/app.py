@@ -27,6 +27,7 @@ from ai_worker.console.mishaps import Mishaps
 from ai_worker.console.pages.channels import ChannelsPage
 from ai_worker.console.pages.conversations import ConversationsPage
 from ai_worker.console.pages.deadletters import DeadLettersPage
+from ai_worker.console.pages.gaps import GapsPage
 from ai_worker.console.pages.knowledge import KnowledgePage
 from ai_worker.console.pages.knowledge_things import KnowledgeThingsPage
 from ai_worker.console.pages.overview import OverviewPage
@@ -35,11 +36,15 @@ from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.contacts import ContactStore
+from ai_worker.conversation.evaluation import EvaluationStore
+from ai_worker.conversation.evaluator import Evaluator
+from ai_worker.conversation.gap_desk import GapDesk
 from ai_worker.conversation.persona import Staff
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.foundation.events import EventBus
+from ai_worker.knowledge.gaps import GapStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.host import HostProbe
 from ai_worker.ops.peak import HourlyPeak
@@ -78,6 +83,10 @@ def create_console(
     stats: StatsStore,
     knowledge: KnowledgeStore,
     shelf: Shelf,
+    gaps: GapStore,
+    gap_desk: GapDesk,
+    evaluation: EvaluationStore,
+    evaluator: Evaluator,
     dead_letters: DeadLetterStore,
     contacts: ContactStore,
     channels: Mapping[str, Channel],
@@ -108,8 +117,12 @@ def create_console(
     Args:
         conversations: Read, and changed when a person takes over.
         stats: What the overview counts.
-        knowledge: Asked for unanswered questions.
         shelf: The knowledge, to look after it.
+        knowledge: What the overview counts.
+        gaps: Asked for unanswered questions.
+        gap_desk: Where people answer them.
+        evaluation: Golden questions, and what runs over them gave.
+        evaluator: Asks them.
         dead_letters: What was given up, for a person to decide about.
         contacts: Who contacts are, and which of them are one person.
         channels: By configured name; they may change while the console runs.
@@ -160,6 +173,7 @@ def create_console(
         conversations=conversations,
         stats=stats,
         knowledge=knowledge,
+        gaps=gaps,
         letters=letters,
         channels=channels,
         names=names,
@@ -182,6 +196,9 @@ def create_console(
     )
 
     given_up = DeadLettersPage(frame=frame, desk=letters, conversations=conversations, names=names, clock=clock)
+    gap_page = GapsPage(
+        frame=frame, desk=gap_desk, evaluator=evaluator, evaluation=evaluation, knowledge=knowledge, clock=clock
+    )
     connections = ChannelsPage(
         frame=frame,
         connections=Connections(
@@ -214,6 +231,7 @@ def create_console(
             *given_up.routes(guard),
             *connections.routes(guard),
             *(route for page in shelves for route in page.routes(guard)),
+            *gap_page.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),
             Mount("/static", Assets(packages=[("ai_worker.console", "static")])),

@@ -20,7 +20,7 @@ from ai_worker.console.figures import (
 from ai_worker.console.letters import contact_name, what_happened
 from ai_worker.console.words import Words
 from ai_worker.conversation.conversation import Conversation
-from ai_worker.knowledge.store import Gap
+from ai_worker.knowledge.gaps import Gap
 from ai_worker.ops.host import CPU_LIMIT, DISK_LIMIT, MEMORY_LIMIT, WINDOW_S, HostSample
 from ai_worker.ops.stats import ServiceStats
 from ai_worker.pipeline.deadletter import DeadLetter
@@ -203,5 +203,5 @@ def tasks(
         found.append(Task("letters", title, detail, "/deadletters", t("task.letters_verb")))
     if gaps:
         asked = t("task.gaps_most", question=gaps[0].question, times=t.number(gaps[0].times))
-        found.append(Task("gaps", t("task.gaps", n=t.number(len(gaps))), asked, command="ai-worker knowledge add"))
+        found.append(Task("gaps", t("task.gaps", n=t.number(len(gaps))), asked, link="/gaps", verb=t("gaps.answer")))
     return found

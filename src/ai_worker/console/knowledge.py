@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import FormData
 
 from ai_worker.console.words import Words
+from ai_worker.conversation.steps.look_up import Bars
 from ai_worker.foundation.errors import BadInput
 from ai_worker.foundation.ids import new_id
 from ai_worker.foundation.text import clean, fold, shorten
@@ -151,7 +152,7 @@ def trouble_words(t: Words, document: Document) -> str:
     return t("knowledge.left_out", n=len(document.troubles)) if document.troubles else ""
 
 
-def candidate(scored: Scored, *, answer_at: float, clarify_at: float) -> Candidate:
+def candidate(scored: Scored, bars: Bars) -> Candidate:
     """Return what a trial shows of something that was found."""
     passage = scored.passage
     thing = (
@@ -160,8 +161,8 @@ def candidate(scored: Scored, *, answer_at: float, clarify_at: float) -> Candida
         else Thing(passage.base, "entry", passage.id)
     )
     weight: Literal["sure", "maybe", "weak"] = "weak"
-    if scored.score >= clarify_at:
-        weight = "sure" if scored.score >= answer_at else "maybe"
+    if scored.score >= bars.clarify_at:
+        weight = "sure" if scored.score >= bars.answer_at else "maybe"
     return Candidate(
         title=f"{passage.title or passage.id} {passage.locator}".strip(),
         text=shorten(passage.text, PREVIEW),

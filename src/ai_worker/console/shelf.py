@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ai_worker.console.knowledge import refusal_words
 from ai_worker.console.words import Words
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.errors import BadInput
 from ai_worker.knowledge.archive import Version
 from ai_worker.knowledge.curator import Curator
@@ -35,8 +36,7 @@ class Shelf:
         sources: SourceStore,
         source_names: Sequence[str],
         store: KnowledgeStore,
-        answer_at: float,
-        clarify_at: float,
+        thresholds: Thresholds,
     ) -> None:
         """Prepare.
 
@@ -46,15 +46,13 @@ class Shelf:
             source_names: Those that the settings name.
             curator: Looks after single things.
             store: Lists documents.
-            answer_at: The confidence from which a question is answered.
-            clarify_at: The confidence from which it is asked back.
+            thresholds: From which confidence on each base answers and asks back.
         """
         self.library = library
         self.curator = curator
         self.sources = sources
         self.source_names = tuple(source_names)
-        self.answer_at = answer_at
-        self.clarify_at = clarify_at
+        self.thresholds = thresholds
         self._store = store
         self._compared: tuple[int, list[Twins]] | None = None
 

@@ -23,6 +23,7 @@ from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id,
 from ai_worker.conversation.steps.reason import Reasoner
 from ai_worker.conversation.steps.understand import Understood, understand
 from ai_worker.conversation.steps.verbs import Plan, plan
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
@@ -55,8 +56,7 @@ class TurnEngine:
         model: ChatModel | None,
         feedback: FeedbackStore | None,
         clock: Clock,
-        answer_at: float,
-        clarify_at: float,
+        thresholds: Thresholds,
     ) -> None:
         """Put a turn together from what it needs.
 
@@ -67,14 +67,14 @@ class TurnEngine:
             model: The language model; `None` answers from approved knowledge alone.
             feedback: Keeps what contacts say of answers; `None` where nobody says any.
             clock: Times the steps, and tells the model the date.
-            answer_at: The confidence (0..1) from which knowledge is answered from.
-            clarify_at: The confidence from which the contact is asked back.
+            thresholds: The confidences from which knowledge is answered from and asked back.
         """
         self._staff = staff
         self._retriever = retriever
         self._toolbox = toolbox
         self._feedback = feedback
-        self._bars = Bars(answer_at, clarify_at)
+        self._thresholds = thresholds
+        self._bars = thresholds.default
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
 
@@ -164,6 +164,7 @@ class TurnEngine:
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:
             tools = [tool for tool in tools if not tool.acts]
+        bars = self._thresholds.of(findings.base)
         with trace.step("decide") as note:
             planned = _planned(tools, text, findings, given)
             verdict = (
@@ -173,7 +174,7 @@ class TurnEngine:
                     findings,
                     planned,
                     text=text,
-                    bars=self._bars,
+                    bars=bars,
                     pending=given.pending,
                     model_may=self._reasoner is not None
                     and self._reasoner.may(worker, tools, findings=findings, history=given.history),
@@ -199,7 +200,7 @@ class TurnEngine:
             result = compose.unsure(words) if given.progress.unsure else compose.half_told(words)
         else:
             with trace.step("compose"):
-                result = _composed(verdict, planned, findings, given, words, text, self._bars)
+                result = _composed(verdict, planned, findings, given, words, text, bars)
         return replace(result, candidates=findings.candidates)
 
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:

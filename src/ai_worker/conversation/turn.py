@@ -9,7 +9,7 @@ from ai_worker.conversation.progress import Progress, ToolUse
 from ai_worker.knowledge.citation import Citation
 
 Decision = Literal["answer", "clarify", "handoff", "silent"]
-"""`silent`: a person has taken over, or the message asks for nothing; there is no reply."""
+"""`silent`: a person has taken over, or it is answered with the next message; there is no reply."""
 
 StepName = Literal["understand", "retrieve", "decide", "act", "compose", "model", "tool", "guard"]
 
@@ -30,6 +30,8 @@ class Candidate:
 
     id: str
     score: float
+    base: str = ""
+    """The knowledge base that it stands in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class PendingQuestion:
 
     others: tuple["PendingQuestion", ...] = ()
     """In a group, what other members have been asked and not answered yet, the latest first."""
+
+    burst: tuple[str, ...] = ()
+    """What the contact has said just before and is to be answered with their next message; see
+    `pipeline.burst`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,9 @@ class TurnResult:
 
     first_words_ms: float | None = None
     """Milliseconds from the turn's start to the first streamed words; `None` when not streamed."""
+
+    joined: bool = False
+    """There is no reply because the message is answered together with the next one."""
 
 
 def answer_object(turn_id: str, result: TurnResult) -> dict[str, Any]:

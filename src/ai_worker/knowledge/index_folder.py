@@ -60,21 +60,46 @@ class IndexFolder:
         Raises:
             IndexBusy: Another process is changing it.
         """
-        self._root.mkdir(parents=True, exist_ok=True)
-        # A lock of our own rather than tantivy's, because it also guards the replacement of the folder.
-        lock = os.open(self._root / "writing.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with ExitStack() as undo:
-            undo.callback(os.close, lock)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise IndexBusy("Another process is changing the search index") from error
+            lock = self._locked(undo)
             view = self.view()
             if view is None:
                 self._start_over()
             writer = self._opened().writer(WRITER_BYTES, 1)
             undo.pop_all()
         return IndexWriting(writer, lock, Standing(view.revision, view.built) if view else Standing(0, 0))
+
+    def copied(self, to: Path) -> "IndexFolder":
+        """Return an index of its own in `to` that begins where this one stands. It shares the files' bytes.
+
+        Files of an index are never written twice: a change makes new ones, so that links suffice.
+
+        Raises:
+            IndexBusy: Another process is changing it.
+        """
+        to.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as undo:
+            self._locked(undo)
+            if self._folder.is_dir():
+                shutil.copytree(self._folder, to / self._folder.name, copy_function=os.link)
+        return IndexFolder(to)
+
+    def _locked(self, undo: ExitStack) -> int:
+        """Return the lock of who may write, taken; `undo` gives it back.
+
+        It is a lock of our own rather than tantivy's, because it also guards the replacement of the folder.
+
+        Raises:
+            IndexBusy: Another process has it.
+        """
+        self._root.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self._root / "writing.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        undo.callback(os.close, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise IndexBusy("Another process is changing the search index") from error
+        return lock
 
     def _opened(self) -> tantivy.Index:
         if self._index is None:

@@ -25,6 +25,7 @@ from ai_worker.knowledge.keeping import OPEN, Keeping
 from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.knowledge.store import KnowledgeStore, Trouble
+from ai_worker.knowledge.trial import Trial
 
 ENTRIES = "entries"
 """The table that single entries are put in. No file has this id: a file's has an ending."""
@@ -69,6 +70,7 @@ class Library:
         """
         self._store = store
         self._clock = clock
+        self._root = index_folder
         self._folder = IndexFolder(index_folder)
         self._limits = limits
         self._view: View | None = None
@@ -139,23 +141,30 @@ class Library:
             BadBaseName: `base` cannot be the name of a knowledge base.
             RowRefused: An entry lacks something, or two have the same id; the words say which.
         """
-        check_base(base)
-        passages: dict[str, Passage] = {}
-        inherit = set()
-        for number, entry in enumerate(entries, 1):
-            values = asdict(entry) if isinstance(entry, Entry) else entry
-            keeping = entry.keeping if isinstance(entry, Entry) else None
-            row = row_of(values, f"entry {number}", ENTRIES)
-            if row.id in passages:
-                raise DuplicateRow(f"entry {number}: the id {row.id!r} is that of an earlier entry, too")
-            told = (row.kind, row.title, row.text, row.aliases, "", keeping or OPEN)
-            passages[row.id] = Passage(row.id, base, ENTRIES, *told)
-            if keeping is None:
-                inherit.add(row.id)
+        passages = _entries(entries, base)
         if passages:
-            await self._store.put_entries(base, ENTRIES, list(passages.values()), by=by, inherit=inherit)
+            told = {entry.id for entry in entries if isinstance(entry, Entry) and entry.keeping is not None}
+            inherit = {passage.id for passage in passages} - told
+            await self._store.put_entries(base, ENTRIES, passages, by=by, inherit=inherit)
             await self.refresh()
         return AddReport(1 if passages else 0, len(passages), ())
+
+    async def try_entries(self, entries: Sequence[Entry | Mapping[str, object]], *, base: str) -> Trial:
+        """Return the knowledge as it would be with these entries; nothing is added. Close it after use.
+
+        Raises:
+            BadBaseName: `base` cannot be the name of a knowledge base.
+            RowRefused: As for `put_entries`.
+            IndexBusy: Another process is changing the index.
+        """
+        passages = _entries(entries, base)
+        await self.refresh()
+        return await asyncio.to_thread(Trial.of, self._folder, self._root, passages, self._clock)
+
+    @property
+    def revision(self) -> int:
+        """The store's revision that searches see; 0 before the first `refresh`."""
+        return self._view.revision if self._view is not None else 0
 
     async def refresh(self) -> bool:
         """Bring the index up to the store's revision; return whether there was anything to do.
@@ -260,6 +269,25 @@ async def _in_thread(work: Callable[[], Result]) -> Result:
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise
+
+
+def _entries(entries: Sequence[Entry | Mapping[str, object]], base: str) -> list[Passage]:
+    """Return entries as passages of the table that single entries are put in.
+
+    Raises:
+        BadBaseName: `base` cannot be the name of a knowledge base.
+        RowRefused: An entry lacks something, or two have the same id; the words say which.
+    """
+    check_base(base)
+    passages: dict[str, Passage] = {}
+    for number, entry in enumerate(entries, 1):
+        values = asdict(entry) if isinstance(entry, Entry) else entry
+        keeping = (entry.keeping if isinstance(entry, Entry) else None) or OPEN
+        row = row_of(values, f"entry {number}", ENTRIES)
+        if row.id in passages:
+            raise DuplicateRow(f"entry {number}: the id {row.id!r} is that of an earlier entry, too")
+        passages[row.id] = Passage(row.id, base, ENTRIES, row.kind, row.title, row.text, row.aliases, keeping=keeping)
+    return list(passages.values())
 
 
 def check_base(base: str) -> None:

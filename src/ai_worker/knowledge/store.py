@@ -63,18 +63,6 @@ class Change:
     passage: Passage | None
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A question that nothing answered."""
-
-    question: str
-    times: int
-    first_at: datetime
-    last_at: datetime
-    turn_id: str
-    """The latest turn that asked it."""
-
-
 class KnowledgeStore(Protocol):
     """Keeps documents and passages. Every change raises the store's revision by one or more."""
 
@@ -121,8 +109,4 @@ class KnowledgeStore(Protocol):
 
     async def changes(self, after: int, limit: int) -> list[Change]:
         """Return the changes with a revision above `after`, oldest first, the latest of each passage only."""
-        ...
-
-    async def gaps(self, limit: int) -> list[Gap]:
-        """Return unanswered questions, most frequent first."""
         ...

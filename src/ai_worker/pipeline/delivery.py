@@ -95,14 +95,18 @@ class Delivery:
         self._patience_s = patience_s
         self._wake = asyncio.Event()
         self._stopping = False
+        self._claiming = False
         self._sends: dict[str, asyncio.Task[None]] = {}
         self._leases = Leases(store, clock=clock)
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_CHANNEL))
 
     @property
     def active(self) -> int:
-        """How many rows are in work: being sent, or waiting shortly for their turn."""
-        return len(self._sends)
+        """How many rows are in work: being sent, or waiting shortly for their turn.
+
+        A claim under way counts as one: its rows may be this owner's already.
+        """
+        return len(self._sends) + self._claiming
 
     def wake(self) -> None:
         """Look into the store now: something may be due."""
@@ -126,6 +130,7 @@ class Delivery:
                 wanted = min(BATCH, MOST_SENDS - len(self._sends))
                 due = await self._claim(wanted) if wanted > 0 else []
                 self.begin(due)
+                self._claiming = False
                 if wanted <= 0 or len(due) < wanted:
                     await self._sleep(POLL_S)
         finally:
@@ -145,6 +150,7 @@ class Delivery:
     async def _claim(self, limit: int) -> list[OutboundMessage]:
         elsewhere = [name for name, deliverer in self._deliverers.items() if not deliverer.sends_here()]
         now = self._clock.now()
+        self._claiming = True
         try:
             return await self._store.claim_outbound(owner=self._owner, limit=limit, now=now, without=elsewhere)
         except Busy:

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -18,6 +18,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
+from ai_worker.pipeline import burst
 from ai_worker.pipeline.board import Board, Delta, Finished, GivenUp, Note, Restart
 from ai_worker.pipeline.delivery import Delivery
 from ai_worker.pipeline.drafts import Drafts, GrowingAnswer
@@ -97,6 +98,7 @@ class Runner:
         owner: str,
         max_concurrent: int,
         crowded: Callable[[], bool] = lambda: False,
+        window_of: Callable[[Claim], timedelta] = lambda claim: timedelta(0),
     ) -> None:
         """Put a runner to work on a store.
 
@@ -114,6 +116,7 @@ class Runner:
             max_concurrent: Turns in progress at once.
             crowded: Returns whether new turns had better wait for a moment. A sender's patience ends
                 after two seconds, a contact's does not.
+            window_of: Returns how long to wait for more messages of a burst; zero for not at all.
         """
         self._store = store
         self._turns = turns
@@ -126,6 +129,7 @@ class Runner:
         self._clock = clock
         self._owner = owner
         self._crowded = crowded
+        self._window_of = window_of
         self.limit = max_concurrent
         self.peak = 0
         """The most turns that were in progress at once since the start."""
@@ -217,12 +221,29 @@ class Runner:
             if claim.attempt > MAX_ATTEMPTS:
                 await self._give_up(claim, "failed every time it was tried")
                 return
-            await self._answer(claim)
+            await self._in_its_course(claim)
         except LeaseLost:
             log.warning("runner.lease_lost", turn=claim.turn_id)
         except Exception as defect:  # a task boundary: one message must not stop the others
             log.exception("runner.turn_failed", turn=claim.turn_id, attempt=claim.attempt)
             await self._retry(claim, f"{type(defect).__name__}: {defect}")
+
+    async def _in_its_course(self, claim: Claim) -> None:
+        """Answer a message; or wait for more of a burst, or leave it to be answered with the next one."""
+        window, now = self._window_of(claim), self._clock.now()
+        match burst.course(claim, window=window, now=now):
+            case "wait":
+                await self._defer(claim, until=claim.message.received_at + window)
+            case "join":
+                await self._persist(claim, burst.joined(claim))
+            case "answer":
+                await self._answer(burst.whole(claim))
+
+    async def _defer(self, claim: Claim, until: datetime) -> None:
+        try:
+            await self._store.defer(claim, until=until)
+        except Busy:  # the lease runs out by itself, and the message comes back
+            log.warning("runner.store_busy", turn=claim.turn_id)
 
     def _input(self, claim: Claim) -> TurnInput:
         return TurnInput(

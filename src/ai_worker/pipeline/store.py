@@ -102,6 +102,10 @@ class Claim:
     progress: Progress | None = None
     """What `keep` was given for this message last; `None` if it never was."""
 
+    next_at: datetime | None = None
+    """When the message behind it was accepted, if the same contact said that; `None` if nobody or
+    somebody else has said anything since."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
@@ -200,6 +204,14 @@ class PipelineStore(Protocol):
 
         Returns:
             The notice if this owner must send it now, as for `finish`.
+
+        Raises:
+            LeaseLost: As for `finish`.
+        """
+        ...
+
+    async def defer(self, claim: Claim, *, until: datetime) -> None:
+        """Give the conversation back untouched: the message stays first and is due at `until`.
 
         Raises:
             LeaseLost: As for `finish`.

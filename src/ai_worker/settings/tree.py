@@ -157,8 +157,8 @@ class WorkerSettings(_Section):
     """`strict`: only what knowledge and tools support. `open`: the model may also answer from itself."""
 
     merge_window_ms: int = Field(default=0, ge=0, le=60_000)
-    """Milliseconds to wait for more messages of a burst before answering; 0 answers each at once, as this
-    version always does; it warns at the start if another value is set."""
+    """Milliseconds to wait for more messages of a burst: those of one contact that follow each other within
+    this time are answered together. 0 answers each at once. Not for the API."""
 
 
 def _default_workers() -> dict[str, WorkerSettings]:
@@ -232,12 +232,6 @@ class Settings(_Section):
         """The SQLite file; `None` when another database is configured."""
         path = self.storage.url.removeprefix("sqlite:///")
         return None if path == self.storage.url else self.data_dir / path
-
-    @property
-    def ahead(self) -> tuple[str, ...]:
-        """The keys that are set and that this version does not act on yet."""
-        merging = (f"workers.{name}.merge_window_ms" for name, told in self.workers.items() if told.merge_window_ms)
-        return tuple(merging)
 
     def staff(self) -> Staff:
         """Return the workers as the rooms know them."""

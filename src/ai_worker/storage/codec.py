@@ -1,10 +1,12 @@
 """What is kept as JSON: messages, results, replies. Fields added later must have defaults."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from ai_worker.conversation.evaluation import EvalRun
 from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
@@ -22,6 +24,7 @@ _result = msgspec.json.Decoder(TurnResult)
 _reply = msgspec.json.Decoder(Reply)
 _pending = msgspec.json.Decoder(PendingQuestion)
 _progress = msgspec.json.Decoder(Progress)
+_eval_run = msgspec.json.Decoder(EvalRun)
 _address = msgspec.json.Decoder(dict[str, str])
 _strings = msgspec.json.Decoder(tuple[str, ...])
 
@@ -63,6 +66,11 @@ def reply_of(text: str) -> Reply | None:
 def pending(text: str | None) -> PendingQuestion | None:
     """Return the pending question that was stored, if there is one."""
     return None if text is None else _pending.decode(text)
+
+
+def eval_run(number: int, text: str) -> EvalRun:
+    """Return the run that was stored under this number."""
+    return replace(_eval_run.decode(text), number=number)
 
 
 def progress(text: str | None) -> Progress | None:

@@ -27,6 +27,7 @@ TABLES = (
     *("document", "passage", "knowledge_revision", "api_key", "console_link", "first_answer"),
     *("channel_memory", "channel_limit", "feedback", "contact"),
     *("knowledge_version", "knowledge_source", "knowledge_item"),
+    *("golden_question", "eval_run", "threshold"),
 )
 """What is copied, in an order that keeps every reference whole. `pulse` says nothing, and `channel_lease`
 says who owns what at this moment: nobody, for nobody runs. What is spent of the platforms' limits stays

@@ -10,12 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ai_worker.conversation.contacts import ContactStore
+from ai_worker.conversation.evaluation import EvaluationStore
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
 from ai_worker.knowledge.archive import Archive
+from ai_worker.knowledge.gaps import GapStore
 from ai_worker.knowledge.sources import SourceStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
@@ -67,6 +69,8 @@ class Stores:
     feedback: FeedbackStore
     contacts: ContactStore
     answers: FirstAnswerStore
+    gaps: GapStore
+    evaluation: EvaluationStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
 
@@ -106,7 +110,9 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
     from ai_worker.storage.sqlite.database import SqliteDatabase
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
+    from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
     from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+    from ai_worker.storage.sqlite.gaps import SqliteGapStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -127,6 +133,8 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
             answers=SqliteFirstAnswerStore(database),
+            gaps=SqliteGapStore(database),
+            evaluation=SqliteEvaluationStore(database),
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
@@ -147,7 +155,9 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
     from ai_worker.storage.postgres.database import PostgresDatabase
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
+    from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
+    from ai_worker.storage.postgres.gaps import PostgresGapStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -167,6 +177,8 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
             answers=PostgresFirstAnswerStore(database),
+            gaps=PostgresGapStore(database),
+            evaluation=PostgresEvaluationStore(database),
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),

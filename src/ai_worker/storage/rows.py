@@ -7,6 +7,7 @@ from typing import Any
 
 from ai_worker.conversation.contacts import NAME, ContactKey, KnownContact
 from ai_worker.conversation.conversation import Conversation, State
+from ai_worker.conversation.evaluation import GoldenQuestion, Threshold
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.store import AlreadyTaken, show
@@ -14,6 +15,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.ids import new_id
 from ai_worker.foundation.text import fold, shorten
+from ai_worker.knowledge.gaps import Gap
 from ai_worker.pipeline.store import Claim, FinalState, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec
 
@@ -22,6 +24,9 @@ LINE = 120
 
 QUESTION = 200
 """Characters of a question that are kept and compared."""
+
+SAID = 500
+"""Characters that are kept of an answer that did not help."""
 
 LIFETIME = timedelta(hours=24)
 """How long a person's words are worth delivering."""
@@ -169,10 +174,47 @@ def merged(first: Reply, waiting: Sequence[Any], most_bytes: int) -> tuple[Reply
     return replace(first, text=BETWEEN.join(texts)), taken
 
 
+GAP = (
+    *("question", "times", "first_at", "last_at", "turn_id", "n", "kind", "said", "state", "base", "entry_id"),
+    *("settled_at", "settled_by"),
+)
+"""The columns that `known_gap` reads."""
+
+
 def gap(claim: Claim, now: datetime) -> dict[str, Any]:
     """Return what is stored of a question that had no answer."""
-    question = shorten(show(claim.message), QUESTION)
-    return {"folded": fold(question), "question": question, "at": to_micros(now), "turn_id": claim.turn_id}
+    return _gap(show(claim.message), claim.turn_id, to_micros(now), kind="unanswered", said="")
+
+
+def disliked(turn_id: str, text: str, result: str, at: datetime) -> dict[str, Any]:
+    """Return what is stored of a question whose answer, as the turn's result has it, did not help."""
+    reply = codec.reply_of(result)
+    return _gap(text, turn_id, to_micros(at), kind="disliked", said=shorten(reply.text, SAID) if reply else "")
+
+
+def _gap(text: str, turn_id: str, at: int, *, kind: str, said: str) -> dict[str, Any]:
+    question = shorten(text, QUESTION)
+    return {"folded": fold(question), "question": question, "at": at, "turn_id": turn_id, "kind": kind, "said": said}
+
+
+def known_gap(row: Any) -> Gap:
+    """Return a gap as its row tells, in the order of `GAP`."""
+    question, times, first_at, last_at, turn_id, number, kind, said, state, base, entry_id, settled_at, by = row
+    return Gap(
+        question=question,
+        times=times,
+        first_at=from_micros(first_at),
+        last_at=from_micros(last_at),
+        turn_id=turn_id,
+        number=number,
+        kind=kind,
+        said=said,
+        state=state,
+        base=base,
+        entry_id=entry_id,
+        settled_at=None if settled_at is None else from_micros(settled_at),
+        settled_by=by,
+    )
 
 
 def asking(state: str, reason: str, since: int | None, result: TurnResult, at: int) -> tuple[str, str, int]:
@@ -248,3 +290,27 @@ def pattern(words: str) -> str:
     """Return the `LIKE` pattern of texts in which `words` stand; its escape character is the backslash."""
     escaped = plain(words).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def golden(row: Any) -> GoldenQuestion:
+    """Return a golden question as its row tells."""
+    id_, question, answer_ids, topic, source, added_at = row
+    return GoldenQuestion(id_, question, codec.strings(answer_ids), topic, source, from_micros(added_at))
+
+
+def golden_row(question: GoldenQuestion, at: datetime) -> tuple[str, str, str, str, str, int]:
+    """Return what is stored of a golden question."""
+    ids = codec.encode([plain(id_) for id_ in question.answer_ids])
+    return plain(question.id), plain(question.question), ids, plain(question.topic), question.source, to_micros(at)
+
+
+def threshold(row: Any) -> Threshold:
+    """Return a base's thresholds as their row tells."""
+    base, target, answer_at, clarify_at, questions, tuned_at = row
+    return Threshold(base, target, answer_at, clarify_at, questions, from_micros(tuned_at))
+
+
+def threshold_row(threshold: Threshold) -> tuple[str, float, float, float, int, int]:
+    """Return what is stored of a base's thresholds."""
+    one = threshold
+    return plain(one.base), one.target, one.answer_at, one.clarify_at, one.questions, to_micros(one.tuned_at)

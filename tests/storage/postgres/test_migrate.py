@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from ai_worker.app import running
+from ai_worker.conversation.evaluation import EvalRun, GoldenQuestion, Threshold
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Contact, Reply
 from ai_worker.conversation.progress import Act, Progress
@@ -57,6 +58,9 @@ async def _furnish(stores: Stores) -> None:
     entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
     await stores.knowledge.put_document(Document("faq.csv", "faq", "常见问题", "ready", 1, now()), [entry])
     await stores.answers.keep(FIRST)
+    await stores.evaluation.put_golden([GoldenQuestion("q1", "怎么退货", ("faq-1",))], at=now())
+    await stores.evaluation.put_threshold(Threshold("faq", 0.95, 0.8, 0.33, 60, now()))
+    await stores.evaluation.keep_run(EvalRun(now(), 1, "0.1.0", ()))
     await stores.channels.remember("desk", "cursor", "有\0没有")
     await stores.channels.block("desk", "robot", seconds=600)
     await stores.channels.own("bot:desk", owner="run-1", lease=timedelta(minutes=5))
@@ -98,7 +102,10 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
     ):
         assert _without_nul(await _threads(new)) == _without_nul(await _threads(old))
         assert await new.knowledge.changes(0, 99) == await old.knowledge.changes(0, 99)
-        assert _without_nul(await new.knowledge.gaps(9)) == _without_nul(await old.knowledge.gaps(9))
+        assert _without_nul(await new.gaps.open_gaps(9)) == _without_nul(await old.gaps.open_gaps(9))
+        assert await new.evaluation.golden() == await old.evaluation.golden() != []
+        assert await new.evaluation.thresholds() == await old.evaluation.thresholds() != []
+        assert await new.evaluation.runs(9) == await old.evaluation.runs(9) != []
         assert await new.answers.find(FIRST.place, now=FIRST.at) == FIRST
         assert (await new.pipeline.accept(message(3))).duplicate
         fresh = await new.pipeline.accept(message(30, who="neu"))

@@ -109,8 +109,12 @@ class Listening:
             address=place.address(),
             group=found.group,
         )
-        # Side by side, so that the platform waits for one flush to the disk and not for two.
-        await asyncio.gather(self._receive(message), self._note(found, message_id, now))
+        # Side by side, so that the platform waits for one flush to the disk and not for two. Both have
+        # ended when it is answered, also when one fails: a repeat may come at once.
+        ends = await asyncio.gather(self._receive(message), self._note(found, message_id, now), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
         self.last_inbound_at = now
 
     async def _first_id(self, found: Heard, now: datetime) -> str:

@@ -78,8 +78,7 @@ class KnowledgePage:
 
     def _tried(self, question: str, base: str, reader: Reader) -> list[knowledge.Candidate]:
         found = self._shelf.library.search(question, bases=[base or "*"], limit=CANDIDATES, reader=reader)
-        bars = {"answer_at": self._shelf.answer_at, "clarify_at": self._shelf.clarify_at}
-        return [knowledge.candidate(scored, **bars) for scored in found]
+        return [knowledge.candidate(scored, self._shelf.thresholds.of(scored.passage.base)) for scored in found]
 
     async def _upload(self, request: Request, session: Session) -> Response:
         t = self._frame.words(request)

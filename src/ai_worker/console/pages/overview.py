@@ -22,7 +22,8 @@ from ai_worker.console.words import Words
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
-from ai_worker.knowledge.store import Gap, KnowledgeStore
+from ai_worker.knowledge.gaps import Gap, GapStore
+from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.ops.host import HostProbe, HostSample
 from ai_worker.ops.peak import HourlyPeak
 from ai_worker.ops.stats import ServiceStats, StatsStore
@@ -58,6 +59,7 @@ class OverviewPage:
         conversations: ConversationStore,
         stats: StatsStore,
         knowledge: KnowledgeStore,
+        gaps: GapStore,
         letters: Letters,
         channels: Mapping[str, Channel],
         names: ChannelNames,
@@ -70,6 +72,7 @@ class OverviewPage:
         self._conversations = conversations
         self._stats = stats
         self._knowledge = knowledge
+        self._gaps = gaps
         self._letters = letters
         self._channels = channels
         self._names = names
@@ -143,7 +146,7 @@ class OverviewPage:
                     stats=await self._stats.service(since=now - WINDOW, until=now),
                     counts=await self._conversations.counts(),
                     waiting=await self._conversations.conversations(states=[State.WAITING], limit=1),
-                    gaps=await self._knowledge.gaps(MAX_GAPS),
+                    gaps=await self._gaps.open_gaps(MAX_GAPS),
                     documents=(await self._knowledge.counts())[0],
                     letters=await self._letters.count(),
                     newest_letter=next(iter(await self._letters.newest(1)), None),

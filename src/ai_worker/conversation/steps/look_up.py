@@ -74,10 +74,16 @@ class Findings:
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """The best entries and documents, each once."""
-        scores: dict[str, float] = {}
+        best: dict[str, Candidate] = {}
         for scored in self.found:
-            scores.setdefault(scored.passage.answer_id, scored.score)
-        return tuple(Candidate(id_, score) for id_, score in list(scores.items())[:CANDIDATES])
+            id_ = scored.passage.answer_id
+            best.setdefault(id_, Candidate(id_, scored.score, scored.passage.base))
+        return tuple(list(best.values())[:CANDIDATES])
+
+    @property
+    def base(self) -> str:
+        """The knowledge base of the best; empty when nothing was found."""
+        return self.found[0].passage.base if self.found else ""
 
 
 def look_up(shelves: Shelves, text: str, history: Sequence[Utterance], *, bars: Bars) -> Findings:

@@ -5,18 +5,24 @@ from typing import Any
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.learning.feedback import LATELY, Rating
 from ai_worker.storage import rows
+from ai_worker.storage.postgres import gaps
 from ai_worker.storage.postgres.database import PostgresDatabase
 
 # Platforms may bring an older opinion after a newer one. The lock keeps the turn from being forgotten meanwhile.
 RECORD = """
-WITH known AS MATERIALIZED (SELECT turn_id FROM inbound WHERE turn_id = $1 FOR KEY SHARE), kept AS (
+WITH known AS MATERIALIZED (SELECT turn_id FROM inbound WHERE turn_id = $1 FOR KEY SHARE),
+before AS MATERIALIZED (
+    SELECT mark FROM feedback JOIN known USING (turn_id) WHERE channel = $2 AND contact = $3
+), kept AS (
     INSERT INTO feedback (turn_id, channel, contact, mark, at, reason, correct_answer)
     SELECT turn_id, $2, $3, $4, $5, $6, $7 FROM known
     ON CONFLICT (turn_id, channel, contact) DO UPDATE SET mark = excluded.mark, at = excluded.at,
         reason = excluded.reason, correct_answer = excluded.correct_answer
     WHERE excluded.at >= feedback.at
+    RETURNING mark
 )
-SELECT turn_id FROM known
+SELECT inbound.text, turn.result, (SELECT mark FROM before), (SELECT mark FROM kept)
+FROM known JOIN inbound USING (turn_id) LEFT JOIN turn ON turn.seq = inbound.seq
 """
 
 LATEST = """
@@ -38,17 +44,18 @@ class PostgresFeedbackStore:
 
     async def record(self, rating: Rating) -> bool:
         """Make a rating durable; return whether the turn is known."""
-        row = await self._database.first(
-            RECORD,
-            rows.plain(rating.turn_id),
-            rating.channel,
-            rows.plain(rating.contact),
-            rating.mark,
-            to_micros(rating.at),
-            rows.plain(rating.reason),
-            rows.plain(rating.correct_answer),
+        given = (
+            *(rows.plain(rating.turn_id), rating.channel, rows.plain(rating.contact), rating.mark),
+            *(to_micros(rating.at), rows.plain(rating.reason), rows.plain(rating.correct_answer)),
         )
-        return row is not None
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(RECORD, *given)
+            if row is None:
+                return False
+            text, result, before, now = row
+            if result and now == "down" and before != "down":
+                await gaps.count(connection, [rows.disliked(rating.turn_id, text, result, rating.at)])
+            return True
 
     async def latest_answer(self, channel: str, conversation_key: str) -> str | None:
         """Return the turn of a conversation's latest answer that may be rated."""

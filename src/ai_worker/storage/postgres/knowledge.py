@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ai_worker.knowledge.passage import Passage
-from ai_worker.knowledge.store import Change, Document, Gap
+from ai_worker.knowledge.store import Change, Document
 from ai_worker.storage import keepings
-from ai_worker.storage.postgres import gaps, versions
 from ai_worker.storage.postgres import passages as knowledge
+from ai_worker.storage.postgres import versions
 from ai_worker.storage.postgres.database import PostgresDatabase
 
 LATEST = "SELECT latest FROM knowledge_revision"
@@ -69,10 +69,6 @@ class PostgresKnowledgeStore:
     async def changes(self, after: int, limit: int) -> list[Change]:
         """Return the changes with a revision above `after`, oldest first, the latest of each passage only."""
         return [_change(row) for row in await self._database.fetch(CHANGES, after, limit)]
-
-    async def gaps(self, limit: int) -> list[Gap]:
-        """Return unanswered questions, most frequent first."""
-        return await gaps.most_asked(self._database, limit)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from ai_worker.conversation.conversation import State
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.turn import TurnResult
-from ai_worker.foundation.clock import to_micros
+from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import Claim, LeaseLost
 from ai_worker.storage import codec, rows
@@ -56,7 +56,10 @@ WHERE inbound.seq = oldest.seq
 RETURNING conversation_id, inbound.seq, turn_id, body, attempts, held,
     (SELECT progress.body FROM progress WHERE progress.seq = inbound.seq),
     (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
-    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by)
+    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    (SELECT CASE WHEN behind.said_by = inbound.said_by THEN behind.received_at END FROM inbound AS behind
+     WHERE behind.conversation_id = inbound.conversation_id AND behind.state = 'waiting' AND behind.seq > inbound.seq
+     ORDER BY behind.seq LIMIT 1)
 """
 
 RENEW = f"""
@@ -153,12 +156,12 @@ def _due_at(lane: Any) -> tuple[int, int]:
 
 
 def _message(oldest: Any) -> InboundMessage:
-    return rows.by_directory(codec.message(oldest[2]), *oldest[6:])
+    return rows.by_directory(codec.message(oldest[2]), *oldest[6:8])
 
 
 def _claim(lane: Any, oldest: Any, message: InboundMessage, said: Any) -> Claim:
     conversation_id, epoch, state, reason, pending, _standalone, _due, _grouped = lane
-    seq, turn_id, _body, attempts, held, progress, *_directory = oldest
+    seq, turn_id, _body, attempts, held, progress, _name, _department, next_at = oldest
     return Claim(
         seq=seq,
         turn_id=turn_id,
@@ -172,6 +175,7 @@ def _claim(lane: Any, oldest: Any, message: InboundMessage, said: Any) -> Claim:
         pending=codec.pending(pending),
         history=said if message.history is None else message.history,
         progress=codec.progress(progress),
+        next_at=None if next_at is None else from_micros(next_at),
     )
 
 
@@ -262,6 +266,13 @@ async def keep(database: PostgresDatabase, claim: Claim, body: str) -> None:
     async with database.transaction() as connection:
         await owner(connection, claim)
         await connection.execute(KEEP, claim.seq, claim.epoch, body)
+
+
+async def defer(database: PostgresDatabase, claim: Claim, until: datetime) -> None:
+    """Give the lane back as it was found; it is due at `until`."""
+    async with database.transaction() as connection:
+        await owner(connection, claim)
+        await put_back(database, connection, claim, until)
 
 
 async def put_back(database: PostgresDatabase, connection: Any, claim: Claim, until: datetime) -> None:

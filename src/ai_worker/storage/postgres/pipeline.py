@@ -97,6 +97,10 @@ class PostgresPipelineStore:
         self._database.bell.ring(Heard("turn", claim.conversation_id, claim.turn_id))
         return _chosen(notices, mine, send_before)
 
+    async def defer(self, claim: Claim, *, until: datetime) -> None:
+        """Give the conversation back untouched: the message stays first and is due at `until`."""
+        await lane.defer(self._database, claim, until)
+
     async def keep(self, claim: Claim, progress: Progress) -> None:
         """Replace what is kept of how far the turn has come."""
         await lane.keep(self._database, claim, codec.encode(progress))

@@ -7,6 +7,7 @@ import apsw
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.learning.feedback import LATELY, Rating
 from ai_worker.storage import rows
+from ai_worker.storage.sqlite import gaps
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 # Platforms may bring an older opinion after a newer one.
@@ -18,7 +19,9 @@ ON CONFLICT (turn_id, channel, contact) DO UPDATE SET mark = excluded.mark, at =
 WHERE excluded.at >= feedback.at
 """
 
-KNOWN = "SELECT 1 FROM inbound WHERE turn_id = ?"
+KNOWN = "SELECT text, (SELECT result FROM turn WHERE turn.seq = inbound.seq) FROM inbound WHERE turn_id = ?"
+
+STANDS = "SELECT mark FROM feedback WHERE turn_id = ? AND channel = ? AND contact = ?"
 
 LATEST = """
 SELECT turn_id, result FROM turn JOIN inbound USING (seq)
@@ -40,10 +43,17 @@ class SqliteFeedbackStore:
     async def record(self, rating: Rating) -> bool:
         """Make a rating durable; return whether the turn is known."""
         said = (rating.channel, rating.contact, rating.mark, to_micros(rating.at), rating.reason, rating.correct_answer)
+        whose = (rating.turn_id, rating.channel, rating.contact)
 
         def work(connection: apsw.Connection) -> bool:
+            asked: Any = connection.execute(KNOWN, (rating.turn_id,)).fetchone()
+            if asked is None:
+                return False
+            before = connection.execute(STANDS, whose).fetchone()
             connection.execute(RECORD, (*said, rating.turn_id))
-            return connection.execute(KNOWN, (rating.turn_id,)).fetchone() is not None
+            if asked[1] and connection.execute(STANDS, whose).fetchone() == ("down",) and before != ("down",):
+                gaps.count(connection, rows.disliked(rating.turn_id, asked[0], asked[1], rating.at))
+            return True
 
         return await self._database.write(work, deadline_s=self._database.accept_deadline_s)
 

@@ -7,10 +7,10 @@ import apsw
 
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.passage import Passage
-from ai_worker.knowledge.store import Change, Document, Gap
+from ai_worker.knowledge.store import Change, Document
 from ai_worker.storage import keepings
-from ai_worker.storage.sqlite import gaps, versions
 from ai_worker.storage.sqlite import passages as knowledge
+from ai_worker.storage.sqlite import versions
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 LATEST = "SELECT latest FROM knowledge_revision"
@@ -77,10 +77,6 @@ class SqliteKnowledgeStore:
     async def changes(self, after: int, limit: int) -> list[Change]:
         """Return the changes with a revision above `after`, oldest first, the latest of each passage only."""
         return await self._database.read(partial(_changes, after=after, limit=limit))
-
-    async def gaps(self, limit: int) -> list[Gap]:
-        """Return unanswered questions, most frequent first."""
-        return await self._database.read(partial(gaps.most_asked, limit=limit))
 
 
 def _number(connection: apsw.Connection, statement: str) -> int:

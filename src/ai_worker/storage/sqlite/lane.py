@@ -12,7 +12,7 @@ import apsw
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.turn import TurnResult
-from ai_worker.foundation.clock import to_micros
+from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import Claim, LeaseLost
 from ai_worker.storage import codec, rows
@@ -40,7 +40,10 @@ OWN = "UPDATE conversation SET owner = ?, epoch = epoch + 1, ready_at = ? WHERE 
 OLDEST = """
 SELECT seq, turn_id, body, attempts, held, (SELECT body FROM progress WHERE progress.seq = inbound.seq),
     (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
-    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by)
+    (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
+    (SELECT iif(behind.said_by = inbound.said_by, behind.received_at, NULL) FROM inbound AS behind
+     WHERE behind.conversation_id = inbound.conversation_id AND behind.state = 'waiting' AND behind.seq > inbound.seq
+     ORDER BY behind.seq LIMIT 1)
 FROM inbound WHERE conversation_id = ? AND state = 'waiting' ORDER BY seq LIMIT 1
 """
 
@@ -93,7 +96,7 @@ def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) ->
 
 def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
     conversation_id, epoch, state, reason, pending, standalone, grouped = lane
-    seq, turn_id, body, attempts, held, progress, name, department = oldest
+    seq, turn_id, body, attempts, held, progress, name, department, next_at = oldest
     message = rows.by_directory(codec.message(body), name, department)
     said = message.history
     if said is None:
@@ -111,6 +114,7 @@ def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
         pending=codec.pending(pending),
         history=said,
         progress=codec.progress(progress),
+        next_at=None if next_at is None else from_micros(next_at),
     )
 
 
@@ -177,6 +181,12 @@ def keep(connection: apsw.Connection, claim: Claim, body: str) -> None:
     """Replace what is kept of how far a turn has come."""
     owned(connection, claim)
     connection.execute(KEEP, (claim.seq, claim.epoch, body))
+
+
+def defer(connection: apsw.Connection, claim: Claim, until: datetime) -> None:
+    """Give the lane back as it was found; it is due at `until`."""
+    owned(connection, claim)
+    put_back(connection, claim, until)
 
 
 def mark_held(connection: apsw.Connection, claim: Claim) -> str:

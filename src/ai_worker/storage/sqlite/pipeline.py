@@ -104,6 +104,10 @@ class SqlitePipelineStore:
 
         return _chosen(notices, await self._database.write(work), send_before)
 
+    async def defer(self, claim: Claim, *, until: datetime) -> None:
+        """Give the conversation back untouched: the message stays first and is due at `until`."""
+        await self._database.write(partial(lane.defer, claim=claim, until=until))
+
     async def keep(self, claim: Claim, progress: Progress) -> None:
         """Replace what is kept of how far the turn has come."""
         await self._database.write(partial(lane.keep, claim=claim, body=codec.encode(progress)))
