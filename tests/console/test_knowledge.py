@@ -141,12 +141,14 @@ async def test_an_entry_is_written_found_changed_and_compared(stocked: World, ke
     assert found(stocked, "能开专票吗", Reader("销售")) == [id]
     assert found(stocked, "能开专票吗") == []
 
-    await post(keeper, "/knowledge/entry", **{**told, "id": id, "answer": "可以，三天寄出。"}, **conditions)
+    changed = {**told, "id": id, "answer": "可以，三天寄出。"}
+    await post(keeper, "/knowledge/entry", **changed, **{**conditions, "owner": "李雷"})
 
     page = page_of(await keeper.get("/knowledge/entry", params={"base": "default", "id": id}))
     old = page_of(await keeper.get(attribute(page, ".versions li:nth-child(2) a", "href")))
-    assert texts(old, ".diff .gone span:last-child") == ["可以。"]
-    assert texts(old, ".diff .new span:last-child") == ["可以，三天寄出。"]
+    assert texts(old, ".diff .gone span:last-child") == ["可以。", "负责人：周敏"]
+    assert texts(old, ".diff .new span:last-child") == ["可以，三天寄出。", "负责人：李雷"]
+    assert words(old.css_first(".node")).startswith("v0.")
     version = attribute(old, 'form[action="/knowledge/restore"] input[name=version]', "value")
     restored = await post(keeper, "/knowledge/restore", version=version)
     page = page_of(await keeper.get(restored.headers["location"]))

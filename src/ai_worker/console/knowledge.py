@@ -222,9 +222,9 @@ def fields_of(t: Words, keeping: Keeping) -> Mapping[str, str]:
     }
 
 
-def comparison(old: Kept, new: Kept) -> list[Line]:
+def comparison(t: Words, old: Kept, new: Kept) -> list[Line]:
     """Return what differs between two states, sentence by sentence, with what stands around it."""
-    before, after = _sentences(old), _sentences(new)
+    before, after = _sentences(t, old), _sentences(t, new)
     lines: list[Line] = []
     for tag, i, j, k, m in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
@@ -242,12 +242,16 @@ def fits(row: Row, words: str) -> bool:
     return fold(words) in fold(f"{row.title} {row.detail} {row.owner} {' '.join(row.departments)}")
 
 
-def _sentences(kept: Kept) -> list[str]:
+def _sentences(t: Words, kept: Kept) -> list[str]:
     found: list[str] = []
     for passage in kept.passages:
         asked = [passage.title, *passage.aliases] if passage.kind == "entry" else []
         found += [line for text in (*asked, *_SENTENCES.split(passage.text)) if (line := text.strip())]
-    return found
+    keeping = kept.document.keeping if kept.document is not None else kept.passages[0].keeping
+    labels = {"review": "review_by"}
+    told = fields_of(t, keeping).items()
+    named = [(t(f"knowledge.{labels.get(name, name)}"), value.replace("T", " ")) for name, value in told if value]
+    return found + [f"{label}{t('punctuation.colon')}{value}" for label, value in named]
 
 
 def _moment(t: Words, form: FormData, name: str) -> datetime | None:

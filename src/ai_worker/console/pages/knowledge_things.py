@@ -105,8 +105,8 @@ class KnowledgeThingsPage:
     async def _version(self, request: Request, session: Session) -> Response:
         version, kept = await self._curator.archive.version(request.path_params["number"])
         now = await self._now(version.thing)
-        lines = knowledge.comparison(kept, now) if now is not None else []
-        context: dict[str, Any] = {"version": version, "kept": kept, "gone": now is None, "lines": lines}
+        lines = knowledge.comparison(self._frame.words(request), kept, now) if now is not None else []
+        context: dict[str, Any] = {"change": version, "kept": kept, "gone": now is None, "lines": lines}
         when = self._frame.words(request).moment(version.at, self._clock.now())
         path = knowledge.path_of(version.thing)
         differs = any(line.mark != "same" for line in lines)
