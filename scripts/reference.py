@@ -77,6 +77,7 @@ def chinese_type(words: str) -> str:
         "path": "路径",
         "table": "表",
         "list of text": "文字列表",
+        "list of date": "日期列表",
         "list of tables": "表的列表",
     }
     return known.get(words, words)

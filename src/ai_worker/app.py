@@ -26,8 +26,10 @@ from ai_worker.connectors.contract import Connector
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.shelf import Shelf
+from ai_worker.conversation.desk_words import DeskWords
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.evaluator import golden_evaluator
+from ai_worker.conversation.foresight import Foresight
 from ai_worker.conversation.gap_desk import GapDesk
 from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.conversation.steps.look_up import Bars
@@ -51,8 +53,10 @@ from ai_worker.ops.metrics import Metrics
 from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
+from ai_worker.pipeline.desk import Desk, DeskTurns
 from ai_worker.pipeline.directory import Directory, LookUp
 from ai_worker.pipeline.drafts import Drafts
+from ai_worker.pipeline.duty_caller import DutyCaller
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox, Intake
@@ -95,6 +99,9 @@ REVIEWS_S = 60.0
 
 NOTED_S = 2.0
 """How often what the channels have seen is kept where other processes find it."""
+
+CALL_S = 1.0
+"""How often the queue of those who wait for a person is looked through; in SQLite that is one index read."""
 
 SWEEP_S = 3600.0
 MOST_SWEEPS = 10_000
@@ -213,6 +220,7 @@ async def running(
         )
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
         if role in (None, "runner"):
+            hours = settings.handoff.office_hours(settings.time_zone)
             thresholds.replace(await stores.evaluation.thresholds())
             turns = TurnEngine(
                 staff=staff,
@@ -221,6 +229,8 @@ async def running(
                 model=model,
                 feedback=stores.feedback,
                 clock=clock,
+                rules=settings.handoff.rules(),
+                outlook=Foresight(hours, stores.handoffs, clock=clock).foresee,
                 thresholds=thresholds,
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
@@ -287,6 +297,7 @@ async def running(
                 channels=channels,
                 guides=registry.setup_guides(),
                 memory=stores.channels,
+                duty=settings.handoff.duty(settings.time_zone),
                 pusher=Pusher(
                     stores.pipeline, deliverers=channels, clock=clock, wake=line.delivery.wake if line else _nobody
                 ),
@@ -339,6 +350,7 @@ async def running(
             )
             chores.append(partial(_every, SYNC_S, sync.look, "knowledge.sync"))
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
+            chores.append(partial(_every, CALL_S, line.caller.look, "handoff.call"))
             kept = timedelta(days=settings.knowledge.removed_days)
             chores.append(partial(_every, SWEEP_S, partial(curator.purge_over, kept), "knowledge.purge"))
         chores.append(partial(_every, REVIEWS_S, _watching(metrics, curator, stores), "knowledge.reviews"))
@@ -378,6 +390,7 @@ class _Line:
     runner: Runner
     delivery: Delivery
     backlog: Backlog
+    caller: DutyCaller
 
     def concurrency(self) -> tuple[int, int, int]:
         """Return turns in progress, how many may be, and how many messages wait."""
@@ -411,16 +424,34 @@ def _line(
         channel = channels.get(claim.message.channel)
         return bool(claim.message.address.get("callback_url")) if channel is None else not channel.pull
 
+    duty, words = settings.handoff.duty(settings.time_zone), DeskWords(phrases(settings.language))
     windows = {name: timedelta(milliseconds=told.merge_window_ms) for name, told in settings.workers.items()}
 
     def window_of(claim: Claim) -> timedelta:
-        """How long to wait for more of a burst; a caller of the API says all that it has to say at once."""
-        return timedelta(0) if claim.message.channel == API_CHANNEL else windows[worker_of(claim)]
+        """How long to wait for more of a burst; a caller of the API says all that it has to say at once.
+
+        What a colleague on duty writes is an order, or one message to a contact.
+        """
+        message = claim.message
+        alone = message.channel == API_CHANNEL or duty.colleague(message.channel, message.contact.id) is not None
+        return timedelta(0) if alone else windows[worker_of(claim)]
 
     def apology(text: str) -> str:
         language = language_of(text, history=(), default=settings.language)
         return phrases(language).say("late", text=text)
 
+    pusher = Pusher(stores.pipeline, deliverers=channels, clock=clock, wake=lambda: delivery.wake())
+    desk = Desk(
+        duty=duty,
+        handoffs=stores.handoffs,
+        conversations=stores.conversations,
+        pusher=pusher,
+        words=words,
+        board=board,
+        events=events,
+        clock=clock,
+        wake=lambda: delivery.wake(),
+    )
     of_channels: Any = channels  # a ChainMap wants to be able to write; nobody does
     deliverers: Mapping[str, Deliverer] = ChainMap({API_CHANNEL: callbacks}, of_channels)
     delivery = Delivery(
@@ -434,7 +465,7 @@ def _line(
     )
     runner = Runner(
         stores.pipeline,
-        turns=turns,
+        turns=DeskTurns(turns, desk) if duty.people else turns,
         worker_of=worker_of,
         pushes=pushes,
         delivery=delivery,
@@ -447,7 +478,15 @@ def _line(
         crowded=lambda: inbox.crowded,
         window_of=window_of,
     )
-    return _Line(owner, runner, delivery, Backlog(events))
+    caller = DutyCaller(
+        duty=duty,
+        handoffs=stores.handoffs,
+        conversations=stores.conversations,
+        pusher=pusher,
+        words=words,
+        clock=clock,
+    )
+    return _Line(owner, runner, delivery, Backlog(events), caller)
 
 
 def _queue(settings: Settings, inbox: Intake, *, alone: bool, events: EventBus, clock: Clock) -> "Queue | None":

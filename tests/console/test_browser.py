@@ -132,7 +132,7 @@ async def test_taking_over_answering_and_handing_back_by_keyboard(desk: Desk) ->
     await expect(page).to_have_url(re.compile(r"/conversations/\d+\?state=waiting$"))
     await page.keyboard.press("k")
     await expect(page.locator("#thread-head h2")).to_have_text("林晓燕")
-    await expect(page.locator("#context dd").first).to_have_text("林晓燕")
+    await expect(page.locator("#context-contact dd").first).to_have_text("林晓燕")
 
     await page.keyboard.press("t")
     await expect(page.locator("#head-state")).to_have_text("人工处理中")
@@ -498,3 +498,19 @@ async def test_over_plain_http_the_address_is_copied_all_the_same(desk: Desk) ->
     await page.locator("#step-callback").get_by_role("button", name="复制").click()
 
     await expect(page.locator("#step-callback").get_by_role("button", name="已复制")).to_be_visible()
+
+
+async def test_a_row_that_waits_is_a_row_and_the_summary_is_where_the_eye_is(site: World, browser: Browser) -> None:
+    for width, height, summary in ((1440, 900, "#context-handoff"), (390, 844, "#handoff-card")):
+        async with desk_at(site, browser, width=width, height=height) as desk:
+            await desk.open("/conversations")
+            row = desk.page.locator("#rows a", has_text="林晓燕")
+            box = await row.bounding_box()
+            await row.click()
+            await expect(desk.page.locator(summary)).to_contain_text("上次也是这么说的")
+            hidden = "#handoff-card" if summary == "#context-handoff" else "#context-handoff"
+            await expect(desk.page.locator(hidden)).to_be_hidden()
+
+        assert box is not None
+        assert box["width"] > 250
+        assert box["height"] > 40

@@ -55,8 +55,8 @@ async def test_the_context_follows_the_chosen_conversation(reader: httpx.AsyncCl
     first = page_of(await reader.get(f"/conversations/{one}"))
     second = page_of(await reader.get(f"/conversations/{other}", headers=HTMX))
 
-    assert words(first.css_first("#context dd")) == "林晓燕"
-    assert words(second.css_first("#context dd")) == "吴敏"
+    assert words(first.css_first("#context-contact dd")) == "林晓燕"
+    assert words(second.css_first("#context-contact dd")) == "吴敏"
     assert "投诉" in words(first.css_first("#context-conversation"))
     assert "退款自签收之日起" in words(first.css_first("#context-sources"))
     assert texts(first, ".steps b")[-1] == "0.6 毫秒"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -25,8 +26,10 @@ from ai_worker.channels.manifest import SetupGuide, guides_in, guides_of
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.console.shelf import Shelf
+from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.evaluator import golden_evaluator
 from ai_worker.conversation.gap_desk import GapDesk
+from ai_worker.conversation.office_hours import OfficeHours
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.steps.look_up import Bars
 from ai_worker.conversation.thresholds import Thresholds
@@ -49,6 +52,8 @@ GB = 1024**3
 CALM = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 250 * GB, 500 * GB)
 NEARLY_FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 390 * GB, 500 * GB)
 FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 410 * GB, 500 * GB)
+
+NOBODY = Duty([], hours=OfficeHours(None, ZoneInfo("Asia/Shanghai")), remind_after=timedelta(minutes=10))
 
 MANIFEST = Path(__file__).parents[1] / "channels" / "manifest.toml"
 
@@ -174,6 +179,7 @@ async def world(
     settings: ConsoleSettings | None = None,
     holds: bool = True,
     alone: bool = False,
+    duty: Duty | None = None,
 ) -> AsyncIterator[World]:
     """Yield a console over a database in `folder`: the sample day, or an installation without a message.
 
@@ -184,6 +190,7 @@ async def world(
         share: How much of the sample day's traffic there is.
         settings: Section `[console]`.
         holds: Whether the console's process holds the long connections.
+        duty: The duty roster; `None`: nobody is on it, and there are no office hours.
         alone: Whether turns are worked on in other processes only.
     """
     clock, events, board = FixedClock(), EventBus(), Board()
@@ -232,6 +239,7 @@ async def world(
             channels=channels,
             guides=sample_guides(),
             memory=stores.channels,
+            duty=duty or NOBODY,
             pusher=Pusher(stores.pipeline, deliverers=channels, clock=clock, wake=lambda: woken.append(clock.now())),
             patience_s=0.0,
             holds=holds,

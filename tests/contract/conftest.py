@@ -17,6 +17,7 @@ from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
 from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
 from ai_worker.storage.sqlite.gaps import SqliteGapStore
+from ai_worker.storage.sqlite.handoff import SqliteHandoffStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -48,6 +49,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             gaps=SqliteGapStore(database),
             evaluation=SqliteEvaluationStore(database),
             contacts=SqliteContactStore(database),
+            handoffs=SqliteHandoffStore(database),
             sweep=pipeline.sweep,
             count=lambda table: database.read(
                 lambda connection: int(next(connection.execute(f"SELECT count(*) FROM {table}"))[0])
@@ -81,6 +83,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
     from ai_worker.storage.postgres.gaps import PostgresGapStore
+    from ai_worker.storage.postgres.handoff import PostgresHandoffStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -111,6 +114,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             gaps=PostgresGapStore(database),
             evaluation=PostgresEvaluationStore(database),
             contacts=PostgresContactStore(database),
+            handoffs=PostgresHandoffStore(database),
             sweep=pipeline.sweep,
             count=count,
         )

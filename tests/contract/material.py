@@ -8,6 +8,7 @@ from typing import Any
 from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.evaluation import EvaluationStore
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.handoff_store import HandoffStore
 from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.conversation.turn import TurnResult
@@ -48,6 +49,7 @@ class Stores:
     gaps: GapStore
     evaluation: EvaluationStore
     contacts: ContactStore
+    handoffs: HandoffStore
     sweep: Callable[[datetime], Awaitable[int]]
     count: Callable[[str], Awaitable[int]]
     """How many rows a table has: for what no port shows."""

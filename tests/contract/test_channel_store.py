@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_worker.foundation.clock import FixedClock
+from ai_worker.foundation.errors import Busy
 from ai_worker.pipeline.channel_store import VALUE_BYTES
 from ai_worker.pipeline.sending import Limit, Need
 from tests.channels.store import temporary_store
@@ -173,7 +174,14 @@ async def test_after_the_clock_was_set_back_nobody_waits_longer_and_nothing_is_e
 
 
 async def test_nodes_that_spend_at_once_do_not_exceed_together(stores: Stores) -> None:
-    waits = await asyncio.gather(*(spend(stores, ROBOT, times=3) for _ in range(20)))
+    async def until_heard() -> list[float]:
+        while True:
+            try:
+                return await spend(stores, ROBOT, times=3)
+            except Busy:  # the others hold the limit's row for too long: asked again, as the governor does
+                await asyncio.sleep(0.05)
+
+    waits = await asyncio.gather(*(until_heard() for _ in range(20)))
     assert sum(wait == 0.0 for some in waits for wait in some) == 18
 
 

@@ -9,6 +9,7 @@ from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Part, Reply
 from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation
+from ai_worker.pipeline.store import AnswererChanged
 from tests.contract.material import SILENT, Stores, answered, handed_over
 
 
@@ -136,8 +137,10 @@ async def test_a_turn_that_ends_after_a_takeover_leaves_the_person_in_charge(sto
     claim = await stores.claim_one()
     await stores.conversations.take_over(claim.conversation_id, "李雷", stores.clock.now())
 
-    await stores.finish(claim, handed_over(Reason.ASKED))
+    with pytest.raises(AnswererChanged):
+        await stores.finish(claim, handed_over(Reason.ASKED), stores.outbound(claim, "好的。"))
 
+    assert await stores.claim_outbound() == []
     now = await stores.conversations.conversation(claim.conversation_id)
     assert (now.state, now.person, now.waiting_since) == (State.HUMAN, "李雷", None)
 

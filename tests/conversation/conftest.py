@@ -7,8 +7,10 @@ from typing import Any, Literal
 import pytest
 
 from ai_worker.conversation.engine import TurnEngine
+from ai_worker.conversation.handoff_rules import NO_RULES, Rules
 from ai_worker.conversation.message import Contact, InboundMessage, Part, Utterance
 from ai_worker.conversation.model import ChatModel, OnDelta
+from ai_worker.conversation.outlook import Foresee
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.progress import Notebook
 from ai_worker.conversation.steps.look_up import Bars
@@ -122,6 +124,8 @@ class Office:
     pending: PendingQuestion | None = None
     feedback: FeedbackStore | None = None
     clock: Clock = field(default_factory=FixedClock)
+    rules: Rules = NO_RULES
+    outlook: Foresee | None = None
 
     @property
     def engine(self) -> TurnEngine:
@@ -133,6 +137,8 @@ class Office:
             model=self.model,
             feedback=self.feedback,
             clock=self.clock,
+            rules=self.rules,
+            outlook=self.outlook,
             thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
         )
 

@@ -7,12 +7,13 @@ import pytest
 
 from ai_worker.conversation.hearing import clauses, hearing, squash
 from ai_worker.conversation.phrases import LANGUAGES, catalogue, language_of
+from ai_worker.conversation.tone import tone
 
 
 def test_the_catalogues_have_the_same_words_with_the_same_gaps() -> None:
     first, *others = [catalogue(language) for language in LANGUAGES]
     for other in others:
-        for section in ("say", "ask_model", "hear"):
+        for section in ("say", "ask_model", "hear", "tone"):
             assert other[section].keys() == first[section].keys()
         for key, text in first["say"].items():
             assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", other["say"][key])), key
@@ -70,7 +71,7 @@ def test_no_wording_makes_listening_slow(text: str) -> None:
     """Patterns that look back and forth cost time squared; CPU time tells, the wall clock does not."""
     listening = hearing()
     began = time.process_time()
-    for listen in (listening.person, listening.complaint, listening.small_talk, listening.number, listening.asks_how):
+    for listen in (tone().plea, listening.small_talk, listening.number, listening.asks_how):
         listen(text)
 
     assert time.process_time() - began < 0.5

@@ -247,7 +247,6 @@ async def test_a_question_about_persons_is_a_question(office: Office, text: str)
         "客服态度太差了",
         "服务太差了，我要投诉你们",
         "再不处理我就打12315",
-        "This is unacceptable",
     ],
 )
 async def test_a_complaint_goes_to_a_person(office: Office, text: str) -> None:

@@ -77,7 +77,11 @@ class Site:
             delivery.wake()
 
     async def later(self, seconds: float) -> None:
-        """Let time go on, and wait until all that is due then is sent, or waits for a later moment."""
+        """Let time go on, and wait until all that is due then is sent, or waits for a later moment.
+
+        What is being sent ends before: between being counted and being sent no time may go by here.
+        """
+        await at_rest(self.pipeline, self.deliveries, self.clock)
         self.clock.advance(timedelta(seconds=seconds))
         self.wake()
         await at_rest(self.pipeline, self.deliveries, self.clock)

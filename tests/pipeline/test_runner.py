@@ -228,3 +228,49 @@ async def test_response_time_counts_from_accept(tmp_path: Path) -> None:
 
     assert stats.mean_response_ms is not None
     assert stats.mean_response_ms >= 200
+
+
+async def test_nothing_is_said_by_the_worker_once_a_person_has_taken_over(tmp_path: Path) -> None:
+    """The person takes over while the model is writing: the answer is dropped, the message is theirs."""
+    at_work, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(given: TurnInput) -> TurnResult:
+        if given.human:
+            return TurnResult("silent", None)
+        at_work.set()
+        await go.wait()
+        return await echo(given)
+
+    async with desk(tmp_path, slow) as at:
+        accepted = await at.say("钱还没到账")
+        await at_work.wait()
+        await at.stores.conversations.take_over(accepted.conversation_id, "李娜", CLOCK.now())
+        go.set()
+        await at.until(lambda: [given.human for given in at.turns.given] == [False, True])
+        await at.until(lambda: at.backlog.unfinished == 0)
+
+        assert at.shown() == []
+        thread = await at.stores.conversations.thread(accepted.conversation_id)
+        assert [item.author for item in thread] == ["contact", "notice"]
+        assert await at.stores.dead_letters.count() == 0
+
+
+async def test_a_message_that_came_before_the_hand_back_is_answered_after_it(tmp_path: Path) -> None:
+    at_work, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(given: TurnInput) -> TurnResult:
+        if given.human:
+            at_work.set()
+            await go.wait()
+            return TurnResult("silent", None)
+        return await echo(given)
+
+    async with desk(tmp_path, slow) as at:
+        first = await at.say("在吗")
+        await at.until(lambda: at.shown() == ["答在吗"])
+        await at.stores.conversations.take_over(first.conversation_id, "李娜", CLOCK.now())
+        await at.say("还有一件事")
+        await at_work.wait()
+        await at.stores.conversations.hand_back(first.conversation_id, "李娜", CLOCK.now())
+        go.set()
+        await at.until(lambda: at.shown() == ["答在吗", "答还有一件事"])

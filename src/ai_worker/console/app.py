@@ -36,6 +36,7 @@ from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.contacts import ContactStore
+from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.evaluation import EvaluationStore
 from ai_worker.conversation.evaluator import Evaluator
 from ai_worker.conversation.gap_desk import GapDesk
@@ -92,6 +93,7 @@ def create_console(
     channels: Mapping[str, Channel],
     guides: Mapping[str, SetupGuide],
     memory: ChannelStore,
+    duty: Duty,
     pusher: Pusher,
     holds: bool,
     api_port: int,
@@ -128,6 +130,7 @@ def create_console(
         channels: By configured name; they may change while the console runs.
         guides: How each kind of channel is connected, and what it is called.
         memory: Where the processes of this installation keep what their channels have seen.
+        duty: Who sees to contacts, and when.
         pusher: Sends test messages, as all proactive ones go.
         holds: Whether this process holds the channels' long connections.
         api_port: Of the API, where platforms call.
@@ -191,6 +194,7 @@ def create_console(
         identities=Identities(contacts, conversations=conversations, names=names, clock=clock),
         board=board,
         events=events,
+        duty=duty,
         wake=wake,
         clock=clock,
     )

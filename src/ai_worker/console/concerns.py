@@ -184,7 +184,7 @@ def tasks(
 
     Args:
         t: The reader's words.
-        waiting: Conversations that wait, longest first; the first is where the link leads.
+        waiting: Conversations that wait, in their order; the first is where the link leads.
         count: How many wait in all.
         letters: How many dead letters there are.
         newest_letter: The newest of them.
@@ -193,7 +193,7 @@ def tasks(
     """
     found = []
     if waiting:
-        since = waiting[0].waiting_since
+        since = min((one.waiting_since for one in waiting if one.waiting_since), default=None)
         detail = t("task.waiting_longest", span=t.duration(now - since)) if since else ""
         link = f"/conversations/{waiting[0].id}?state=waiting"
         found.append(Task("waiting", t("task.waiting", n=t.number(count)), detail, link, t("task.waiting_verb")))

@@ -59,6 +59,9 @@ class Row:
     when: str
     moment: datetime
     waits: bool
+    why: str
+    """Why a person was asked for; empty where none was."""
+
     current: bool
 
 
@@ -112,6 +115,7 @@ def _row(t: Words, conversation: Conversation, *, shown: int | None, names: Chan
         when=t.brief_duration(now - since) if since else t.ago(conversation.last_at, now),
         moment=since or conversation.last_at,
         waits=conversation.state is State.WAITING,
+        why=reason_words(t, conversation.handoff_reason),
         current=conversation.id == shown,
     )
 

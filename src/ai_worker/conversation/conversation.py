@@ -64,6 +64,9 @@ class Conversation:
     group_name: str = ""
     """What the group is called; empty where the platform does not say."""
 
+    first_in_queue: bool = False
+    """While it waits: it comes before those that are not."""
+
     @property
     def label(self) -> str:
         """The id as people see it: `c-2041`."""

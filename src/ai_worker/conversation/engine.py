@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 from ai_worker.conversation.asked import offers_to_others, own, still_open
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.handoff_rules import NO_RULES, Rules, unhelpful_before
 from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.model import ChatModel, OnDelta
+from ai_worker.conversation.outlook import Foresee, foretell
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.phrases import Phrases, language_of, phrases
 from ai_worker.conversation.progress import Notebook
@@ -57,6 +59,8 @@ class TurnEngine:
         feedback: FeedbackStore | None,
         clock: Clock,
         thresholds: Thresholds,
+        rules: Rules = NO_RULES,
+        outlook: Foresee | None = None,
     ) -> None:
         """Put a turn together from what it needs.
 
@@ -68,6 +72,9 @@ class TurnEngine:
             feedback: Keeps what contacts say of answers; `None` where nobody says any.
             clock: Times the steps, and tells the model the date.
             thresholds: The confidences from which knowledge is answered from and asked back.
+            rules: What goes to a person whatever the worker knows.
+            outlook: Says when a person will see to somebody who is handed over now; `None` where
+                nobody knows.
         """
         self._staff = staff
         self._retriever = retriever
@@ -77,6 +84,7 @@ class TurnEngine:
         self._bars = thresholds.default
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
+        self._rules, self._outlook = rules, outlook
 
     async def run(
         self,
@@ -103,7 +111,19 @@ class TurnEngine:
         result = replace(result, pending=still_open(result.pending, given.pending, given.message))
         if given.progress is not None and not result.tools:
             result = replace(result, tools=given.progress.all_uses)
+        if result.decision == "handoff":
+            result = await self._foretold(result, given)
         return replace(result, steps=trace.steps)
+
+    async def _foretold(self, result: TurnResult, given: TurnInput) -> TurnResult:
+        """Return a hand-off with its place in the queue, and with words that say when somebody will see to it."""
+        first = self._rules.first_in_queue(given.message)
+        if self._outlook is not None and result.reply is not None:
+            ahead = await self._outlook(given.message, first)
+            worker = self._staff.named(given.worker)
+            told = foretell(_words(given, worker), ahead, now=self._clock.now())
+            result = replace(result, reply=replace(result.reply, text=result.reply.text + told))
+        return replace(result, first_in_queue=first)
 
     def holding(self, given: TurnInput) -> Reply:
         """Return the words that say the answer is on its way, in the asker's language."""
@@ -125,7 +145,9 @@ class TurnEngine:
             note.detail = heard.kind
         words = phrases(heard.language)
         if given.blocked:
-            return compose.passed_on(words)
+            return compose.passed_on(words, given.history)
+        if given.progress is None and (reason := self._rules.reason(given.message, heard)) is not None:
+            return compose.handed_over(words, reason, confidence=1.0)
         if heard.kind == "question" or given.progress is not None:
             return await self._question(given, heard.text, worker, words, trace, beside)
         if heard.chosen is not None:
@@ -153,6 +175,8 @@ class TurnEngine:
         if turn_id is None:
             return None
         await self._feedback.record(Rating(turn_id, mark, message.received_at, message.channel, message.contact.id))
+        if mark == "down" and unhelpful_before(given.history):
+            return compose.handed_over(words, Reason.UNHELPFUL, confidence=1.0)
         return TurnResult("answer", Reply(words.say("helped" if mark == "up" else "not_helped")), confidence=1.0)
 
     async def _question(
@@ -238,8 +262,8 @@ def _fixed(heard: Understood, given: TurnInput, worker: Worker, words: Phrases) 
             return compose.wordless(words, heard.kind, given.pending)
         case "person":
             return compose.handed_over(words, Reason.ASKED, confidence=1.0)
-        case "complaint":
-            return compose.handed_over(words, Reason.COMPLAINT, confidence=1.0)
+        case "complaint" | "anger":
+            return compose.handed_over(words, Reason(heard.kind), confidence=1.0)
         case "none_of_these" | "no_such_choice":
             if not asks_again(given.pending):
                 return compose.handed_over(words, Reason.UNCLEAR)

@@ -15,9 +15,6 @@ from ai_worker.learning.feedback import Mark
 SmallTalk = Literal["greeting", "thanks", "goodbye", "acknowledged", "identity"]
 SMALL_TALK: tuple[SmallTalk, ...] = get_args(SmallTalk)
 
-LONGEST_WISH = 40
-"""Characters of a clause that may be a plea for a person; longer ones tell a story."""
-
 _CLAUSE_END = re.compile(r"[^\w\s']+|(?<=[\u3400-\u9fff])\s+|\s+(?=[\u3400-\u9fff])")
 _NOT_WORDS = re.compile(r"[\W_]+")
 _NUMBERING = re.compile(r"^\s*[1-9]\s*[.、)）．]\s*(?=\S)")
@@ -41,10 +38,6 @@ class Hearing:
         self._unhelpful = frozenset(words for part in hear for words in part["unhelpful"])
         self._none = frozenset(words for part in hear for words in part["none"])
         self._particles = re.compile(_any(part["particles"] for part in hear) + "$")
-        self._person = re.compile(_any(pattern for part in hear for pattern in part["person"]))
-        self._complaint = re.compile(_any(pattern for part in hear for pattern in part["complaint"]))
-        self._anger = re.compile(_any(pattern for part in hear for pattern in part["anger"]))
-        self._asking = re.compile(_any(pattern for part in hear for pattern in part["asking"]))
         self._how = re.compile(_any(part["how"] for part in hear))
         self._points_back = re.compile(_any(part["points_back"] for part in hear))
         self._ordinals = [(re.compile(part["ordinal"]), part["numbers"]) for part in hear]
@@ -56,17 +49,6 @@ class Hearing:
         """
         kinds = [self._kind(clause) for clause in clauses(text)]
         return kinds[-1] if kinds and None not in kinds else None
-
-    def person(self, text: str) -> bool:
-        """Return whether a clause asks for a person."""
-        return any(len(clause) <= LONGEST_WISH and self._person.fullmatch(clause) for clause in clauses(text))
-
-    def complaint(self, text: str) -> bool:
-        """Return whether a clause complains; asking where to complain is a question like any other."""
-        return any(
-            self._anger.search(clause) or (self._complaint.search(clause) and not self._asking.search(clause))
-            for clause in clauses(text)
-        )
 
     def yes(self, text: str) -> bool:
         """Return whether the whole message agrees."""

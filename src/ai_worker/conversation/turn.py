@@ -116,6 +116,9 @@ class TurnResult:
     first_words_ms: float | None = None
     """Milliseconds from the turn's start to the first streamed words; `None` when not streamed."""
 
+    first_in_queue: bool = False
+    """Of a hand-off: the contact is one of those who do not wait behind others."""
+
     joined: bool = False
     """There is no reply because the message is answered together with the next one."""
 

@@ -25,7 +25,7 @@ from ai_worker.pipeline.drafts import Drafts, GrowingAnswer
 from ai_worker.pipeline.facts import TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.notebook import StoredNotebook
 from ai_worker.pipeline.outbox import outbound
-from ai_worker.pipeline.store import Claim, LeaseLost, OutboundMessage, PipelineStore
+from ai_worker.pipeline.store import AnswererChanged, Claim, LeaseLost, OutboundMessage, PipelineStore
 
 log = structlog.get_logger(__name__)
 
@@ -224,6 +224,9 @@ class Runner:
             await self._in_its_course(claim)
         except LeaseLost:
             log.warning("runner.lease_lost", turn=claim.turn_id)
+        except AnswererChanged:
+            log.info("runner.answerer_changed", turn=claim.turn_id)
+            await self._retry(claim, "", at_once=True)
         except Exception as defect:  # a task boundary: one message must not stop the others
             log.exception("runner.turn_failed", turn=claim.turn_id, attempt=claim.attempt)
             await self._retry(claim, f"{type(defect).__name__}: {defect}")
@@ -349,11 +352,12 @@ class Runner:
         waited = self._waited_s(claim)
         return timedelta(seconds=min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, waited / 4)) * random.uniform(0.75, 1.25))  # noqa: S311  (spreads load, guards nothing)
 
-    async def _retry(self, claim: Claim, error: str) -> None:
-        if claim.attempt >= MAX_ATTEMPTS:
+    async def _retry(self, claim: Claim, error: str, *, at_once: bool = False) -> None:
+        if claim.attempt >= MAX_ATTEMPTS and not at_once:
             await self._give_up(claim, error)
             return
-        until = self._clock.now() + timedelta(seconds=backoff(claim.attempt, base=RETRY_BASE_S, cap=RETRY_CAP_S))
+        pause = 0.0 if at_once else backoff(claim.attempt, base=RETRY_BASE_S, cap=RETRY_CAP_S)
+        until = self._clock.now() + timedelta(seconds=pause)
         try:
             await self._store.retry(claim, error=error, until=until)
         except (Busy, LeaseLost):  # the lease runs out by itself, and the message comes back

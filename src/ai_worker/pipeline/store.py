@@ -65,6 +65,12 @@ class LeaseLost(Conflict):
     code = "pipeline.lease_lost"
 
 
+class AnswererChanged(Conflict):
+    """A person took the conversation over, or handed it back, while the turn was at work; nothing was kept."""
+
+    code = "pipeline.answerer_changed"
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A message that is on disk."""
@@ -194,6 +200,9 @@ class PipelineStore(Protocol):
 
         Raises:
             LeaseLost: The claim's epoch is no longer the conversation's.
+            AnswererChanged: The worker would speak where a person answers by now, or is silent where none
+                does any more; its message is to be tried again. What is shown already, or was promised
+                (`Claim.held`), is said all the same.
         """
         ...
 

@@ -21,6 +21,10 @@ OWN_CHANNELS = ("api",)
 """Names that the product's own doors use as channels; no configured channel may have them."""
 
 
+NO_COLLEAGUES = ("web", "wecom-kf")
+"""Kinds of channels on which nobody can be on duty: whoever comes there has no name that could be relied on."""
+
+
 def load(path: Path | None = None, *, environ: Mapping[str, str]) -> Settings:
     """Read the settings.
 
@@ -104,11 +108,30 @@ def _contradictions(settings: Settings) -> Iterator[Problem]:
     for name in settings.channels:
         if name in OWN_CHANNELS:
             yield Problem("reserved_name", ("channels", name))
+    yield from _roster(settings)
     for worker, told in settings.workers.items():
         for name in told.channels:
             if name not in ("*", *OWN_CHANNELS, *settings.channels):
                 facts = {"name": name, **remedy(name, settings.channels)}
                 yield Problem("unknown_channel", ("workers", worker, "channels"), facts=facts)
+
+
+def _roster(settings: Settings) -> Iterator[Problem]:
+    """Yield colleagues who cannot be written to, or are on the roster twice."""
+    known: set[tuple[str, str]] = set()
+    names: set[str] = set()
+    for place, person in enumerate(settings.handoff.people):
+        path = ("handoff", "people", place)
+        channel = settings.channels.get(person.channel)
+        if channel is None:
+            facts = {"name": person.channel, **remedy(person.channel, settings.channels)}
+            yield Problem("unknown_channel", (*path, "channel"), facts=facts)
+        elif channel.kind in NO_COLLEAGUES or channel.kind.endswith("-group"):
+            yield Problem("no_colleagues", (*path, "channel"), facts={"kind": channel.kind})
+        if (person.channel, person.contact) in known or person.name in names:
+            yield Problem("twice_on_roster", path)
+        known.add((person.channel, person.contact))
+        names.add(person.name)
 
 
 def _placed(problem: Problem, file: Path | None, places: dict[lines.Path, int], overlaid: Overlaid) -> Problem:

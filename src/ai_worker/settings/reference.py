@@ -6,6 +6,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +21,7 @@ from ai_worker.foundation.secret import Secret
 from ai_worker.settings import shape
 from ai_worker.settings.tree import Settings
 
-_WORDS = {str: "text", int: "number", float: "number", bool: "true/false", Secret: "secret", Path: "path"}
+_WORDS = {str: "text", int: "number", float: "number", bool: "true/false", Secret: "secret", Path: "path", date: "date"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Entry:
     """The field's docstring, on one line; empty when nobody wrote one."""
 
     section: str
-    """The heading it stands under: `console`, `channels.<name> (wecom-app)`; empty for the top."""
+    """The heading it stands under: `console`, `channels.<name> (wecom-app)`, `[handoff.people]` where there may
+    be several; empty for the top."""
 
     name: str
     """What translations know it by: `api.port`, `workers.persona`, `channels.wecom-app.secret`."""
@@ -76,6 +78,8 @@ def reference() -> list[Entry]:
         elif _is_model(kind):
             entries += _leaves(kind, f"{name}.", name, f"{name}.")
             entries += _named_parts(kind, name)
+            for inner, model in _rows(kind):
+                entries += _leaves(model, f"{name}.{inner}[].", f"[{name}.{inner}]", f"{name}.{inner}.")
     return entries
 
 
@@ -102,6 +106,14 @@ def _leaves(model: type[BaseModel], prefix: str, section: str, known_by: str) ->
             section=section,
             name=f"{known_by}{name}",
         )
+
+
+def _rows(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield the lists of tables that a section holds; a list of sections like itself has no words of its own."""
+    for name, field in model.model_fields.items():
+        kind = shape.bare(field.annotation)
+        if shape.is_list(kind) and _is_model(inner := shape.bare(get_args(kind)[0])) and not issubclass(model, inner):
+            yield name, inner
 
 
 def describe(annotation: Any) -> str:

@@ -29,7 +29,7 @@ def template(language: str, chosen: Mapping[str, str]) -> str:
         language: `zh-CN` or `en`: the language of its comments.
         chosen: Values by `Entry.name`; the sections that hold none of them are comments as a whole.
     """
-    entries = reference()
+    entries = [entry for entry in reference() if not entry.section.startswith("[")]  # several, or none
     lines = [f"# {line}" for line in _INTRO[language]]
     for section in dict.fromkeys(entry.section for entry in entries):
         # A table whose parts have sections of their own stands there, and not as a line.

@@ -25,6 +25,7 @@ from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.foundation.secret import Secret, SecretField, TextField
 from ai_worker.knowledge.settings import KnowledgeSettings
 from ai_worker.llm.contract import ModelSettings
+from ai_worker.settings.handoff import HandoffSettings
 
 KEY_LENGTH = 32
 """Characters that a key brought by `API_KEY` must have at least."""
@@ -207,6 +208,9 @@ class Settings(_Section):
 
     workers: dict[ConfiguredName, WorkerSettings] = Field(default_factory=_default_workers)
     """The digital employees; the first is the default."""
+
+    handoff: HandoffSettings = Field(default_factory=HandoffSettings)
+    """When people see to contacts, and who."""
 
     channels: dict[ConfiguredName, ChannelField] = Field(default_factory=dict)
     """The connections to platforms, by a name of your choice; it stands in the callback's address."""

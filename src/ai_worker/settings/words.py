@@ -171,6 +171,34 @@ WORDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "zh-CN": ("没有名为 {name} 的渠道。", "{remedy_zh}"),
         "en": ("No channel is called {name}.", "{remedy_en}"),
     },
+    "hours": {
+        "zh-CN": (
+            "看不懂这个工作时间。",
+            '写成 "Mon-Fri 09:00-12:00 13:30-18:00" 或 "周一至周五 9:00-18:00"，每天只写一次。',
+        ),
+        "en": (
+            "These office hours cannot be read.",
+            'Write "Mon-Fri 09:00-12:00 13:30-18:00", each day once.',
+        ),
+    },
+    "no_colleagues": {
+        "zh-CN": ("{kind} 渠道里的人不能值班。", "换成同事自己所在的企业微信、飞书或钉钉应用渠道。"),
+        "en": (
+            "Nobody on a {kind} channel can be on duty.",
+            "Name a channel of an application that colleagues use themselves.",
+        ),
+    },
+    "twice_on_roster": {
+        "zh-CN": ("值班表里有同名或同一个联系人。", "每位同事只写一节，名字各不相同。"),
+        "en": (
+            "This name or contact is on the roster twice.",
+            "Write one table for each colleague, with a name of its own.",
+        ),
+    },
+    "date": {
+        "zh-CN": ("要写日期。", "例如 {leaf} = [2026-10-01]，不加引号。"),
+        "en": ("A date is needed.", "For example {leaf} = [2026-10-01], without quotes."),
+    },
     "no_worker": {
         "zh-CN": ("至少要有一个数字员工。", "写一节 [workers.名字]，或整个删掉用默认的小智。"),
         "en": ("There must be at least one worker.", "Write a table [workers.NAME], or leave it out for the default."),

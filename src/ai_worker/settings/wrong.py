@@ -13,6 +13,8 @@ _SAME = {
     "int_type": "int", "int_parsing": "int", "int_from_float": "int", "int_parsing_size": "int",
     "float_type": "float", "float_parsing": "float", "finite_number": "float",
     "bool_type": "bool", "bool_parsing": "bool",
+    "date_type": "date", "date_parsing": "date", "date_from_datetime_parsing": "date",
+    "date_from_datetime_inexact": "date",
     "string_type": "text", "path_type": "text", "url_type": "text",
     "list_type": "list", "tuple_type": "list", "set_type": "list", "frozen_set_type": "list",
     "dict_type": "table", "model_type": "table", "model_attributes_type": "table",

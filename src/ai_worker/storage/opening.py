@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.evaluation import EvaluationStore
+from ai_worker.conversation.handoff_store import HandoffStore
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
@@ -68,6 +69,7 @@ class Stores:
     channels: ChannelStore
     feedback: FeedbackStore
     contacts: ContactStore
+    handoffs: HandoffStore
     answers: FirstAnswerStore
     gaps: GapStore
     evaluation: EvaluationStore
@@ -113,6 +115,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
     from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
     from ai_worker.storage.sqlite.gaps import SqliteGapStore
+    from ai_worker.storage.sqlite.handoff import SqliteHandoffStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
@@ -138,6 +141,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
+            handoffs=SqliteHandoffStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
@@ -158,6 +162,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
     from ai_worker.storage.postgres.gaps import PostgresGapStore
+    from ai_worker.storage.postgres.handoff import PostgresHandoffStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
@@ -182,6 +187,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),
+            handoffs=PostgresHandoffStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )

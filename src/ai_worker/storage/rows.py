@@ -9,11 +9,12 @@ from ai_worker.conversation.contacts import NAME, ContactKey, KnownContact
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.evaluation import GoldenQuestion, Threshold
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.handoff_store import AWAKE, SeatAsleep
 from ai_worker.conversation.message import Contact, InboundMessage, Reply
 from ai_worker.conversation.store import AlreadyTaken, show
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
-from ai_worker.foundation.ids import new_id
+from ai_worker.foundation.ids import derived_id, new_id
 from ai_worker.foundation.text import fold, shorten
 from ai_worker.knowledge.gaps import Gap
 from ai_worker.pipeline.store import Claim, FinalState, OutboundMessage, ProactiveMessage
@@ -111,10 +112,12 @@ def outbound(messages: Sequence[OutboundMessage]) -> list[dict[str, Any]]:
     ]
 
 
-def said(conversation_id: int, lane: Sequence[Any], person: str, reply: Reply, at: datetime) -> dict[str, Any]:
+def said(
+    conversation_id: int, lane: Sequence[Any], person: str, reply: Reply, at: datetime, *, id: str = ""
+) -> dict[str, Any]:
     """Return the row for a person's words; `lane` is the conversation's channel and stored address."""
     return {
-        "id": new_id("h"),
+        "id": id or new_id("h"),
         "turn_id": None,
         "conversation_id": conversation_id,
         "channel": lane[0],
@@ -217,12 +220,34 @@ def known_gap(row: Any) -> Gap:
     )
 
 
+def answerer_changed(claim: Claim, result: TurnResult, state: str) -> bool:
+    """Return whether a turn was run for another answerer than the one that its conversation has now."""
+    if claim.state is State.HUMAN:
+        return result.decision == "silent" and state != State.HUMAN
+    return state == State.HUMAN and result.reply is not None and not claim.held
+
+
 def asking(state: str, reason: str, since: int | None, result: TurnResult, at: int) -> tuple[str, str, int]:
     """Return state, reason and since when a person is waited for; a reason that blocks is not weakened."""
     if state == State.WAITING and since is not None:
         blocked = bool(reason) and Reason(reason).blocks
         return state, reason if blocked or result.reason is None else result.reason.value, since
     return State.WAITING.value, result.reason.value if result.reason else "", at
+
+
+def awake(spoken: Conversation, taken_at: int, at: datetime) -> None:
+    """Make sure that a colleague and a contact have been talking.
+
+    Raises:
+        SeatAsleep: They have not, for a long time.
+    """
+    if at - max(spoken.last_at, from_micros(taken_at)) > AWAKE:
+        raise SeatAsleep(f"Nothing was said in {spoken.label} for a long time.", spoken)
+
+
+def said_by_turn(turn_id: str) -> str:
+    """Return the id of the words that a colleague said by a message of their own."""
+    return derived_id("h", turn_id)
 
 
 def not_theirs(found: Conversation, person: str) -> AlreadyTaken:
@@ -236,7 +261,7 @@ def conversation(row: Any) -> Conversation:
     number, channel, key, contact_id, contact_name, worker, state, reason, since, opened, last, text, unread, *rest = (
         row
     )
-    who, department, grouped, group_name = rest
+    who, department, grouped, group_name, first_in_queue = rest
     return Conversation(
         id=number,
         channel=channel,
@@ -255,6 +280,7 @@ def conversation(row: Any) -> Conversation:
         department=department,
         group=bool(grouped),
         group_name=group_name,
+        first_in_queue=bool(first_in_queue),
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from ai_worker.app import running
 from ai_worker.conversation.evaluation import EvalRun, GoldenQuestion, Threshold
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.handoff_store import Colleague
 from ai_worker.conversation.message import Contact, Reply
 from ai_worker.conversation.progress import Act, Progress
 from ai_worker.conversation.turn import TurnResult
@@ -36,6 +37,7 @@ DONE_SO_FAR = Progress(acts=(Act(1, "act-1", "erp.cancel_order", {"order_id": "O
 SQLITE = "sqlite:///ai-worker.db"
 
 
+LI_LEI = Colleague("李雷", "service-desk", "li-lei")
 FIRST = FirstAnswer(b"p" * 32, b"d" * 32, 202, "application/json", b"\x00{}", CLOCK.now())
 
 
@@ -51,7 +53,7 @@ async def _furnish(stores: Stores) -> None:
             await stores.pipeline.finish(claim, result, [reply(claim)], now=now(), response_ms=5.0)
             if claim.seq % 2:
                 await stores.pipeline.settle(reply(claim), "delivered", now=now())
-    await stores.conversations.take_over(1, "李雷", now())
+    await stores.handoffs.take_seat(LI_LEI, 1, now())
     await stores.conversations.say(1, "李雷", Reply("我来帮您。"), now())
     (held, *_) = await stores.pipeline.claim(owner="run-1", limit=2, now=now())
     await stores.pipeline.keep(held, DONE_SO_FAR)
@@ -106,6 +108,10 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
     ):
         assert _without_nul(await _threads(new)) == _without_nul(await _threads(old))
         assert await new.knowledge.changes(0, 99) == await old.knowledge.changes(0, 99)
+        assert await new.handoffs.seated(1) == LI_LEI
+        assert await new.handoffs.waits(since=FIRST.at - timedelta(1)) == await old.handoffs.waits(
+            since=FIRST.at - timedelta(1)
+        )
         assert _without_nul(await new.gaps.open_gaps(9)) == _without_nul(await old.gaps.open_gaps(9))
         assert await new.evaluation.golden() == await old.evaluation.golden() != []
         assert await new.evaluation.thresholds() == await old.evaluation.thresholds() != []

@@ -111,11 +111,14 @@ class Listening:
         )
         # Side by side, so that the platform waits for one flush to the disk and not for two. Both have
         # ended when it is answered, also when one fails: a repeat may come at once.
-        ends = await asyncio.gather(self._receive(message), self._note(found, message_id, now), return_exceptions=True)
-        for end in ends:
+        kept = self._keep(message), self._note(found, message_id, now)
+        for end in await asyncio.gather(*kept, return_exceptions=True):
             if isinstance(end, BaseException):
                 raise end
-        self.last_inbound_at = now
+
+    async def _keep(self, message: InboundMessage) -> None:
+        await self._receive(message)
+        self.last_inbound_at = message.received_at
 
     async def _first_id(self, found: Heard, now: datetime) -> str:
         """Return the id under which a message came first: after a reconnect it may come again under another.

@@ -12,11 +12,13 @@ from ai_worker.console import inbox
 from ai_worker.console.channels import ChannelNames
 from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
+from ai_worker.console.handoff import card, on_duty
 from ai_worker.console.identity import Identities
 from ai_worker.console.letters import Letters
 from ai_worker.console.session import Session
 from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.conversation import Conversation, State
+from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.persona import Staff
 from ai_worker.conversation.store import ConversationStore
@@ -60,9 +62,11 @@ class ConversationsPage:
         identities: Identities,
         board: Board,
         events: EventBus,
+        duty: Duty,
         wake: Callable[[], None],
         clock: Clock,
     ) -> None:
+        self._duty = duty
         self._frame = frame
         self._conversations = conversations
         self._letters = letters
@@ -194,6 +198,7 @@ class ConversationsPage:
         counts = await self._conversations.counts()
         t = self._frame.words(request)
         return {
+            "duty": on_duty(t, self._duty, self._clock.now()),
             "rows": inbox.rows(t, listed, shown=shown, names=self._names, now=self._clock.now()),
             "chips": inbox.chips(counts, state),
             "state": state,
@@ -214,6 +219,7 @@ class ConversationsPage:
             "reason": inbox.reason_words(t, conversation.handoff_reason),
             "lines": inbox.lines(t, items, staff=self._staff, now=now),
             "composer": inbox.composer_of(conversation, person),
+            "card": card(t, self._duty, conversation, items, now),
             "group_id": inbox.group_id(conversation),
             "others": await self._identities.others(t, conversation),
             "facts": inbox.facts(t, conversation, items, now),

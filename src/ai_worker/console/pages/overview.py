@@ -33,6 +33,7 @@ FRESH_S = 1.0
 """Seconds for which one look at the stores serves every open tab."""
 
 MAX_GAPS = 100
+MAX_WAITING = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class OverviewPage:
                 self._latest = Look(
                     stats=await self._stats.service(since=now - WINDOW, until=now),
                     counts=await self._conversations.counts(),
-                    waiting=await self._conversations.conversations(states=[State.WAITING], limit=1),
+                    waiting=await self._conversations.conversations(states=[State.WAITING], limit=MAX_WAITING),
                     gaps=await self._gaps.open_gaps(MAX_GAPS),
                     documents=(await self._knowledge.counts())[0],
                     letters=await self._letters.count(),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.message import Choice, Reply
+from ai_worker.conversation.history import last_reply
+from ai_worker.conversation.message import Choice, Reply, Utterance
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.steps.call import Called
 from ai_worker.conversation.steps.verbs import Plan, told
@@ -54,9 +55,12 @@ def half_told(words: Phrases) -> TurnResult:
     return TurnResult("handoff", Reply(words.say("half_told")), reason=Reason.FAILED)
 
 
-def passed_on(words: Phrases) -> TurnResult:
-    """Say that the message waits for the person who was asked for already."""
-    return TurnResult("handoff", Reply(words.say("passed_on")))
+def passed_on(words: Phrases, history: Sequence[Utterance]) -> TurnResult:
+    """Say, once, that messages wait for the person who was asked for already."""
+    told = words.say("passed_on")
+    if last_reply(history).startswith(told):
+        return TurnResult("silent", None)
+    return TurnResult("handoff", Reply(told))
 
 
 def approved(words: Phrases, found: Scored, *, question: str, confidence: float, note: str = "") -> TurnResult:

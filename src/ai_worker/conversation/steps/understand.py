@@ -7,6 +7,7 @@ from typing import Literal
 from ai_worker.conversation.hearing import SmallTalk, hearing, squash, unnumbered
 from ai_worker.conversation.message import Choice, InboundMessage, Utterance
 from ai_worker.conversation.phrases import language_of
+from ai_worker.conversation.tone import Plea, tone
 from ai_worker.conversation.turn import PendingQuestion
 from ai_worker.foundation.text import clean
 
@@ -17,8 +18,7 @@ Kind = Literal[
     SmallTalk,
     "wordless",
     "media",
-    "person",
-    "complaint",
+    Plea,
     "chosen",
     "none_of_these",
     "no_such_choice",
@@ -83,11 +83,9 @@ def _words(message: InboundMessage) -> str:
 def _kind(text: str, message: InboundMessage, pending: PendingQuestion | None) -> Kind:
     if not any(character.isalnum() for character in text):
         return "media" if any(part.kind != "text" for part in message.parts) else "wordless"
+    if plea := tone().plea(text):
+        return plea
     listening = hearing()
-    if listening.person(text):
-        return "person"
-    if listening.complaint(text):
-        return "complaint"
     if pending and pending.choices:
         if listening.none_of_these(text):
             return "none_of_these"

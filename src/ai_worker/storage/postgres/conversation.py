@@ -22,13 +22,13 @@ SELECT id, channel, key, contact_id, coalesce((
     opened_at, last_at, last_text, unread, person,
     (SELECT department FROM contact
         WHERE contact.channel = conversation.channel AND contact.id = conversation.contact_id),
-    grouped, group_name
+    grouped, group_name, first_in_queue
 FROM conversation
 """
 
 BY_ID = f"{COLUMNS} WHERE id = $1"
 BY_KEY = f"{COLUMNS} WHERE channel = $1 AND key = $2"
-ASKING = f"{COLUMNS} WHERE state = 'waiting' AND NOT standalone ORDER BY waiting_since LIMIT $1"
+ASKING = f"{COLUMNS} WHERE state = 'waiting' AND NOT standalone ORDER BY first_in_queue DESC, waiting_since LIMIT $1"
 NEWEST = f"{COLUMNS} WHERE state = $1 AND NOT standalone ORDER BY last_at DESC LIMIT $2"
 OF_CONTACT = f"""
 {COLUMNS} WHERE channel = $1 AND contact_id = $2 AND NOT standalone AND NOT grouped ORDER BY last_at DESC LIMIT $3
@@ -36,8 +36,19 @@ OF_CONTACT = f"""
 
 COUNTS = "SELECT state, count(*) FROM conversation WHERE NOT standalone GROUP BY state"
 
+# Two who take over at once are told apart before either is counted.
+LOCK = "SELECT FROM conversation WHERE id = $1 FOR NO KEY UPDATE"
+
+# What is told to others who wait rests on how long this one has.
+WAITED = """
+INSERT INTO handoff_wait (asked_at, taken_at)
+SELECT waiting_since, $1 FROM conversation WHERE id = $2 AND state = 'waiting' AND waiting_since IS NOT NULL
+"""
+
+NOBODY_SITS = "UPDATE seat SET conversation_id = NULL WHERE conversation_id = $1"
+
 TAKE_OVER = """
-UPDATE conversation SET state = 'human', person = $1, waiting_since = NULL, last_at = $2
+UPDATE conversation SET state = 'human', person = $1, waiting_since = NULL, first_in_queue = false, last_at = $2
 WHERE id = $3 AND state <> 'human' RETURNING id
 """
 
@@ -103,24 +114,15 @@ class PostgresConversationStore:
 
     async def take_over(self, conversation_id: int, person: str, at: datetime) -> Conversation:
         """Let `person` answer from now on; nothing changes if that person answers already."""
-        moment = to_micros(at)
         async with self._database.transaction() as connection:
-            if await connection.fetchval(TAKE_OVER, person, moment, conversation_id):
-                await connection.execute(NOTE, conversation_id, moment, "taken_over", person)
-            found = _one(await connection.fetchrow(BY_ID, conversation_id), conversation_id)
-            if found.person != person:
-                raise AlreadyTaken(f"{found.person} answers {found.label}.")
-            return found
+            return await take_over(connection, conversation_id, person, to_micros(at))
 
     async def hand_back(self, conversation_id: int, person: str, at: datetime) -> Conversation:
         """Let the worker answer from now on."""
-        moment = to_micros(at)
         async with self._database.transaction() as connection:
-            if not await connection.fetchval(HAND_BACK, moment, conversation_id, person):
-                found = _one(await connection.fetchrow(BY_ID, conversation_id), conversation_id)
-                raise rows.not_theirs(found, person)
-            await connection.execute(NOTE, conversation_id, moment, "handed_back", person)
-            return _one(await connection.fetchrow(BY_ID, conversation_id), conversation_id)
+            if not await hand_back(connection, conversation_id, person, to_micros(at)):
+                raise rows.not_theirs(await one(connection, conversation_id), person)
+            return await one(connection, conversation_id)
 
     async def say(self, conversation_id: int, person: str, reply: Reply, at: datetime) -> str:
         """Make a person's reply durable and due for delivery; return its outbound id."""
@@ -128,8 +130,7 @@ class PostgresConversationStore:
         async with self._database.transaction() as connection:
             lane = await connection.fetchrow(SAID, to_micros(at), line, conversation_id, person)
             if lane is None:
-                found = _one(await connection.fetchrow(BY_ID, conversation_id), conversation_id)
-                raise rows.not_theirs(found, person)
+                raise rows.not_theirs(await one(connection, conversation_id), person)
             row = rows.said(conversation_id, lane, person, reply, at)
             await outbox.insert(self._database, connection, [{**row, "owner": None}])
         self._database.bell.ring(Heard("outbound", conversation_id))
@@ -139,6 +140,42 @@ class PostgresConversationStore:
     async def turn(self, turn_id: str) -> TurnRecord | None:
         """Return a turn; `None` if there is none with this id."""
         return await thread.turn(self._database, rows.plain(turn_id))
+
+
+async def take_over(connection: Any, conversation_id: int, person: str, moment: int) -> Conversation:
+    """Let `person` answer, and note how long the contact has waited.
+
+    Raises:
+        AlreadyTaken: Another person answers it.
+        NoSuchConversation: There is none with this number.
+    """
+    await connection.execute(LOCK, conversation_id)
+    await connection.execute(WAITED, moment, conversation_id)
+    if await connection.fetchval(TAKE_OVER, person, moment, conversation_id):
+        await connection.execute(NOBODY_SITS, conversation_id)
+        await connection.execute(NOTE, conversation_id, moment, "taken_over", person)
+    found = await one(connection, conversation_id)
+    if found.person != person:
+        raise AlreadyTaken(f"{found.person} answers {found.label}.")
+    return found
+
+
+async def hand_back(connection: Any, conversation_id: int, person: str, moment: int) -> bool:
+    """Let the worker answer; return False if `person` does not answer."""
+    if not await connection.fetchval(HAND_BACK, moment, conversation_id, person):
+        return False
+    await connection.execute(NOBODY_SITS, conversation_id)
+    await connection.execute(NOTE, conversation_id, moment, "handed_back", person)
+    return True
+
+
+async def one(connection: Any, conversation_id: int) -> Conversation:
+    """Return one conversation.
+
+    Raises:
+        NoSuchConversation: There is none with this number.
+    """
+    return _one(await connection.fetchrow(BY_ID, conversation_id), conversation_id)
 
 
 def _one(row: Any, conversation_id: int) -> Conversation:

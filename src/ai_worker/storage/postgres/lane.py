@@ -17,7 +17,7 @@ from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
-from ai_worker.pipeline.store import Claim, LeaseLost
+from ai_worker.pipeline.store import AnswererChanged, Claim, LeaseLost
 from ai_worker.storage import codec, rows
 from ai_worker.storage.postgres import history
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -81,20 +81,22 @@ TURN_COLUMNS = (
     *("seq", "conversation_id", "epoch", "channel", "decision", "confidence", "model"),
     *("received_at", "finished_at", "response_ms", "reply", "result"),
 )
-LANE_COLUMNS = ("state", "handoff_reason", "waiting_since", "pending", "unread", "last_at", "last_text")
+LANE_COLUMNS = ("state", "handoff_reason", "waiting_since", "pending", "unread", "last_at", "last_text", "first")
 
 FINISH = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::double precision[],
         $8::text[], $9::bigint[], $10::bigint[], $11::double precision[], $12::text[], $13::text[],
-        $14::text[], $15::text[], $16::bigint[], $17::text[], $18::integer[], $19::bigint[], $20::text[])
+        $14::text[], $15::text[], $16::bigint[], $17::text[], $18::integer[], $19::bigint[], $20::text[],
+        $21::boolean[])
     AS row ({", ".join((*TURN_COLUMNS, *LANE_COLUMNS))})
 ), done AS (
     UPDATE inbound SET state = 'done' FROM given WHERE inbound.seq = given.seq
 ), freed AS (
     UPDATE conversation SET owner = NULL, node = NULL, waiting = waiting - 1, ready_at = {MOMENT},
         state = given.state, handoff_reason = given.handoff_reason, waiting_since = given.waiting_since,
-        pending_question = given.pending, unread = given.unread, last_at = given.last_at, last_text = given.last_text
+        pending_question = given.pending, unread = given.unread, last_at = given.last_at, last_text = given.last_text,
+        first_in_queue = first_in_queue OR given.first
     FROM given WHERE conversation.id = given.conversation_id
 )
 INSERT INTO turn ({", ".join(TURN_COLUMNS)}) SELECT {", ".join(TURN_COLUMNS)} FROM given
@@ -216,6 +218,16 @@ def lost(claim: Claim) -> LeaseLost:
     return LeaseLost(f"Another runner works on c-{claim.conversation_id} by now; this turn was not kept.")
 
 
+def changed(one: Finished, lane: Any) -> bool:
+    """Return whether somebody else answers by now than when the turn began; `lane` is as `OWNED` selects it."""
+    return rows.answerer_changed(one.claim, one.result, lane[3])
+
+
+def answered_by_another(claim: Claim) -> AnswererChanged:
+    """Return the refusal of a turn that was run for another answerer."""
+    return AnswererChanged(f"Somebody else answers c-{claim.conversation_id} by now; this turn was not kept.")
+
+
 async def finished_before(connection: Any, claims: Sequence[Claim]) -> set[int]:
     """Return which of these very claims (by `seq`) were finished already, by a call whose answer was lost."""
     if not claims:
@@ -258,7 +270,7 @@ def _lane(one: Finished, lane: Any) -> tuple[Any, ...]:
     if result.reply is not None:
         last_at, last_text = at, shorten(result.reply.text, rows.LINE)
     pending = None if result.pending is None else codec.encode(result.pending)
-    return state, reason, since, pending, unread, last_at, last_text
+    return state, reason, since, pending, unread, last_at, last_text, result.first_in_queue
 
 
 async def keep(database: PostgresDatabase, claim: Claim, body: str) -> None:

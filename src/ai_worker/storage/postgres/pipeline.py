@@ -232,6 +232,8 @@ class PostgresPipelineStore:
             held = await lane.owners(connection, [turn.claim for turn, _ in given])
             stale = [turn.claim for turn, _ in given if turn.claim.seq not in held]
             repeated = await lane.finished_before(connection, stale)
+            changed = {turn.claim.seq for turn, _ in given if _changed(turn, held)}
+            held = {seq: row for seq, row in held.items() if seq not in changed}
             turns = [(turn, held[turn.claim.seq]) for turn, _ in given if turn.claim.seq in held]
             if turns:
                 await lane.finish(database, connection, turns)
@@ -247,10 +249,18 @@ class PostgresPipelineStore:
         for turn, _ in turns:
             database.bell.ring(Heard("turn", turn.claim.conversation_id, turn.claim.turn_id))
         kept = held.keys() | repeated
-        return [mine if turn.claim.seq in kept else lane.lost(turn.claim) for turn, _ in given]
+        return [mine if turn.claim.seq in kept else _refused(turn.claim, changed) for turn, _ in given]
 
     async def _settle(self, ends: Sequence[tuple[OutboundMessage, rows.Ended]]) -> Sequence[bool]:
         return await outbox.settle(self._database, ends)
+
+
+def _changed(turn: lane.Finished, held: Mapping[int, Any]) -> bool:
+    return turn.claim.seq in held and lane.changed(turn, held[turn.claim.seq])
+
+
+def _refused(claim: Claim, changed: Collection[int]) -> AiWorkerError:
+    return lane.answered_by_another(claim) if claim.seq in changed else lane.lost(claim)
 
 
 def _message_key(row: Mapping[str, Any]) -> tuple[str, str]:

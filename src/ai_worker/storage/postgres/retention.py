@@ -62,6 +62,12 @@ DELETE FROM first_answer WHERE place IN (
 RETURNING at
 """
 
+FORGET_WAITS = """
+DELETE FROM handoff_wait WHERE n IN (
+    SELECT n FROM handoff_wait WHERE taken_at < $1 ORDER BY taken_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING n
+"""
+
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ANY ($1::text[])"
 FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ANY ($1::text[])"
 FORGET_TURNS = "DELETE FROM turn WHERE seq = ANY ($1::bigint[])"
@@ -80,6 +86,7 @@ async def sweep(connection: Any, now: datetime) -> int:
     for state in ("worker", "closed"):
         idle = [row[0] for row in await connection.fetch(IDLE, state, before, BATCH)]
         gone += await _forget_conversations(connection, idle, before)
+    gone += len(await connection.fetch(FORGET_WAITS, before, BATCH))
     return gone + len(await connection.fetch(FORGET_ANSWERS, to_micros(now - KEPT), BATCH))
 
 

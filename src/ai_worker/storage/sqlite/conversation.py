@@ -24,13 +24,13 @@ SELECT id, channel, key, contact_id, coalesce((
     opened_at, last_at, last_text, unread, person,
     (SELECT department FROM contact
         WHERE contact.channel = conversation.channel AND contact.id = conversation.contact_id),
-    grouped, group_name
+    grouped, group_name, first_in_queue
 FROM conversation
 """
 
 BY_ID = f"{COLUMNS} WHERE id = ?"
 BY_KEY = f"{COLUMNS} WHERE channel = ? AND key = ?"
-ASKING = f"{COLUMNS} WHERE state = 'waiting' AND standalone = 0 ORDER BY waiting_since LIMIT ?"
+ASKING = f"{COLUMNS} WHERE state = 'waiting' AND standalone = 0 ORDER BY first_in_queue DESC, waiting_since LIMIT ?"
 NEWEST = f"{COLUMNS} WHERE state = ? AND standalone = 0 ORDER BY last_at DESC LIMIT ?"
 OF_CONTACT = f"""
 {COLUMNS} WHERE channel = ? AND contact_id = ? AND standalone = 0 AND grouped = 0 ORDER BY last_at DESC LIMIT ?
@@ -38,8 +38,16 @@ OF_CONTACT = f"""
 
 COUNTS = "SELECT state, count(*) FROM conversation WHERE standalone = 0 GROUP BY state"
 
+# What is told to others who wait rests on how long this one has.
+WAITED = """
+INSERT INTO handoff_wait (asked_at, taken_at)
+SELECT waiting_since, ? FROM conversation WHERE id = ? AND state = 'waiting' AND waiting_since IS NOT NULL
+"""
+
+NOBODY_SITS = "UPDATE seat SET conversation_id = NULL WHERE conversation_id = ?"
+
 TAKE_OVER = """
-UPDATE conversation SET state = 'human', person = ?, waiting_since = NULL, last_at = ?
+UPDATE conversation SET state = 'human', person = ?, waiting_since = NULL, first_in_queue = 0, last_at = ?
 WHERE id = ? AND state <> 'human'
 """
 
@@ -80,7 +88,7 @@ class SqliteConversationStore:
 
     async def conversation(self, conversation_id: int) -> Conversation:
         """Return one conversation."""
-        return await self._database.read(partial(_one, conversation_id=conversation_id))
+        return await self._database.read(partial(one, conversation_id=conversation_id))
 
     async def find(self, channel: str, key: str) -> Conversation | None:
         """Return the conversation of a channel with this key; `None` if there never was one."""
@@ -106,14 +114,7 @@ class SqliteConversationStore:
         """Let `person` answer from now on; nothing changes if that person answers already."""
 
         def work(connection: apsw.Connection) -> Conversation:
-            moment = to_micros(at)
-            connection.execute(TAKE_OVER, (person, moment, conversation_id))
-            if connection.changes():
-                connection.execute(NOTE, (conversation_id, moment, "taken_over", person))
-            found = _one(connection, conversation_id)
-            if found.person != person:
-                raise AlreadyTaken(f"{found.person} answers {found.label}.")
-            return found
+            return take_over(connection, conversation_id, person, to_micros(at))
 
         return await self._database.write(work)
 
@@ -121,12 +122,9 @@ class SqliteConversationStore:
         """Let the worker answer from now on."""
 
         def work(connection: apsw.Connection) -> Conversation:
-            moment = to_micros(at)
-            connection.execute(HAND_BACK, (moment, conversation_id, person))
-            if not connection.changes():
-                raise rows.not_theirs(_one(connection, conversation_id), person)
-            connection.execute(NOTE, (conversation_id, moment, "handed_back", person))
-            return _one(connection, conversation_id)
+            if not hand_back(connection, conversation_id, person, to_micros(at)):
+                raise rows.not_theirs(one(connection, conversation_id), person)
+            return one(connection, conversation_id)
 
         return await self._database.write(work)
 
@@ -137,7 +135,7 @@ class SqliteConversationStore:
         def work(connection: apsw.Connection) -> str:
             lane = connection.execute(SAID, (moment, line, conversation_id, person)).fetchone()
             if lane is None:
-                raise rows.not_theirs(_one(connection, conversation_id), person)
+                raise rows.not_theirs(one(connection, conversation_id), person)
             row = rows.said(conversation_id, lane, person, reply, at)
             outbox.insert_waiting(connection, row, at)
             return str(row["id"])
@@ -149,7 +147,40 @@ class SqliteConversationStore:
         return await self._database.read(partial(thread.turn, turn_id=turn_id))
 
 
-def _one(connection: apsw.Connection, conversation_id: int) -> Conversation:
+def take_over(connection: apsw.Connection, conversation_id: int, person: str, moment: int) -> Conversation:
+    """Let `person` answer, and note how long the contact has waited.
+
+    Raises:
+        AlreadyTaken: Another person answers it.
+        NoSuchConversation: There is none with this number.
+    """
+    connection.execute(WAITED, (moment, conversation_id))
+    connection.execute(TAKE_OVER, (person, moment, conversation_id))
+    if connection.changes():
+        connection.execute(NOBODY_SITS, (conversation_id,))
+        connection.execute(NOTE, (conversation_id, moment, "taken_over", person))
+    found = one(connection, conversation_id)
+    if found.person != person:
+        raise AlreadyTaken(f"{found.person} answers {found.label}.")
+    return found
+
+
+def hand_back(connection: apsw.Connection, conversation_id: int, person: str, moment: int) -> bool:
+    """Let the worker answer; return False if `person` does not answer."""
+    connection.execute(HAND_BACK, (moment, conversation_id, person))
+    if not connection.changes():
+        return False
+    connection.execute(NOBODY_SITS, (conversation_id,))
+    connection.execute(NOTE, (conversation_id, moment, "handed_back", person))
+    return True
+
+
+def one(connection: apsw.Connection, conversation_id: int) -> Conversation:
+    """Return one conversation.
+
+    Raises:
+        NoSuchConversation: There is none with this number.
+    """
     row = connection.execute(BY_ID, (conversation_id,)).fetchone()
     if row is None:
         raise NoSuchConversation(f"There is no conversation c-{conversation_id}.")

@@ -14,7 +14,7 @@ from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
-from ai_worker.pipeline.store import Claim, LeaseLost
+from ai_worker.pipeline.store import AnswererChanged, Claim, LeaseLost
 from ai_worker.storage import codec, rows
 from ai_worker.storage.sqlite import history
 
@@ -64,7 +64,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 ANSWERED = """
 UPDATE conversation SET owner = NULL, waiting = waiting - 1, ready_at = ?, state = ?, handoff_reason = ?,
-    waiting_since = ?, pending_question = ?, unread = ?, last_at = ?, last_text = ?
+    waiting_since = ?, pending_question = ?, unread = ?, last_at = ?, last_text = ?,
+    first_in_queue = max(first_in_queue, ?)
 WHERE id = ?
 """
 
@@ -147,6 +148,8 @@ def finish(
 ) -> str:
     """Store the turn, mark its message as done and free the lane; return who owned it."""
     owner, state, reason, since, waiting, unread, last_at, last_text = owned(connection, claim)
+    if rows.answerer_changed(claim, result, state):
+        raise AnswererChanged(f"Somebody else answers c-{claim.conversation_id} by now; this turn was not kept.")
     at = to_micros(now)
     if result.decision == "handoff" and state != State.HUMAN:
         state, reason, since = rows.asking(state, reason, since, result, at)
@@ -173,7 +176,8 @@ def finish(
     )
     connection.execute("UPDATE inbound SET state = 'done' WHERE seq = ?", (claim.seq,))
     pending = None if result.pending is None else codec.encode(result.pending)
-    connection.execute(ANSWERED, (at, state, reason, since, pending, unread, last_at, last_text, claim.conversation_id))
+    lane = (at, state, reason, since, pending, unread, last_at, last_text, int(result.first_in_queue))
+    connection.execute(ANSWERED, (*lane, claim.conversation_id))
     return str(owner)
 
 

@@ -1,4 +1,4 @@
-"""Forgetting: turns past their retention with all that belongs to them, empty conversations, first answers."""
+"""Forgetting: turns past their retention with all that belongs to them, empty conversations, waits, first answers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -55,6 +55,10 @@ FORGET_ANSWERS = """
 DELETE FROM first_answer WHERE place IN (SELECT place FROM first_answer WHERE at <= ? ORDER BY at LIMIT ?)
 """
 
+FORGET_WAITS = """
+DELETE FROM handoff_wait WHERE n IN (SELECT n FROM handoff_wait WHERE taken_at < ? ORDER BY taken_at LIMIT ?)
+"""
+
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ?"
 FORGET_PROGRESS = "DELETE FROM progress WHERE seq = ?"
 FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ?"
@@ -77,6 +81,7 @@ def sweep(connection: apsw.Connection, now: datetime) -> int:
         for (number,) in connection.execute(IDLE, (state, before, BATCH)).fetchall():
             connection.execute(FORGET_NOTICES, (number, before))
             connection.execute(FORGET_CONVERSATION, (number,))
+    connection.execute(FORGET_WAITS, (before, BATCH))
     connection.execute(FORGET_ANSWERS, (to_micros(now - KEPT), BATCH))
     return connection.total_changes() - began
 
