@@ -25,6 +25,7 @@ from ai_worker.channels.sightings import Sightings
 from ai_worker.connectors.contract import Connector
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
+from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.desk_words import DeskWords
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.evaluator import golden_evaluator
@@ -43,6 +44,7 @@ from ai_worker.keys.links import ConsoleLinks
 from ai_worker.keys.network import Networks
 from ai_worker.keys.pepper import load_pepper
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+from ai_worker.knowledge.curator import Curator
 from ai_worker.knowledge.embedding import VectorKeeper
 from ai_worker.knowledge.library import Library
 from ai_worker.knowledge.vectors import available
@@ -72,6 +74,7 @@ from ai_worker.queue.aside import RecordSetAside
 from ai_worker.settings import Settings
 from ai_worker.settings.references import resolver
 from ai_worker.settings.watch import SettingsWatch
+from ai_worker.sources.opening import open_sync
 from ai_worker.storage.folder import held
 from ai_worker.storage.opening import Stores, open_stores
 
@@ -93,6 +96,11 @@ TUNED_S = 3.0
 
 REFRESH_S = 1.0
 """How often knowledge that another process has added is looked for."""
+
+SYNC_S = 5.0
+"""How often is looked whether a source of knowledge is due."""
+
+REVIEWS_S = 60.0
 
 NOTED_S = 2.0
 """How often what the channels have seen is kept where other processes find it."""
@@ -208,8 +216,10 @@ async def running(
             learns=role in (None, "runner"),
         )
         stack.push_async_callback(library.close)
-        if role != "console":
-            await library.refresh()
+        await library.refresh()
+        curator = Curator(
+            stores.archive, store=stores.knowledge, library=library, clock=clock, time_zone=settings.time_zone
+        )
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
         changes = SettingsWatch(settings, environ=os.environ)
         model = await stack.enter_async_context(_model(settings, clock)) if role in (None, "runner") else None
@@ -254,6 +264,7 @@ async def running(
                 board=board,
                 conversations=stores.conversations,
                 library=library,
+                remover=curator,
                 gaps=stores.gaps,
                 answers=stores.answers,
                 feedback=stores.feedback,
@@ -281,6 +292,14 @@ async def running(
                 conversations=stores.conversations,
                 stats=stores.stats,
                 knowledge=stores.knowledge,
+                shelf=Shelf(
+                    library=library,
+                    curator=curator,
+                    sources=stores.sources,
+                    source_names=list(settings.knowledge.sources),
+                    store=stores.knowledge,
+                    thresholds=thresholds,
+                ),
                 gaps=stores.gaps,
                 gap_desk=GapDesk(
                     stores.gaps,
@@ -332,19 +351,32 @@ async def running(
             partial(_every, GAUGES_S, _gauging(metrics, line, host, queue, channels, clock), "ops.gauges")
         ]
         chores.append(partial(_every, REFRESH_S, _reloading(changes, settings, channels), "settings.reload"))
+        chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
         if role != "console":
-            chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
             sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
             chores.append(partial(_every, NOTED_S, sightings.note, "channels.sightings"))
             look_up_of = partial(_look_up_of, channels)
             chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
         chores += meanings.chores()
         if line is not None:
+            sync = open_sync(
+                settings.knowledge.sources,
+                store=stores.sources,
+                library=library,
+                curator=curator,
+                leases=stores.channels,
+                owner=line.owner,
+                clock=clock,
+            )
+            chores.append(partial(_every, SYNC_S, sync.look, "knowledge.sync"))
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
             chores.append(partial(_every, CALL_S, line.caller.look, "handoff.call"))
             fetch_of = partial(_fetch_of, channels)
             chores.append(Fetching(fetch_of, store=stores.files, events=events, clock=clock).run)
-            chores.append(partial(_every, TUNED_S, _tuning(stores, thresholds), "eval.thresholds"))
+            kept = timedelta(days=settings.knowledge.removed_days)
+            chores.append(partial(_every, SWEEP_S, partial(curator.purge_over, kept), "knowledge.purge"))
+        chores.append(partial(_every, REVIEWS_S, _watching(metrics, curator, stores), "knowledge.reviews"))
+        chores.append(partial(_every, TUNED_S, _tuning(stores, thresholds), "eval.thresholds"))
         if role is not None or not embedded:
             relay = Relay(
                 stores.pipeline,
@@ -798,6 +830,15 @@ def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:
                 break
 
     return sweep
+
+
+def _watching(metrics: Metrics, curator: Curator, stores: Stores) -> Callable[[], Awaitable[None]]:
+    async def watch() -> None:
+        sources = await stores.sources.sources()
+        failing = sum(bool(state.report.code or state.report.failed) for state in sources.values())
+        metrics.knowledge(due=len(await curator.due()), failing=failing)
+
+    return watch
 
 
 def _gauging(

@@ -28,7 +28,9 @@ from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
+from ai_worker.knowledge.archive import NoSuchThing, Thing
 from ai_worker.knowledge.desk import Entry
+from ai_worker.knowledge.keeping import Keeping
 from ai_worker.notify.webhook import CallbackSender
 from ai_worker.ops.health import Check, Readiness
 from ai_worker.pipeline.board import Board
@@ -103,16 +105,25 @@ class Shelf:
 
     uploads: list[tuple[str, bytes, str]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    removed: list[Thing] = field(default_factory=list)
 
-    async def add_upload(self, name: str, content: bytes, *, base: str) -> Taken:
+    async def add_upload(
+        self, name: str, content: bytes, *, base: str, keeping: Keeping | None = None, by: str = ""
+    ) -> Taken:
         if content.startswith(b"broken"):
             return Taken(0, 0, (NotTaken(name, "knowledge.unreadable", "文件损坏，读不出来。"),))
         self.uploads.append((name, content, base))
         return Taken(1, 2)
 
-    async def put_entries(self, entries: Sequence[Entry], *, base: str) -> Taken:
+    async def put_entries(self, entries: Sequence[Entry], *, base: str, by: str = "") -> Taken:
         self.entries.extend(entries)
         return Taken(1, len(entries))
+
+    async def remove(self, thing: Thing, *, by: str) -> int | None:
+        if thing.id == "没有":
+            raise NoSuchThing("There is no such thing.")
+        self.removed.append(thing)
+        return 7
 
 
 @dataclass(slots=True, kw_only=True)
@@ -207,6 +218,7 @@ async def open_world(
         board=board,
         conversations=conversations,
         library=shelf,
+        remover=shelf,
         gaps=SqliteGapStore(database),
         answers=SqliteFirstAnswerStore(database),
         feedback=feedback,

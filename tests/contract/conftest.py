@@ -8,6 +8,7 @@ import pytest
 
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+from ai_worker.storage.sqlite.archive import SqliteArchive
 from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.contacts import SqliteContactStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -22,6 +23,7 @@ from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
+from ai_worker.storage.sqlite.sources import SqliteSourceStore
 from tests.contract.material import Stores
 from tests.postgres import shared_server
 
@@ -37,6 +39,8 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             pipeline=pipeline,
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
+            archive=SqliteArchive(database, clock),
+            sources=SqliteSourceStore(database),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
@@ -72,6 +76,7 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 @asynccontextmanager
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.archive import PostgresArchive
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
@@ -86,6 +91,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
     from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
+    from ai_worker.storage.postgres.sources import PostgresSourceStore
 
     clock = FixedClock()
     database = await PostgresDatabase.open(shared_server().url(), clock=clock, node="node-1", held=clock)
@@ -100,6 +106,8 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             pipeline=pipeline,
             conversations=PostgresConversationStore(database),
             knowledge=PostgresKnowledgeStore(database),
+            archive=PostgresArchive(database),
+            sources=PostgresSourceStore(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),

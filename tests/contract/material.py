@@ -15,7 +15,9 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.ids import derived_id
 from ai_worker.keys.store import KeyStore
+from ai_worker.knowledge.archive import Archive
 from ai_worker.knowledge.gaps import GapStore
+from ai_worker.knowledge.sources import SourceStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
@@ -37,6 +39,8 @@ class Stores:
     pipeline: PipelineStore
     conversations: ConversationStore
     knowledge: KnowledgeStore
+    archive: Archive
+    sources: SourceStore
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore

@@ -27,7 +27,7 @@ from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
-from ai_worker.knowledge.desk import KnowledgeDesk
+from ai_worker.knowledge.desk import KnowledgeDesk, Remover
 from ai_worker.knowledge.gaps import GapStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.health import Readiness
@@ -93,6 +93,7 @@ def create_api(
     board: Board,
     conversations: ConversationStore,
     library: KnowledgeDesk,
+    remover: Remover,
     gaps: GapStore,
     answers: FirstAnswerStore,
     feedback: FeedbackStore,
@@ -115,6 +116,7 @@ def create_api(
         board: What happens in this process right now.
         conversations: What was said, and how turns stand.
         library: Takes documents and entries.
+        remover: Takes them out again.
         gaps: Where unanswered questions are listed.
         answers: Keeps what was answered to requests that may come again.
         files: Pictures and files of web chats.
@@ -158,7 +160,7 @@ def create_api(
         *messages.endpoints(),
         *ask.endpoints(questions, firsts=firsts, clock=clock),
         *ChatCompletions(questions, firsts=firsts, staff=staff, clock=clock).endpoints(),
-        *Knowledge(library, gaps, firsts=firsts).endpoints(),
+        *Knowledge(library, gaps, remover=remover, firsts=firsts).endpoints(),
         *Feedback(feedback, conversations, firsts=firsts, clock=clock).endpoints(),
         *health.endpoints(readiness),
         *metrics.endpoints(metrics_text, allow=metrics_allow),

@@ -29,10 +29,13 @@ from ai_worker.console.pages.channels import ChannelsPage
 from ai_worker.console.pages.conversations import ConversationsPage
 from ai_worker.console.pages.deadletters import DeadLettersPage
 from ai_worker.console.pages.gaps import GapsPage
+from ai_worker.console.pages.knowledge import KnowledgePage
+from ai_worker.console.pages.knowledge_things import KnowledgeThingsPage
 from ai_worker.console.pages.overview import OverviewPage
 from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
 from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
+from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.evaluation import EvaluationStore
@@ -82,6 +85,7 @@ def create_console(
     conversations: ConversationStore,
     stats: StatsStore,
     knowledge: KnowledgeStore,
+    shelf: Shelf,
     gaps: GapStore,
     gap_desk: GapDesk,
     evaluation: EvaluationStore,
@@ -118,6 +122,7 @@ def create_console(
     Args:
         conversations: Read, and changed when a person takes over.
         stats: What the overview counts.
+        shelf: The knowledge, to look after it.
         knowledge: What the overview counts.
         gaps: Asked for unanswered questions.
         gap_desk: Where people answer them.
@@ -221,6 +226,7 @@ def create_console(
         clock=clock,
     )
 
+    shelves = [page(frame=frame, shelf=shelf, clock=clock) for page in (KnowledgePage, KnowledgeThingsPage)]
     if concurrency is not None:
         _note_peaks(peaks, concurrency, events)
 
@@ -234,6 +240,7 @@ def create_console(
             *inbox.routes(guard),
             *given_up.routes(guard),
             *connections.routes(guard),
+            *(route for page in shelves for route in page.routes(guard)),
             *gap_page.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),

@@ -28,6 +28,7 @@ TABLES = (
     *("conversation", "inbound", "turn", "progress", "outbound", "notice", "gap"),
     *("document", "passage", "knowledge_revision", "api_key", "console_link", "first_answer"),
     *("channel_memory", "channel_limit", "feedback", "contact", "file", "file_piece"),
+    *("knowledge_version", "knowledge_source", "knowledge_item"),
     *("handoff_wait", "seat"),
     *("golden_question", "eval_run", "threshold"),
 )

@@ -17,7 +17,9 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
+from ai_worker.knowledge.archive import Archive
 from ai_worker.knowledge.gaps import GapStore
+from ai_worker.knowledge.sources import SourceStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
@@ -60,6 +62,8 @@ class Stores:
     pipeline: PipelineStore
     conversations: ConversationStore
     knowledge: KnowledgeStore
+    archive: Archive
+    sources: SourceStore
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
@@ -104,6 +108,7 @@ async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterato
 @asynccontextmanager
 async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+    from ai_worker.storage.sqlite.archive import SqliteArchive
     from ai_worker.storage.sqlite.channels import SqliteChannelStore
     from ai_worker.storage.sqlite.contacts import SqliteContactStore
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -118,6 +123,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
     from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
+    from ai_worker.storage.sqlite.sources import SqliteSourceStore
 
     make_folder(file.parent)
     database = SqliteDatabase.open(file, clock=clock)
@@ -127,6 +133,8 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             pipeline=pipeline,
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
+            archive=SqliteArchive(database, clock),
+            sources=SqliteSourceStore(database),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
@@ -149,6 +157,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
 async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
     need_driver()
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.archive import PostgresArchive
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
@@ -163,6 +172,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
     from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
+    from ai_worker.storage.postgres.sources import PostgresSourceStore
 
     database = await PostgresDatabase.open(url, clock=clock, node=node_of(data_dir))
     pipeline = PostgresPipelineStore(database)
@@ -171,6 +181,8 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             pipeline=pipeline,
             conversations=PostgresConversationStore(database),
             knowledge=PostgresKnowledgeStore(database),
+            archive=PostgresArchive(database),
+            sources=PostgresSourceStore(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),

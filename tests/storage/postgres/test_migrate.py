@@ -22,6 +22,7 @@ from ai_worker.conversation.progress import Act, Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.sources import RunReport, Seen, SourceState
 from ai_worker.knowledge.store import Document
 from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.answers import FirstAnswer
@@ -64,6 +65,9 @@ async def _furnish(stores: Stores) -> None:
     await stores.pipeline.keep(held, DONE_SO_FAR)
     await stores.pipeline.hold(held, None, until=now())
     entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
+    state = SourceState("handbook", CLOCK.now(), CLOCK.now(), RunReport(checked=1))
+    await stores.sources.put(state)
+    await stores.sources.remember("handbook", {"售后.md": Seen("1")})
     await stores.knowledge.put_document(Document("faq.csv", "faq", "常见问题", "ready", 1, now()), [entry])
     await stores.answers.keep(FIRST)
     await stores.evaluation.put_golden([GoldenQuestion("q1", "怎么退货", ("faq-1",))], at=now())
