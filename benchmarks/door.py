@@ -31,7 +31,7 @@ from ai_worker.foundation.events import EventBus
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
 from ai_worker.keys.store import StoredKey
-from ai_worker.knowledge.desk import KnowledgeDesk
+from ai_worker.knowledge.desk import KnowledgeDesk, Remover
 from ai_worker.knowledge.gaps import GapStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.health import Readiness
@@ -107,6 +107,7 @@ async def _run(pipe: Connection) -> None:
         board=Board(),
         conversations=cast(ConversationStore, store),
         library=cast(KnowledgeDesk, store),
+        remover=cast(Remover, store),
         gaps=cast(GapStore, store),
         answers=cast(FirstAnswerStore, store),
         feedback=cast(FeedbackStore, store),

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import cast
 
 from ai_worker.knowledge import terms
-from ai_worker.knowledge.fit import Question, Wording, WordingFit, wording_fit
-from ai_worker.knowledge.index import FUNCTION_SHARE, View
+from ai_worker.knowledge.fit import Question
+from ai_worker.knowledge.index import FUNCTION_SHARE, View, Weights
+from ai_worker.knowledge.likeness import likeness
+from ai_worker.knowledge.wording import Wording
 
 
 class _Even(dict[str, float]):
@@ -20,11 +22,23 @@ class _Even(dict[str, float]):
 
 
 class _NoKnowledge:
+    """What a question is taken apart by where there is no knowledge: nothing is known, and nothing is a slip."""
+
     def weights(self, field: str) -> _Even:
         return _Even()
 
+    def has(self, term: str) -> bool:
+        return False
+
+    def written(self, key: str) -> list[tuple[str, int]]:
+        return []
+
+    def speaks_of(self, name: str) -> bool:
+        return True
+
 
 VIEW = cast(View, _NoKnowledge())
+WEIGHTS = cast(Weights, _Even())
 
 
 class Pairs:
@@ -36,8 +50,7 @@ class Pairs:
 
 
 def _likeness(question: str, wording: str) -> float:
-    fit: WordingFit = wording_fit(Question.of(question, VIEW), Wording.of(wording), VIEW)
-    return (fit.covered + fit.covering + fit.pairs + fit.order) / 4
+    return likeness(Question.of(question, VIEW), [Wording.of(wording)], 1, WEIGHTS).wording.alike
 
 
 def pairs() -> Pairs:

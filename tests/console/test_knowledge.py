@@ -139,7 +139,7 @@ async def test_an_entry_is_written_found_changed_and_compared(stocked: World, ke
     assert words(page.css_first("#aliases")) == "可以开专票吗 专票"
     id = attribute(page, "#editor input[name=id]", "value")
     assert found(stocked, "能开专票吗", Reader("销售")) == [id]
-    assert found(stocked, "能开专票吗") == []
+    assert id not in found(stocked, "能开专票吗")
 
     changed = {**told, "id": id, "answer": "可以，三天寄出。"}
     await post(keeper, "/knowledge/entry", **changed, **{**conditions, "owner": "李雷"})
