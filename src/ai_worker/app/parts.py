@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from ai_worker.queue.opening import Queue
 
 from ai_worker.app.chores import REFRESH_S, Chore, every
-from ai_worker.app.service import Role
 
 log = structlog.get_logger(__name__)
+
+
+Role = Literal["api", "runner", "console"]
+"""A part of the whole that runs as a process of its own, beside others over the same store."""
 
 
 @asynccontextmanager

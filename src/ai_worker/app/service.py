@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -72,14 +72,11 @@ from ai_worker.app.chores import (
 )
 from ai_worker.app.doors import make_doors, url_of
 from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
-from ai_worker.app.parts import comfortable, make_queue, open_meanings, open_model, tools
+from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools
 from ai_worker.app.readiness import count, make_readiness
-from ai_worker.app.work import _spare_the_collector, at_work
+from ai_worker.app.work import at_work, spare_the_collector
 
 log = structlog.get_logger(__name__)
-
-Role = Literal["api", "runner", "console"]
-"""A part of the whole that runs as a process of its own, beside others over the same store."""
 
 
 class Service:
@@ -134,7 +131,7 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     async with running(settings, role=role, connectors=connectors) as service:
         log.info("app.ready", role=role, api=service.api_url, console=service.console_url, version=__version__)
-        _spare_the_collector()
+        spare_the_collector()
         if ready is not None:
             ready(service)
         service.failed.add_done_callback(lambda _: stop.set())

@@ -71,7 +71,7 @@ async def at_work(
         await channels.stop()
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Let the garbage collector pass over what lives as long as the process, and look less often.
 
     Modules, routes and settings are half a million objects that a collection would walk through for
