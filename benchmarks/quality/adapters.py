@@ -1,6 +1,7 @@
 """What the quality evaluators talk to: the product's own parts behind the evaluators' small interfaces."""
 
 import asyncio
+import atexit
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,11 @@ from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
 from ai_worker.knowledge.library import Library
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
+from benchmarks.quality.dialogue import dialogue
+from benchmarks.quality.pairs import pairs
+from benchmarks.quality.rewrite import rewrite
+
+__all__ = ["dialogue", "pairs", "retrieval", "rewrite"]
 
 CANDIDATES = 10
 
@@ -24,6 +30,7 @@ class Retrieval:
     def __init__(self) -> None:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         self._folder = tempfile.TemporaryDirectory(prefix="ai-worker-quality-")
+        atexit.register(self._folder.cleanup)
         self._library: Library | None = None
 
     def load(self, kb: Sequence[Mapping[str, Any]]) -> None:
@@ -50,8 +57,9 @@ class Retrieval:
         database = SqliteDatabase.open(folder / "knowledge.db", clock=clock)
         try:
             store = SqliteKnowledgeStore(database, clock=clock)
-            library = Library(store, clock=clock, index_folder=folder / "index")
+            library = Library(store, clock=clock, index_folder=folder / "index", learns=True)
             await library.put_entries(kb, base="default")
+            await library.settle()
             self._library = library
         finally:
             await database.close()
