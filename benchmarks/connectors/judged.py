@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from ai_worker.connectors.contract import ArgumentsRefused
 from ai_worker.connectors.http.authenticate import ApiKey, Basic, Bearer, Credential
@@ -90,16 +91,17 @@ async def judge(contract: Contract, base: str, tally: Tally, calls: int, seed: i
         try:
             answer = await caller.exchange(operation, arguments)
             problem = answer.data.get("type", "") if isinstance(answer.data, dict) else ""
-            kind = str(problem).partition("prism/errors#")[2]
+            kind = str(problem).partition("prism/errors#")[2] or complaint(answer.headers.get("sl-violations", ""))
         except AiWorkerError as error:
             kind, answer = f"{type(error).__name__}: {error}"[:160], None
-        if kind in OF_THE_REQUEST or answer is None:
-            words = "" if answer is None else str(answer.data.get("validation") or answer.data.get("detail"))[:300]
-            tally.typeless += "No supported content types" in words
+        if kind in OF_THE_REQUEST or kind.startswith("request") or answer is None:
+            told = answer.data if answer is not None and isinstance(answer.data, dict) else {}
+            words = str(told.get("validation") or told.get("detail") or "")[:300]
+            tally.typeless += "No supported content types" in words + kind
             tally.refusals.append(f"{name} {operation.method} {operation.path} {kind} {words}")
         else:
             tally.accepted += 1
-        tally.kinds[kind or f"{answer.status if answer else 0}"] += 1
+        tally.kinds[kind.partition(":")[0] or f"{answer.status if answer else 0}"] += 1
         for missing in operation.input_schema.get("required", ()):
             tally.lacking += 1
             try:
@@ -107,6 +109,16 @@ async def judge(contract: Contract, base: str, tally: Tally, calls: int, seed: i
             except ArgumentsRefused:
                 tally.stopped += 1
     await caller.close()
+
+
+def complaint(violations: str) -> str:
+    """Return what Prism says of the request beside an answer that it made up from the contract; empty: nothing."""
+    if not violations.startswith("["):  # nothing, or more than Prism fits into a header: then cut
+        return f"request: {violations[:300]}" if '["request"' in violations else ""
+    for entry in msgspec.json.decode(violations):
+        if entry.get("location", [""])[0] == "request" and entry.get("severity") == "Error":
+            return f"request {entry.get('code')}: {'.'.join(entry['location'])}: {entry.get('message')}"
+    return ""
 
 
 def free_port() -> int:
@@ -118,7 +130,7 @@ def free_port() -> int:
 async def played(prism: str, file: Path, port: int) -> asyncio.subprocess.Process | None:
     """Start Prism with a contract; `None`: it does not take the contract."""
     process = await asyncio.create_subprocess_exec(
-        prism, "mock", "-p", str(port), "-h", "127.0.0.1", "-v", "fatal", "--errors", str(file),
+        prism, "mock", "-p", str(port), "-h", "127.0.0.1", "-v", "fatal", str(file),
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     async with aiohttp.ClientSession() as session:
