@@ -232,6 +232,6 @@ def test_odd_numbers_and_characters_do_no_harm() -> None:
 
 
 def test_warnings_do_not_grow_without_end() -> None:
-    paths = {f"/a{number}/{{x}}": {"get": {}} for number in range(1_000)}
+    paths: dict[str, Any] = {f"/a{number}/{{x}}": {"get": {}} for number in range(1_000)}
 
     assert len(compiled(openapi(paths)).warnings) == 201
