@@ -14,6 +14,11 @@ from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
 from ai_worker.knowledge.library import Library
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
+from benchmarks.quality.dialogue import dialogue
+from benchmarks.quality.pairs import pairs
+from benchmarks.quality.rewrite import rewrite
+
+__all__ = ["dialogue", "pairs", "retrieval", "rewrite"]
 
 CANDIDATES = 10
 
@@ -50,8 +55,9 @@ class Retrieval:
         database = SqliteDatabase.open(folder / "knowledge.db", clock=clock)
         try:
             store = SqliteKnowledgeStore(database, clock=clock)
-            library = Library(store, clock=clock, index_folder=folder / "index")
+            library = Library(store, clock=clock, index_folder=folder / "index", learns=True)
             await library.put_entries(kb, base="default")
+            await library.settle()
             self._library = library
         finally:
             await database.close()

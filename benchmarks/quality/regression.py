@@ -69,10 +69,10 @@ def _blank(weights: Row, ridge: float) -> tuple[list[float], list[list[float]]]:
     return [-ridge * weight for weight in weights], [[ridge * (i == j) for j in range(size)] for i in range(size)]
 
 
-def conditional_logit(groups: Sequence[Group]) -> tuple[float, ...]:
+def conditional_logit(groups: Sequence[Group], *, ridge: float = RIDGE) -> tuple[float, ...]:
     """Return the weights by which the right candidates of each question rank first."""
     size = len(groups[0].rows[0])
-    ridge = RIDGE * sum(group.traffic for group in groups)
+    ridge *= sum(group.traffic for group in groups)
 
     def shares(group: Group, weights: Row) -> list[float]:
         scores = [dot(weights, row) for row in group.rows]

@@ -25,11 +25,13 @@ from ai_worker.channels.sightings import Sightings
 from ai_worker.connectors.contract import Connector
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.console.app import Console, create_console
+from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.desk_words import DeskWords
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.evaluator import golden_evaluator
 from ai_worker.conversation.foresight import Foresight
 from ai_worker.conversation.gap_desk import GapDesk
+from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.conversation.steps.look_up import Bars
 from ai_worker.conversation.thresholds import Thresholds
@@ -42,7 +44,11 @@ from ai_worker.keys.links import ConsoleLinks
 from ai_worker.keys.network import Networks
 from ai_worker.keys.pepper import load_pepper
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+from ai_worker.knowledge.curator import Curator
+from ai_worker.knowledge.embedding import VectorKeeper
 from ai_worker.knowledge.library import Library
+from ai_worker.knowledge.vectors import available
+from ai_worker.llm.embeddings import Embeddings
 from ai_worker.llm.ladder import Ladder, build_model
 from ai_worker.notify.webhook import CallbackSender
 from ai_worker.ops.health import Check, Readiness
@@ -56,6 +62,7 @@ from ai_worker.pipeline.directory import Directory, LookUp
 from ai_worker.pipeline.drafts import Drafts
 from ai_worker.pipeline.duty_caller import DutyCaller
 from ai_worker.pipeline.facts import DuplicateReceived, MessageReceived, ReplySettled, TurnCompleted, TurnGivenUp
+from ai_worker.pipeline.fetching import Fetch, Fetching
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox, Intake
 from ai_worker.pipeline.push import Pusher
@@ -67,6 +74,7 @@ from ai_worker.queue.aside import RecordSetAside
 from ai_worker.settings import Settings
 from ai_worker.settings.references import resolver
 from ai_worker.settings.watch import SettingsWatch
+from ai_worker.sources.opening import open_sync
 from ai_worker.storage.folder import held
 from ai_worker.storage.opening import Stores, open_stores
 
@@ -88,6 +96,11 @@ TUNED_S = 3.0
 
 REFRESH_S = 1.0
 """How often knowledge that another process has added is looked for."""
+
+SYNC_S = 5.0
+"""How often is looked whether a source of knowledge is due."""
+
+REVIEWS_S = 60.0
 
 NOTED_S = 2.0
 """How often what the channels have seen is kept where other processes find it."""
@@ -194,9 +207,19 @@ async def running(
         keyring = Keyring(stores.keys, pepper=load_pepper(settings.data_dir), clock=clock)
         if settings.api_key is not None:
             await keyring.adopt(settings.api_key)
-        library = Library(stores.knowledge, clock=clock, index_folder=settings.data_dir / "index")
-        if role != "console":
-            await library.refresh()
+        meanings = await stack.enter_async_context(_meanings(settings, stores, clock, role))
+        library = Library(
+            stores.knowledge,
+            clock=clock,
+            index_folder=settings.data_dir / "index",
+            nearness=meanings.keeper,
+            learns=role in (None, "runner"),
+        )
+        stack.push_async_callback(library.close)
+        await library.refresh()
+        curator = Curator(
+            stores.archive, store=stores.knowledge, library=library, clock=clock, time_zone=settings.time_zone
+        )
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
         changes = SettingsWatch(settings, environ=os.environ)
         model = await stack.enter_async_context(_model(settings, clock)) if role in (None, "runner") else None
@@ -215,6 +238,7 @@ async def running(
             turns = TurnEngine(
                 staff=staff,
                 retriever=library,
+                records=library,
                 toolbox=await stack.enter_async_context(_tools(settings, connectors)),
                 model=model,
                 feedback=stores.feedback,
@@ -222,6 +246,8 @@ async def running(
                 rules=settings.handoff.rules(),
                 outlook=Foresight(hours, stores.handoffs, clock=clock).foresee,
                 thresholds=thresholds,
+                meanings=meanings.embeddings,
+                comfortable=partial(_comfortable, channels),
             )
             callbacks = await stack.enter_async_context(_callbacks(settings, stores, keyring, clock))
             line = _line(settings, stores, turns, direct, channels, callbacks, board=board, events=events, clock=clock)
@@ -229,7 +255,7 @@ async def running(
         inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
-        readiness = _readiness(stores, channels, model, queue, changes, clock)
+        readiness = _readiness(stores, channels, model, meanings, queue, changes, clock)
         metrics_allow = Networks.parse([str(network) for network in settings.console.allow])
         api = console = None
         if role in (None, "api"):
@@ -238,9 +264,11 @@ async def running(
                 board=board,
                 conversations=stores.conversations,
                 library=library,
+                remover=curator,
                 gaps=stores.gaps,
                 answers=stores.answers,
                 feedback=stores.feedback,
+                files=stores.files,
                 keyring=keyring,
                 staff=staff,
                 channels=channels,
@@ -254,6 +282,7 @@ async def running(
             evaluator = golden_evaluator(
                 stores.evaluation,
                 library=library,
+                records=library,
                 staff=staff,
                 default=thresholds.default,
                 version=__version__,
@@ -263,6 +292,14 @@ async def running(
                 conversations=stores.conversations,
                 stats=stores.stats,
                 knowledge=stores.knowledge,
+                shelf=Shelf(
+                    library=library,
+                    curator=curator,
+                    sources=stores.sources,
+                    source_names=list(settings.knowledge.sources),
+                    store=stores.knowledge,
+                    thresholds=thresholds,
+                ),
                 gaps=stores.gaps,
                 gap_desk=GapDesk(
                     stores.gaps,
@@ -275,6 +312,7 @@ async def running(
                 evaluator=evaluator,
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
+                files=stores.files,
                 channels=channels,
                 guides=registry.setup_guides(),
                 memory=stores.channels,
@@ -313,16 +351,32 @@ async def running(
             partial(_every, GAUGES_S, _gauging(metrics, line, host, queue, channels, clock), "ops.gauges")
         ]
         chores.append(partial(_every, REFRESH_S, _reloading(changes, settings, channels), "settings.reload"))
+        chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
         if role != "console":
-            chores.append(partial(_every, REFRESH_S, library.refresh, "knowledge.refresh"))
             sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
             chores.append(partial(_every, NOTED_S, sightings.note, "channels.sightings"))
             look_up_of = partial(_look_up_of, channels)
             chores.append(Directory(look_up_of, store=stores.contacts, events=events, clock=clock).run)
+        chores += meanings.chores()
         if line is not None:
+            sync = open_sync(
+                settings.knowledge.sources,
+                store=stores.sources,
+                library=library,
+                curator=curator,
+                leases=stores.channels,
+                owner=line.owner,
+                clock=clock,
+            )
+            chores.append(partial(_every, SYNC_S, sync.look, "knowledge.sync"))
             chores.append(partial(_every, SWEEP_S, _sweeping(stores, clock), "storage.sweep"))
             chores.append(partial(_every, CALL_S, line.caller.look, "handoff.call"))
-            chores.append(partial(_every, TUNED_S, _tuning(stores, thresholds), "eval.thresholds"))
+            fetch_of = partial(_fetch_of, channels)
+            chores.append(Fetching(fetch_of, store=stores.files, events=events, clock=clock).run)
+            kept = timedelta(days=settings.knowledge.removed_days)
+            chores.append(partial(_every, SWEEP_S, partial(curator.purge_over, kept), "knowledge.purge"))
+        chores.append(partial(_every, REVIEWS_S, _watching(metrics, curator, stores), "knowledge.reviews"))
+        chores.append(partial(_every, TUNED_S, _tuning(stores, thresholds), "eval.thresholds"))
         if role is not None or not embedded:
             relay = Relay(
                 stores.pipeline,
@@ -348,6 +402,12 @@ def _look_up_of(channels: Mapping[str, Channel], name: str) -> LookUp | None:
     """Return how a channel's platform is asked who somebody is; `None` where nobody could say."""
     channel = channels.get(name)
     return None if channel is None or type(channel).look_up is Channel.look_up else channel.look_up
+
+
+def _fetch_of(channels: Mapping[str, Channel], name: str) -> Fetch | None:
+    """Return how a channel's files are fetched; `None` for one that is not configured."""
+    channel = channels.get(name)
+    return None if channel is None else channel.fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,6 +468,10 @@ def _line(
         language = language_of(text, history=(), default=settings.language)
         return phrases(language).say("late", text=text)
 
+    def uncarried(text: str, names: Sequence[str]) -> str:
+        language = language_of(text, history=(), default=settings.language)
+        return f"{text}\n\n{phrases(language).say('uncarried', names='、'.join(names))}".strip()
+
     pusher = Pusher(stores.pipeline, deliverers=channels, clock=clock, wake=lambda: delivery.wake())
     desk = Desk(
         duty=duty,
@@ -430,6 +494,8 @@ def _line(
         clock=clock,
         owner=owner,
         apology=apology,
+        files=stores.files,
+        uncarried=uncarried,
     )
     runner = Runner(
         stores.pipeline,
@@ -593,6 +659,59 @@ async def _model(settings: Settings, clock: Clock) -> AsyncIterator[Ladder | Non
         await model.close()
 
 
+GROUP_SHARE = 0.5
+"""Of the length that is comfortable in private, what is in a group, where everybody has to read it."""
+
+
+def _comfortable(channels: Mapping[str, Channel], message: InboundMessage) -> int:
+    """Return how many characters of an answer read well where a message came from; 0: any number."""
+    channel = channels.get(message.channel)
+    length = type(channel).comfortable if channel is not None else 0
+    return int(length * GROUP_SHARE) if message.group else length
+
+
+@dataclass(frozen=True, slots=True)
+class _Meanings:
+    """What finds by meaning; nothing does where no endpoint for embeddings is configured."""
+
+    embeddings: Embeddings | None = None
+    keeper: VectorKeeper | None = None
+
+    def chores(self) -> list[Chore]:
+        """Return what keeps the vectors up to date."""
+        return [partial(_every, REFRESH_S, self.keeper.refresh, "knowledge.vectors")] if self.keeper else []
+
+    def checks(self) -> list[Check]:
+        """Return how it does."""
+        if self.embeddings is None or self.keeper is None:
+            return []
+        held, of = self.keeper.progress
+        well = self.embeddings.healthy and not self.keeper.failing
+        detail = f"{held} of {of} passages have a vector"
+        if not well:
+            detail += "; the endpoint is down, search goes on by words alone"
+        return [Check("embeddings", ok=well, detail=detail, required=False)]
+
+
+@asynccontextmanager
+async def _meanings(settings: Settings, stores: Stores, clock: Clock, role: Role | None) -> AsyncIterator[_Meanings]:
+    """Open what finds by meaning, where turns are taken; a process that takes none needs no vectors."""
+    wanted = settings.embeddings is not None and role in (None, "runner")
+    if wanted and not available():
+        log.warning("embeddings.not_installed", fix="pip install 'ai-worker[vectors]'")
+    if not wanted or settings.embeddings is None or not available():
+        yield _Meanings()
+        return
+    embeddings = Embeddings(settings.embeddings, clock=clock)
+    keeper = VectorKeeper(stores.knowledge, embeddings, folder=settings.data_dir / "vectors", clock=clock)
+    await embeddings.start()
+    try:
+        yield _Meanings(embeddings, keeper)
+    finally:
+        keeper.close()
+        await embeddings.close()
+
+
 @asynccontextmanager
 async def _callbacks(
     settings: Settings, stores: Stores, keyring: Keyring, clock: Clock
@@ -627,6 +746,7 @@ def _readiness(
     stores: Stores,
     channels: Mapping[str, Channel],
     model: Ladder | None,
+    meanings: "_Meanings",
     queue: "Queue | None",
     watch: SettingsWatch,
     clock: Clock,
@@ -643,6 +763,7 @@ def _readiness(
         if model is not None:
             detail = "" if model.healthy else "every configured model is down"
             checks.append(Check("model", ok=model.healthy, detail=detail, required=False))
+        checks += meanings.checks()
         detail = "" if watch.refused is None else "the changed settings file is refused; the former settings stay"
         checks.append(Check("settings", ok=watch.refused is None, detail=detail, required=False))
         for name, channel in channels.items():
@@ -709,6 +830,15 @@ def _sweeping(stores: Stores, clock: Clock) -> Callable[[], Awaitable[None]]:
                 break
 
     return sweep
+
+
+def _watching(metrics: Metrics, curator: Curator, stores: Stores) -> Callable[[], Awaitable[None]]:
+    async def watch() -> None:
+        sources = await stores.sources.sources()
+        failing = sum(bool(state.report.code or state.report.failed) for state in sources.values())
+        metrics.knowledge(due=len(await curator.due()), failing=failing)
+
+    return watch
 
 
 def _gauging(

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_worker.conversation.steps.guard import LONGEST_REPLY, declines, polished, rests_on, whole_sentences
+from ai_worker.conversation.grounding.answer import LONGEST, Check, Shown
+from ai_worker.conversation.grounding.verdict import verdict
+from ai_worker.conversation.steps.guard import polished, whole_sentences
 
 MATERIAL = ["退款见 https://help.example/refund?from=kb。", "信用卡最迟 5 天到账，储蓄卡 1 到 3 天。"]
 
@@ -44,7 +46,7 @@ def test_whatever_a_model_writes_no_foreign_address_is_left(said: str) -> None:
 def test_long_answers_end_with_a_sentence() -> None:
     text = polished("一二三四五六七八九。" * 1_000, material=[])
 
-    assert len(text) <= LONGEST_REPLY
+    assert len(text) <= LONGEST
     assert text.endswith("。")
 
 
@@ -57,7 +59,7 @@ def test_a_cut_sentence_is_left_out() -> None:
     ("said", "places"),
     [
         ("5 天 [2]。", [1]),
-        ("5 天 [2][1]。", [0, 1]),
+        ("5 天 [2][1]。", [1]),
         ("5 天【2】。", [1]),
         ("老板是张三 [9]。", []),
         ("信用卡最迟 5 天到账。", [1]),
@@ -66,9 +68,9 @@ def test_a_cut_sentence_is_left_out() -> None:
     ],
 )
 def test_an_answer_rests_on_what_it_names_or_repeats(said: str, places: list[int]) -> None:
-    assert rests_on(said, MATERIAL) == places
+    assert list(Check(Shown(tuple(MATERIAL)), own=False).of(said).rests) == places
 
 
 def test_the_token_for_no_answer_is_understood_with_decoration() -> None:
-    assert declines("**NO_ANSWER**。")
-    assert not declines("没有答案。")
+    assert verdict("**NO_ANSWER**。").kind == "none"
+    assert verdict("没有答案。").kind == "answer"

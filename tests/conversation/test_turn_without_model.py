@@ -126,6 +126,24 @@ async def test_after_asking_back_twice_a_person_takes_it(office: Office) -> None
     assert decisions[-1].reason is Reason.UNCLEAR
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["怎么申请？", "都不是", "怎么申请？"],
+        ["怎么申请？", "谢谢", "7", "都不是"],
+        ["怎么申请？", "🙏", "怎么申请？", "还是不对"],
+        ["不是这个", "你理解错了", "还是不对"],
+        ["怎么申请？", "不对", "2"],
+    ],
+)
+async def test_whatever_was_unclear_a_person_takes_it_after_two_questions_back(office: Office, said: list[str]) -> None:
+    office.history = [Utterance("user", "怎么换货"), Utterance("assistant", EXCHANGE.text)]
+    results = [await office.say(text) for text in said]
+
+    assert (results[-1].decision, results[-1].reason) == ("handoff", Reason.UNCLEAR)
+    assert all(result.decision != "handoff" for result in results[:-1])
+
+
 async def test_a_choice_that_was_removed_meanwhile_is_searched_for_like_a_question() -> None:
     shelf = Shelf({"怎么申请？": [(RETURNS, 0.6), (EXCHANGE, 0.6)], "怎么换货": [(RETURNS, 0.1)]})
     office = Office(shelf)

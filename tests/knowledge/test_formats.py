@@ -183,7 +183,7 @@ async def test_a_workbook_holds_entries_and_tables(library: Library, folder: Pat
     assert (report.passages, report.failed) == (3, ())
     assert found(library, "我要退货").id == "12"
     price = found(library, "打印机 B2 单价是多少")
-    assert (price.text, price.locator) == ("型号：打印机 B2；单价：899.5", "表 价格!A3")
+    assert (price.text, price.locator) == ("型号：打印机 B2\n单价：899.5", "表 价格!A3")
 
 
 async def test_an_html_page_is_read_without_its_scripts_and_menus(library: Library, folder: Path) -> None:

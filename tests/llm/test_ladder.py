@@ -7,7 +7,7 @@ import pytest
 from ai_worker.conversation.model import ModelFailed
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.llm.circuit import Circuit
-from ai_worker.llm.scripted import Say, ScriptedModel
+from ai_worker.llm.scripted import Misbehaviour, Say, ScriptedModel
 from tests.llm.conftest import PROMPT, ladder
 
 
@@ -121,3 +121,17 @@ def test_while_open_one_probe_goes_out_in_ten_seconds() -> None:
     assert circuit.admit()
     circuit.succeeded()
     assert [circuit.admit() for _ in range(3)] == [True, True, True]
+
+
+@pytest.mark.parametrize("fault", ["filtered", "refusal"])
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_what_a_content_filter_stops_the_next_model_answers(fault: Misbehaviour, streamed: bool) -> None:
+    async with (
+        ScriptedModel([Say("半句", misbehave=fault)]) as first,
+        ScriptedModel("好的。") as second,
+        ladder(first.base_url, second.base_url) as model,
+    ):
+        answer = await model.complete(PROMPT, on_delta=(lambda _: None) if streamed else None)
+        assert answer.text == "好的。"
+        assert first.calls == 1, "the same words would be refused again"
+        assert model.healthy, "the server is well"

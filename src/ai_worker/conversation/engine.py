@@ -4,32 +4,40 @@ This file is the order of things; each step is a few plain functions in `steps/`
 nothing of HTTP, SQL or vendors: what it needs from outside comes through ports.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from ai_worker.conversation.asked import offers_to_others, own, still_open
+from ai_worker.conversation.context.dates import today_in
+from ai_worker.conversation.context.focus import Focus, focus
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.handoff_rules import NO_RULES, Rules, unhelpful_before
 from ai_worker.conversation.hearing import hearing
-from ai_worker.conversation.message import Reply
+from ai_worker.conversation.history import own_talk
+from ai_worker.conversation.message import InboundMessage, Reply, Utterance
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.outlook import Foresee, foretell
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.phrases import Phrases, language_of, phrases
 from ai_worker.conversation.progress import Notebook
-from ai_worker.conversation.steps import compose
+from ai_worker.conversation.steps import compose, tell
 from ai_worker.conversation.steps.call import call
-from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide
+from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide, entry_is_better
 from ai_worker.conversation.steps.live import OnDraft
-from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id, look_up
+from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id, look_up, widened
 from ai_worker.conversation.steps.reason import Reasoner
+from ai_worker.conversation.steps.several import parts_of, together
 from ai_worker.conversation.steps.understand import Understood, understand
 from ai_worker.conversation.steps.verbs import Plan, plan
 from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
-from ai_worker.knowledge.retrieve import Reader, Retriever
+from ai_worker.knowledge.records.book import RecordBook
+from ai_worker.knowledge.records.shelf import RecordShelf
+from ai_worker.knowledge.retrieve import Meanings, Reader, Retriever
 from ai_worker.learning.feedback import FeedbackStore, Rating
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
 
@@ -44,6 +52,8 @@ class _Beside:
     on_delta: OnDelta | None
     on_draft: OnDraft | None
     notebook: Notebook | None
+    everything_said: tuple[Utterance, ...]
+    """The history with what other members of a group said, which the model is told, too."""
 
 
 class TurnEngine:
@@ -54,6 +64,7 @@ class TurnEngine:
         *,
         staff: Staff,
         retriever: Retriever,
+        records: RecordShelf | None = None,
         toolbox: Toolbox | None,
         model: ChatModel | None,
         feedback: FeedbackStore | None,
@@ -61,12 +72,15 @@ class TurnEngine:
         thresholds: Thresholds,
         rules: Rules = NO_RULES,
         outlook: Foresee | None = None,
+        meanings: Meanings | None = None,
+        comfortable: Callable[[InboundMessage], int] = lambda _: 0,
     ) -> None:
         """Put a turn together from what it needs.
 
         Args:
             staff: The workers.
             retriever: Finds passages.
+            records: Has the records of tables; `None` where there are none.
             toolbox: The business systems' tools; `None` when there are none.
             model: The language model; `None` answers from approved knowledge alone.
             feedback: Keeps what contacts say of answers; `None` where nobody says any.
@@ -75,9 +89,12 @@ class TurnEngine:
             rules: What goes to a person whatever the worker knows.
             outlook: Says when a person will see to somebody who is handed over now; `None` where
                 nobody knows.
+            meanings: Embeds what is not sure by its words; `None` where no endpoint is configured.
+            comfortable: Returns how many characters of an answer read well where a message came from; 0: any.
         """
         self._staff = staff
         self._retriever = retriever
+        self._records = records
         self._toolbox = toolbox
         self._feedback = feedback
         self._thresholds = thresholds
@@ -85,6 +102,8 @@ class TurnEngine:
         self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
         self._clock = clock
         self._rules, self._outlook = rules, outlook
+        self._meanings = meanings
+        self._comfortable = comfortable
 
     async def run(
         self,
@@ -105,9 +124,14 @@ class TurnEngine:
             NoSuchWorker: `given.worker` is not on the staff.
         """
         trace = Trace(self._clock)
-        mine = replace(given, pending=own(given.pending, given.message))
+        talk = own_talk(given.history, given.message.contact.id) if given.message.group else given.history
+        comfortable = given.comfortable or self._comfortable(given.message)
+        pending = own(given.pending, given.message)
+        mine = replace(given, pending=pending, history=talk, comfortable=comfortable)
         others_asked = offers_to_others(given.pending, given.message)
-        result = await self._turn(mine, trace, _Beside(on_delta, on_draft, notebook), others_asked=others_asked)
+        result = await self._turn(
+            mine, trace, _Beside(on_delta, on_draft, notebook, given.history), others_asked=others_asked
+        )
         result = replace(result, pending=still_open(result.pending, given.pending, given.message))
         if given.progress is not None and not result.tools:
             result = replace(result, tools=given.progress.all_uses)
@@ -143,28 +167,72 @@ class TurnEngine:
                 others_asked=others_asked,
             )
             note.detail = heard.kind
+        if self._reasoner is not None and _model_knows_better(heard, given, worker):
+            heard = replace(heard, kind="question")
         words = phrases(heard.language)
         if given.blocked:
             return compose.passed_on(words, given.history)
         if given.progress is None and (reason := self._rules.reason(given.message, heard)) is not None:
             return compose.handed_over(words, reason, confidence=1.0)
+        if heard.kind == "question" and given.progress is None and not heard.corrects and self._reasoner is None:
+            several = await self._several(given, heard.text, worker, words, trace, beside)
+            if several is not None:
+                return several
         if heard.kind == "question" or given.progress is not None:
-            return await self._question(given, heard.text, worker, words, trace, beside)
+            return await self._question(given, heard, worker, words, trace, beside)
         if heard.chosen is not None:
             with trace.step("retrieve") as note:
                 label = heard.chosen.label
+                book = self._book(given, worker)
+                if book and (told := tell.chosen(words, book, heard.chosen, given.history)) is not None:
+                    return told
                 found = by_id(self._shelves(given, worker), heard.chosen.id, label)
                 note.detail = "chosen" if found else "gone"
             if found is None:  # it was removed since; what it asked is still a question
-                return await self._question(given, label, worker, words, trace, beside)
+                return await self._question(given, replace(heard, text=label), worker, words, trace, beside)
             return compose.approved(words, found, question=label, confidence=compose.CHOSEN)
         if heard.kind == "rating":
             rated = await self._rated(given, heard.text, words)
-            return rated or await self._question(given, heard.text, worker, words, trace, beside)
-        return _fixed(heard, given, worker, words)
+            return rated or await self._question(given, heard, worker, words, trace, beside)
+        return _fixed(heard, given, worker, words, self._clock.now())
+
+    async def _found(
+        self, given: TurnInput, heard: Understood, worker: Worker, words: Phrases, tools: Sequence[Tool]
+    ) -> Findings:
+        """Search for a message; where nobody could say anything to it, for what a model makes of it."""
+        shelves = self._shelves(given, worker)
+        findings = await self._by_words_and_meaning(shelves, heard, given.history)
+        reasoner = self._reasoner
+        if reasoner is None or given.progress is not None or findings.best >= self._bars.clarify_at:
+            return findings
+        if reasoner.has_to_go_by(worker, tools, findings):
+            return findings
+        whole = await reasoner.completed(heard.text, given.history, words)
+        if not whole:
+            return findings
+        better = await self._by_words_and_meaning(shelves, replace(heard, text=whole, corrects=False), ())
+        return replace(better, leans=True) if better.best > findings.best else findings
+
+    async def _by_words_and_meaning(
+        self, shelves: Shelves, heard: Understood, history: Sequence[Utterance]
+    ) -> Findings:
+        findings = look_up(shelves, heard.text, history, bars=self._bars, corrects=heard.corrects)
+        if self._meanings is None or findings.best >= self._bars.answer_at:
+            return findings
+        vector = await self._meanings.of(heard.text)
+        if vector is None:
+            return findings
+        near = replace(shelves, vector=vector)
+        return look_up(near, heard.text, history, bars=self._bars, corrects=heard.corrects)
 
     def _shelves(self, given: TurnInput, worker: Worker) -> Shelves:
         return Shelves(self._retriever, tuple(worker.knowledge), Reader(given.message.contact.department))
+
+    def _book(self, given: TurnInput, worker: Worker) -> RecordBook | None:
+        if self._records is None:
+            return None
+        reader = Reader(given.message.contact.department)
+        return self._records.records(bases=worker.knowledge, reader=reader) or None
 
     async def _rated(self, given: TurnInput, text: str, words: Phrases) -> TurnResult | None:
         """Keep what the contact says of the latest answer; `None` if there is no answer that it can mean."""
@@ -179,37 +247,59 @@ class TurnEngine:
             return compose.handed_over(words, Reason.UNHELPFUL, confidence=1.0)
         return TurnResult("answer", Reply(words.say("helped" if mark == "up" else "not_helped")), confidence=1.0)
 
-    async def _question(
+    async def _several(
         self, given: TurnInput, text: str, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
+    ) -> TurnResult | None:
+        """Answer the questions of one message together; `None` if it is one question."""
+        parts = parts_of(text)
+        if parts is None:
+            return None
+        results: list[TurnResult] = []
+        history = given.history
+        for number, question in enumerate(parts.asked, 1):
+            one = replace(given, history=history, turn_id=f"{given.turn_id}/{number}")
+            heard = Understood("question", question, words.language)
+            result = await self._question(one, heard, worker, words, trace, beside)
+            results.append(result)
+            history = (*history, Utterance("user", question))
+            if result.reply is not None:
+                history = (*history, Utterance("assistant", result.reply.text))
+        return together(words, parts, results)
+
+    async def _question(
+        self, given: TurnInput, heard: Understood, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
-        with trace.step("retrieve") as note:
-            findings = look_up(self._shelves(given, worker), text, given.history, bars=self._bars)
-            note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
+        text = heard.text
         tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
         if beside.notebook is None:
             tools = [tool for tool in tools if not tool.acts]
-        bars = self._thresholds.of(findings.base)
+        parts = parts_of(text) if self._reasoner is not None else None
+        shelves, book = self._shelves(given, worker), self._book(given, worker)
+        about = focus(book, text, given.history) if book and given.progress is None and parts is None else None
+        with trace.step("retrieve") as note:
+            # A record stands for what the message leans on.
+            leaning = replace(given, history=()) if about is not None else given
+            findings = await self._found(leaning, heard, worker, words, tools)
+            if book is not None and self._reasoner is None:
+                findings = findings.where(book.suits(findings.question))
+            bars = self._thresholds.of(findings.base)
+            if parts is not None and parts.certain:
+                findings = widened(findings, shelves, parts.asked, bars=bars)
+            note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         with trace.step("decide") as note:
-            planned = _planned(tools, text, findings, given)
-            verdict = (
-                CONSULT
-                if given.progress is not None
-                else decide(
-                    findings,
-                    planned,
-                    text=text,
-                    bars=bars,
-                    pending=given.pending,
-                    model_may=self._reasoner is not None
-                    and self._reasoner.may(worker, tools, findings=findings, history=given.history),
-                )
-            )
-            note.detail = verdict.course
+            planned = _planned(tools, text, findings, given, today_in(self._clock.now(), worker.time_zone))
+            told = None
+            if book and about is not None and not (planned and (planned.own or planned.resumed)):
+                told = _told(given, text, words, findings, book, about, bars)
+            verdict = self._verdict(given, text, worker, tools, findings, planned, bars)
+            note.detail = "record" if told is not None else verdict.course
+        if told is not None:
+            return told
         if verdict.course == "call" and planned is not None:
             result = await self._call(planned, given, words, trace)
         elif verdict.course == "consult" and self._reasoner is not None:
             result = await self._reasoner.answer(
-                given,
+                replace(given, history=beside.everything_said),
                 text,
                 worker=worker,
                 words=words,
@@ -227,6 +317,23 @@ class TurnEngine:
                 result = _composed(verdict, planned, findings, given, words, text, bars)
         return replace(result, candidates=findings.candidates)
 
+    def _verdict(
+        self,
+        given: TurnInput,
+        text: str,
+        worker: Worker,
+        tools: Sequence[Tool],
+        findings: Findings,
+        planned: Plan | None,
+        bars: Bars,
+    ) -> Verdict:
+        if given.progress is not None:
+            return CONSULT
+        model_may = self._reasoner is not None and self._reasoner.may(
+            worker, tools, findings=findings, history=given.history
+        )
+        return decide(findings, planned, text=text, bars=bars, pending=given.pending, model_may=model_may)
+
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:
         assert self._toolbox is not None
         key = f"{given.turn_id}:1"
@@ -241,6 +348,22 @@ class TurnEngine:
             return compose.not_found(words, planned, called, times=_times(given))
 
 
+def _told(
+    given: TurnInput, text: str, words: Phrases, findings: Findings, book: RecordBook, about: Focus, bars: Bars
+) -> TurnResult | None:
+    """Return what the records say of the message, unless an approved answer suits it better."""
+    if entry_is_better(findings, about, bars=bars):
+        return None
+    return tell.tell(words, book, about, text=text, times=_times(given), may_ask=asks_again(given.pending))
+
+
+def _model_knows_better(heard: Understood, given: TurnInput, worker: Worker) -> bool:
+    """Return whether fixed words would cut off a model: it may chat, and may have asked for a number itself."""
+    return (heard.kind == "no_such_choice" and given.pending is None) or (
+        heard.kind == "chat" and worker.grounding == "open"
+    )
+
+
 def _words(given: TurnInput, worker: Worker) -> Phrases:
     return phrases(language_of(given.message.text, history=given.history, default=worker.language))
 
@@ -250,12 +373,18 @@ def _times(given: TurnInput) -> int:
     return (given.pending.times if given.pending else 0) + 1
 
 
-def _planned(tools: Sequence[Tool], text: str, findings: Findings, given: TurnInput) -> Plan | None:
-    pending_tool = given.pending.verb if given.pending else ""
-    return plan(tools, text=text, question=findings.question, history=given.history, pending_tool=pending_tool)
+def _planned(tools: Sequence[Tool], text: str, findings: Findings, given: TurnInput, today: date) -> Plan | None:
+    return plan(
+        tools,
+        text=text,
+        question=findings.question,
+        history=given.history,
+        pending_tool=given.pending.verb if given.pending else "",
+        today=today,
+    )
 
 
-def _fixed(heard: Understood, given: TurnInput, worker: Worker, words: Phrases) -> TurnResult:
+def _fixed(heard: Understood, given: TurnInput, worker: Worker, words: Phrases, now: datetime) -> TurnResult:
     """Answer what needs no knowledge."""
     match heard.kind:
         case "wordless" | "media":
@@ -264,14 +393,16 @@ def _fixed(heard: Understood, given: TurnInput, worker: Worker, words: Phrases) 
             return compose.handed_over(words, Reason.ASKED, confidence=1.0)
         case "complaint" | "anger":
             return compose.handed_over(words, Reason(heard.kind), confidence=1.0)
-        case "none_of_these" | "no_such_choice":
+        case "none_of_these" | "no_such_choice" | "misunderstood":
             if not asks_again(given.pending):
                 return compose.handed_over(words, Reason.UNCLEAR)
             if heard.kind == "no_such_choice" and given.pending is not None:
                 return compose.which_of(words, given.pending.choices, times=_times(given))
             return compose.rephrase(words, times=_times(given))
+        case "date":
+            return replace(compose.date(words, now.astimezone(ZoneInfo(worker.time_zone))), pending=given.pending)
         case kind:
-            return compose.fixed(words, kind, name=worker.display_name)
+            return replace(compose.fixed(words, kind, name=worker.display_name), pending=given.pending)
 
 
 def _composed(

@@ -10,7 +10,8 @@ from ai_worker.conversation.steps.look_up import Bars
 from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.desk import Entry
-from ai_worker.knowledge.retrieve import Retriever
+from ai_worker.knowledge.records.shelf import RecordShelf
+from ai_worker.knowledge.retrieve import ForEverything, Retriever
 
 
 class Trial(Retriever, Protocol):
@@ -105,7 +106,14 @@ class Evaluator:
 
 
 def golden_evaluator(
-    store: EvaluationStore, *, library: Trials, staff: Staff, default: Bars, version: str, clock: Clock
+    store: EvaluationStore,
+    *,
+    library: Trials,
+    records: RecordShelf | None = None,
+    staff: Staff,
+    default: Bars,
+    version: str,
+    clock: Clock,
 ) -> Evaluator:
     """Return the evaluator of the default worker, over the same engine and thresholds that contacts get."""
 
@@ -114,7 +122,8 @@ def golden_evaluator(
         thresholds.replace(await store.thresholds())
         return TurnEngine(
             staff=staff,
-            retriever=knowledge,
+            retriever=ForEverything(knowledge),
+            records=records,
             toolbox=None,
             model=None,
             feedback=None,

@@ -12,7 +12,9 @@ from ai_worker.conversation.phrases import LANGUAGES, catalogue
 from ai_worker.foundation.text import fold
 from ai_worker.learning.feedback import Mark
 
-SmallTalk = Literal["greeting", "thanks", "goodbye", "acknowledged", "identity"]
+SmallTalk = Literal[
+    "greeting", "thanks", "goodbye", "acknowledged", "identity", "praise", "laughter", "sorry", "chat", "date"
+]
 SMALL_TALK: tuple[SmallTalk, ...] = get_args(SmallTalk)
 
 _CLAUSE_END = re.compile(r"[^\w\s']+|(?<=[\u3400-\u9fff])\s+|\s+(?=[\u3400-\u9fff])")
@@ -38,6 +40,11 @@ class Hearing:
         self._unhelpful = frozenset(words for part in hear for words in part["unhelpful"])
         self._none = frozenset(words for part in hear for words in part["none"])
         self._particles = re.compile(_any(part["particles"] for part in hear) + "$")
+        self._asks = re.compile(_any(part["asks"] for part in hear))
+        self._begs = re.compile(_any(part["begs"] for part in hear))
+        self._corrects = re.compile("^" + _any(part["corrects"] for part in hear))
+        self._wrong = frozenset(words for part in hear for words in part["wrong"])
+        self._frame = re.compile(_any(part["frame"] for part in hear))
         self._how = re.compile(_any(part["how"] for part in hear))
         self._points_back = re.compile(_any(part["points_back"] for part in hear))
         self._ordinals = [(re.compile(part["ordinal"]), part["numbers"]) for part in hear]
@@ -70,6 +77,30 @@ class Hearing:
             if found := ordinal.fullmatch(words):
                 return int(numbers.get(found[1]) or found[1])
         return None
+
+    def asks(self, text: str) -> bool:
+        """Return whether it is a question, by its mark or its words."""
+        return bool(self._asks.search(fold(text)))
+
+    def only_begs(self, clause: str) -> bool:
+        """Return whether a folded clause asks for nothing but to be answered: `能告诉我一下吗`."""
+        return self._begs.fullmatch(clause) is not None
+
+    def corrected(self, text: str) -> str | None:
+        """Return what a message puts in place of what was understood: `不对，我说的是运费` → `运费`.
+
+        `None` if it corrects nothing; empty if it only says that it was wrong.
+        """
+        if " ".join(clauses(text)) in self._wrong:
+            return ""
+        folded = fold(text)
+        found = self._corrects.match(folded)
+        whole = text if len(text) == len(folded) else folded  # as it was written, where the places are the same
+        return whole[found.end() :].strip(" ，,。.") if found else None
+
+    def plain(self, text: str) -> str:
+        """Return the words of a short answer without what only frames them: `换货的那个` → `换货`."""
+        return self._frame.sub("", fold(text))
 
     def asks_how(self, text: str) -> bool:
         """Return whether it asks how something is done, and not how a matter stands."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.message import Utterance
 
 
@@ -11,16 +10,16 @@ def said_by_contact(history: Sequence[Utterance]) -> list[str]:
     return [utterance.text for utterance in reversed(history) if utterance.role == "user"]
 
 
-def last_question(history: Sequence[Utterance]) -> str:
-    """Return the contact's latest utterance that was about something; empty if there is none.
-
-    Greetings and answers such as `2` are passed over: a follow-up does not lean on them.
-    """
-    listening = hearing()
-    for text in said_by_contact(history):
-        if text and listening.small_talk(text) is None and listening.number(text) is None:
-            return text
-    return ""
+def own_talk(history: Sequence[Utterance], contact_id: str) -> tuple[Utterance, ...]:
+    """Return what one contact said, and what was said to them: in a group, others' talk is not theirs to lean on."""
+    own: list[Utterance] = []
+    theirs = True
+    for utterance in history:
+        if utterance.role == "user":
+            theirs = utterance.contact is None or utterance.contact.id == contact_id
+        if theirs:
+            own.append(utterance)
+    return tuple(own)
 
 
 def last_reply(history: Sequence[Utterance]) -> str:

@@ -83,6 +83,9 @@ class TurnInput:
     progress: Progress | None = None
     """What an earlier run of this turn did with tools that act; `None` when it did nothing."""
 
+    comfortable: int = 0
+    """Characters of an answer that read well where it goes; 0 where any length does."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:

@@ -28,5 +28,5 @@ class Citation:
 def cite(found: Scored) -> Citation:
     """Return the citation of a passage that was found."""
     passage = found.passage
-    title = f"{passage.title} {passage.locator}".strip()
+    title = f"{passage.called} {passage.locator}".strip()
     return Citation(passage.id, passage.document_id, title, shorten(passage.text, 120), round(found.score, 4))

@@ -1,49 +1,56 @@
 """Search: candidates from the index, put in order, with a confidence each."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from ai_worker.knowledge import confidence
-from ai_worker.knowledge.fit import Question, Wording, WordingFit, entry_fit, text_fit, wording_fit
-from ai_worker.knowledge.index import Hit, View
-from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge import confidence, letter
+from ai_worker.knowledge.candidate import Candidate
+from ai_worker.knowledge.fit import Question
+from ai_worker.knowledge.fusing import fuse
+from ai_worker.knowledge.index import View
+from ai_worker.knowledge.passage import Scored
+from ai_worker.knowledge.text_search import by_text, sure_of_text
+from ai_worker.knowledge.wording_search import by_wording, sure_of_wording
 
-WORDINGS = 30
-TEXTS = 15
+if TYPE_CHECKING:
+    from ai_worker.knowledge.intents.model import Intents
+
 QUESTION_CHARACTERS = 500
 """Of a longer question the beginning is used: a bound on the work, not a limit on what one may ask."""
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One passage in the running, seen through its wordings or through its text."""
-
-    key: str
-    answer: str
-    group: str
-    """Candidates of one group do not compete: a section's passages, found by its heading, are all right."""
-
-    rank: float
-    figures: tuple[float, ...]
-    matched: str
-    passage: Passage | None
+SureOf = Callable[[Candidate, float, Question], float]
+"""Says how sure the first candidate is, given its lead over the next."""
 
 
-def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Scored]:
-    """Return the passages that best fit a question; see `Retriever.search`."""
+def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "Intents | None" = None) -> list[Scored]:
+    """Return the passages that best fit a question; see `Retriever.search`.
+
+    Args:
+        view: Where to look.
+        text: What is asked.
+        bases: The knowledge bases to look in.
+        limit: How many passages at most.
+        intents: What the wordings of this knowledge taught, if they taught anything.
+    """
     if view.revision == 0:
         return []
-    question = Question.of(text[:QUESTION_CHARACTERS], view)
+    of_letter = letter.find(view, text, bases=bases, limit=limit)
+    if of_letter is not None:
+        return of_letter
+    text = text[:QUESTION_CHARACTERS]
+    question = Question.of(text, view)
     if not question.wording.bare:
         return []
-    ways = (
-        (by_text(question, view, bases), confidence.TEXT_CONFIDENCE),
-        (by_wording(question, view, bases), confidence.WORDING_CONFIDENCE),
-    )
+    by_wordings = _with_confidence(by_wording(question, view, bases), sure_of_wording, question, view)
+    guesses = intents.score(question.plain, bases=bases) if intents else None
+    by_texts = _with_confidence(by_text(question, view, bases), sure_of_text, question, view)
+    if guesses:
+        by_wordings = fuse(by_wordings, guesses, question, view, bases)
+        by_texts = [one for one in by_texts if not guesses.knows(one[1].key)]
     found: dict[str, tuple[float, float, Candidate]] = {}
-    for candidates, weights in ways:
-        for sure, candidate in _with_confidence(candidates, weights, question, view):
+    for candidates in (by_texts, by_wordings):
+        for sure, candidate in candidates:
             best, other, kept = found.get(candidate.key, (-1.0, 0.0, candidate))
             found[candidate.key] = (sure, best, candidate) if sure > best else (best, max(other, sure), kept)
     order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))[:limit]
@@ -51,45 +58,8 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int) -> list[Sco
     return [Scored(passages[candidate.key], sure, candidate.matched) for sure, _, candidate in order]
 
 
-def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
-    """Return the passages whose wordings are like the question, the likest first."""
-    hits: dict[str, list[Hit]] = {}
-    for hit in view.search("asked", list(question.wording.asked), bases=bases, limit=WORDINGS):
-        hits.setdefault(hit.key, []).append(hit)
-    candidates = []
-    for key, of_one in hits.items():
-        wordings = [Wording.of(hit.wording) for hit in of_one]
-        fits = [wording_fit(question, wording, view) for wording in wordings]
-        order = sorted(range(len(fits)), key=lambda at: (-_likeness(fits[at]), of_one[at].wording))
-        second, third = (_likeness(fits[order[at]]) if len(fits) > at else 0.0 for at in (1, 2))
-        figures = (*fits[order[0]], second, third, *entry_fit(question, wordings, view))
-        rank = confidence.weigh(confidence.WORDING_RANK, figures)
-        best = of_one[order[0]]
-        group = f"{best.answer}\x1f{best.wording}"
-        candidates.append(Candidate(key, best.answer, group, rank, figures, best.wording, None))
-    return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
-
-
-def _likeness(fit: WordingFit) -> float:
-    return (fit.both + fit.pairs + fit.order + fit.same) / 4
-
-
-def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
-    """Return the passages whose text has what the question asks for, the likest first."""
-    hits = view.search("told", list(question.told), bases=bases, limit=TEXTS)
-    best = max((hit.score for hit in hits), default=1.0)
-    candidates = []
-    for hit in hits:
-        assert hit.passage is not None  # every text carries its passage
-        title = "" if hit.passage.kind == "entry" else hit.passage.title
-        figures = (*text_fit(question, title, hit.passage.text, view), hit.score / best)
-        rank = confidence.weigh(confidence.TEXT_RANK, figures)
-        candidates.append(Candidate(hit.key, hit.answer, hit.key, rank, figures, "", hit.passage))
-    return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
-
-
 def _with_confidence(
-    candidates: Sequence[Candidate], weights: Sequence[float], question: Question, view: View
+    candidates: Sequence[Candidate], sure_of: SureOf, question: Question, view: View
 ) -> list[tuple[float, Candidate]]:
     """Return each candidate with its confidence: the first's own, and the others' in proportion."""
     if not candidates:
@@ -97,7 +67,7 @@ def _with_confidence(
     first = candidates[0]
     rival = next((candidate for candidate in candidates if candidate.group != first.group), None)
     lead = lead_of(candidates)
-    sure = confidence.probability(confidence.weigh(weights, (1.0, *first.figures, question.brevity, lead)))
+    sure = sure_of(first, lead, question)
     if rival and lead < confidence.TIE_MARGIN and _text(first, view) != _text(rival, view):
         sure = min(sure, confidence.TIED)
     return [(sure * math.exp(max(-30.0, candidate.rank - first.rank)), candidate) for candidate in candidates]

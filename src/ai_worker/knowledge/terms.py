@@ -1,13 +1,17 @@
 """Terms: the pieces of a text by which it is searched and compared.
 
-Every function here takes text that `foundation.text.fold` has folded.
+Every function here takes text that `plain` has made comparable.
 """
 
 import re
 from functools import cache
 from typing import Protocol
 
-VERSION = 1
+from ai_worker.foundation.text import fold
+from ai_worker.knowledge import english
+from ai_worker.knowledge.language.script import simplified
+
+VERSION = 4
 """Raise it with every change to the terms: indexes that hold the old ones are then built anew."""
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
@@ -18,10 +22,9 @@ _FUNCTION_WORDS = """
 的 了 吗 呢 啊 吧 呀 哦 哈 嘛 么 呗 我 你 您 他 她 它 们 这 那 是 有 在 和 与 或 也 都 就 还 要 会 能 可 以 可以
 请 问 请问 怎 怎么 怎样 如 何 如何 什 什么 为 为什么 哪 哪里 哪些 多 少 多少 几 下 一 一下 个 一个 想 我想 知 道 知道 说
 不 没 没有 给 把 被 对 到 从 上 里 去 来 得 地 着 过 很
-a an the is are do does to of in on for i my me you your it what how can could please with and or be this that
 """
 
-FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split()) | english.FUNCTION_WORDS
 """Words that carry grammar rather than matter. In a small knowledge base they may be rare, and would
 otherwise count as informative."""
 
@@ -29,7 +32,11 @@ otherwise count as informative."""
 class Cutter(Protocol):
     """What of rjieba is used here."""
 
-    def __call__(self, text: str, hmm: bool = True) -> list[str]:
+    def cut(self, text: str, hmm: bool = True) -> list[str]:
+        """Return the words of `text`, nothing left out."""
+        ...
+
+    def cut_for_search(self, text: str, hmm: bool = True) -> list[str]:
         """Return the words of `text`, and the shorter words inside the longer ones."""
         ...
 
@@ -38,18 +45,48 @@ class Cutter(Protocol):
 def _cutter() -> Cutter:
     import rjieba
 
-    cut: Cutter = rjieba.cut_for_search
-    return cut
+    cutter: Cutter = rjieba
+    return cutter
+
+
+def plain(text: str) -> str:
+    """Return `text` folded and in simplified script: what is compared does not depend on how it is written."""
+    return simplified(fold(text))
+
+
+def cut(folded: str, *, new: bool = True) -> list[str]:
+    """Return the words of a text with everything between them: joined, they are the text.
+
+    Args:
+        folded: The text.
+        new: Whether characters may form a word that is in no dictionary.
+    """
+    return _cutter().cut(folded, new)
 
 
 def words(folded: str) -> list[str]:
-    """Return the words: rjieba's search mode, without punctuation."""
-    return [word for word in _cutter()(folded) if word[0].isalnum() or word[-1].isalnum()]
+    """Return the words: rjieba's search mode, without punctuation; English ones as their stems."""
+    found = _cutter().cut_for_search(english.spelled_out(folded))
+    return [english.stem(word) for word in found if word[0].isalnum() or word[-1].isalnum()]
+
+
+def tagged(folded: str) -> list[tuple[str, str]]:
+    """Return the words with their parts of speech, in ICTCLAS tags: `n…` nouns, `v…` verbs, `r` pronouns."""
+    import rjieba
+
+    tags: list[tuple[str, str]] = rjieba.tag(folded)
+    return tags
 
 
 def characters(folded: str) -> list[str]:
-    """Return the single Chinese characters, and the words in other scripts."""
-    return [*(character for run in _HAN.findall(folded) for character in run), *_LATIN.findall(folded)]
+    """Return the single Chinese characters, and the words in other scripts; English ones as their stems."""
+    others = map(english.stem, _LATIN.findall(english.spelled_out(folded)))
+    return [*(character for run in _HAN.findall(folded) for character in run), *others]
+
+
+def is_han(term: str) -> bool:
+    """Return whether a term is of Chinese characters."""
+    return bool(_HAN.match(term))
 
 
 def bigrams(folded: str) -> list[str]:

@@ -16,7 +16,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.retry import backoff
 from ai_worker.llm.contract import CallFailed, Endpoint
 from ai_worker.llm.stream import AnswerStream
-from ai_worker.llm.wire import MALFORMED, merged, names_back, read_answer, request_body
+from ai_worker.llm.wire import FILTERED, MALFORMED, merged, names_back, read_answer, request_body
 
 log = structlog.get_logger(__name__)
 
@@ -244,6 +244,8 @@ class OpenAICompatible:
         except MALFORMED:
             raise CallFailed(f"{self.endpoint.place} sent something that is no answer") from None
         message = answer.choices[0].message if answer.choices else None
+        if answer.choices and (answer.choices[0].finish_reason in FILTERED or (message and message.refusal)):
+            raise CallFailed(f"{self.endpoint.place} would not answer: its content filter", blameless=True)
         if answer.error is not None or message is None or not (message.content or message.tool_calls):
             raise CallFailed(f"{self.endpoint.place} sent an empty answer")
         if on_delta is not None and message.content:  # a server that does not stream

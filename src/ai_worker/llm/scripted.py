@@ -13,17 +13,18 @@ from typing import Any, Literal, Self
 import msgspec
 from aiohttp import web
 
-from ai_worker.llm.scripted_wire import chunks, completion
+from ai_worker.llm.scripted_wire import Ends, chunks, completion, embedded, vector
 
 Misbehaviour = Literal[
     "429", "500", "503", "html", "empty", "half_stream", "stalled", "bad_utf8", "error_in_stream",
-    "bad_tool_json", "endless_tools", "dead",
+    "bad_tool_json", "endless_tools", "dead", "filtered", "refusal",
 ]  # fmt: skip
 """What a model server does wrong.
 
 `429` and `503` ask to come back after `retry_after_s`; `half_stream` ends the connection in the
 middle of the answer, `stalled` stops there and keeps it open; `bad_tool_json` calls the first tool
-offered with broken arguments; `endless_tools` calls it again and again; `dead` hangs up unanswered.
+offered with broken arguments; `endless_tools` calls it again and again; `dead` hangs up unanswered;
+`filtered` ends as if a content filter had cut the answer off, `refusal` says in so many words that it will not.
 """
 
 CUT_OFF = ("half_stream", "stalled")
@@ -98,6 +99,7 @@ class ScriptedModel:
         piece: int = 4,
         between_s: float = 0.0,
         retry_after_s: float | None = None,
+        embeds: Callable[[str], Sequence[float]] | None = None,
     ) -> None:
         """Prepare the server.
 
@@ -110,6 +112,7 @@ class ScriptedModel:
             piece: Characters in one chunk of a stream.
             between_s: Seconds between two chunks.
             retry_after_s: The `Retry-After` of 429 and 503; `None` sends none.
+            embeds: Returns the vector of a text; `None`: texts with the same pairs of characters are near.
         """
         self._script = script
         self._host = host
@@ -119,6 +122,10 @@ class ScriptedModel:
         self._piece = piece
         self._between_s = between_s
         self._retry_after_s = retry_after_s
+        self._embeds = embeds or vector
+        self.embedded: deque[str] = deque(maxlen=REMEMBERED)
+        """The latest texts that were embedded, oldest first."""
+
         self._runner: web.AppRunner | None = None
         self._said = 0
         self.misbehave: Misbehaviour | None = None
@@ -139,6 +146,7 @@ class ScriptedModel:
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_post("/v1/chat/completions", self._completions)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/embeddings", self._embeddings)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port, backlog=2048)
@@ -168,6 +176,22 @@ class ScriptedModel:
     async def _models(self, _: web.Request) -> web.Response:
         return _json({"object": "list", "data": [{"id": self._name, "object": "model", "owned_by": "ai-worker"}]})
 
+    async def _embeddings(self, request: web.Request) -> web.StreamResponse:
+        """Embed texts; `misbehave` of the whole server holds here, too, as far as it makes sense."""
+        body = msgspec.json.decode(await request.read(), type=dict[str, Any])
+        texts = [body["input"]] if isinstance(body["input"], str) else list(body["input"])
+        self.calls += 1
+        self.embedded.extend(texts)
+        misbehave = self.misbehave
+        await asyncio.sleep(self.delay_s if misbehave != "stalled" else 3600)
+        if misbehave == "dead":
+            assert request.transport is not None
+            request.transport.abort()
+        if (refusal := self._refusal(misbehave)) is not None:
+            return refusal
+        answer = embedded(self._name, [self._embeds(text) for text in texts])
+        return await self._whole(request, msgspec.json.encode(answer), misbehave)
+
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         self.calls += 1
         try:
@@ -190,12 +214,13 @@ class ScriptedModel:
         elif asked.tools and misbehave == "endless_tools":
             say = Say(calls=(Call(asked.tools[0], _some_arguments(asked.body["tools"][0])),))
         calls = tuple((call.name, call.arguments) for call in say.calls)
+        ends: Ends = misbehave if misbehave in ("filtered", "refusal") else "stop"
         if not body.get("stream"):
-            return await self._whole(request, msgspec.json.encode(completion(self._name, say.text, calls)), misbehave)
+            whole = completion(self._name, say.text, calls, ends=ends)
+            return await self._whole(request, msgspec.json.encode(whole), misbehave)
         usage = bool(body.get("stream_options", {}).get("include_usage"))
-        return await self._stream(
-            request, chunks(self._name, say.text, calls, piece=self._piece, usage=usage), misbehave
-        )
+        pieces = chunks(self._name, say.text, calls, piece=self._piece, usage=usage, ends=ends)
+        return await self._stream(request, pieces, misbehave)
 
     def _refusal(self, misbehave: Misbehaviour | None) -> web.Response | None:
         if misbehave in ("429", "500", "503"):

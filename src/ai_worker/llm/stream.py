@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ai_worker.conversation.model import Completion, OnDelta
 from ai_worker.llm.contract import CallFailed
-from ai_worker.llm.wire import MALFORMED, Usage, WireAnswer, WireToolCall, merged, read_answer
+from ai_worker.llm.wire import FILTERED, MALFORMED, Usage, WireAnswer, WireToolCall, merged, read_answer
 
 MAX_LINE = 1_000_000
 """Bytes that one event may have. No model writes more between two line ends."""
@@ -86,6 +86,8 @@ class AnswerStream:
         self._usage = chunk.usage or self._usage
         for choice in chunk.choices[:1]:
             self._finish = choice.finish_reason or self._finish
+            if self._finish in FILTERED or (choice.delta is not None and choice.delta.refusal):
+                raise CallFailed(f"{self._place} would not answer: its content filter", blameless=True)
             if choice.delta is None:
                 continue
             self._fragments += choice.delta.tool_calls or ()

@@ -36,6 +36,8 @@ class WireMessage(msgspec.Struct):
 
     content: str | None = None
     tool_calls: list[WireToolCall] | None = None
+    refusal: str | None = None
+    """Why the server would not answer, in place of an answer (OpenAI)."""
 
 
 class WireChoice(msgspec.Struct):
@@ -61,6 +63,9 @@ class WireAnswer(msgspec.Struct):
     usage: Usage | None = None
     error: Any = None
 
+
+FILTERED = ("content_filter", "sensitive", "content-filter")
+"""Reasons to finish that mean: a filter of the server cut the answer off, or let none come about."""
 
 read_answer = msgspec.json.Decoder(WireAnswer).decode
 """Decode an answer or a chunk. Raises ValueError for anything else (`MALFORMED`)."""

@@ -12,6 +12,17 @@ from ai_worker.conversation.message import Utterance
 LANGUAGES = ("zh-CN", "en")
 
 _CJK = re.compile(r"[\u3400-\u9fff]")
+FEW = 2
+"""Words of Latin letters up to which a message does not change the language of a talk."""
+
+FRAME = 2
+"""English words of grammar from which on a sentence with Chinese names in it is English."""
+
+_ENGLISH_FRAME = re.compile(
+    r"\b(?:the|is|are|do|does|did|can|could|what|how|where|when|which|who|why|for|of|my|your|i|to|in|a|an|much|many)\b",
+    re.IGNORECASE,
+)
+_CHINESE_FRAME = re.compile(r"[的了吗呢吧么怎哪谁几多少什]")
 _LATIN_WORD = re.compile(r"\b[A-Za-z]{2,}\b")
 
 
@@ -43,15 +54,23 @@ def phrases(language: str) -> Phrases:
 
 
 def language_of(text: str, *, history: Sequence[Utterance], default: str) -> str:
-    """Return the language to answer `text` in.
+    """Return the language to answer `text` in: the asker's.
 
-    A Chinese character makes it Chinese, a word of Latin letters English. `2` or `ORD12345` say
-    nothing: then the contact's earlier words decide, and before there are any, `default`.
+    Where both are mixed, the one that makes the sentence counts: `打印机 B2 的 price` is Chinese,
+    `how much is 打印机 B2` English. `2`, `ORD12345`, and an `OK` in a Chinese talk say nothing: then the
+    contact's earlier words decide, and before there are any, `default`.
     """
-    said = [text, *(utterance.text for utterance in reversed(history) if utterance.role == "user")]
-    for words in said:
-        if _CJK.search(words):
-            return "zh-CN"
-        if _LATIN_WORD.search(words):
-            return "en"
-    return default
+    said = [utterance.text for utterance in reversed(history) if utterance.role == "user"]
+    before = next((language for words in said if (language := _language(words))), None)
+    now = _language(text)
+    if now == "en" and before == "zh-CN" and len(_LATIN_WORD.findall(text)) <= FEW:
+        return before
+    return now or before or default
+
+
+def _language(text: str) -> str | None:
+    characters, words = len(_CJK.findall(text)), len(_LATIN_WORD.findall(text))
+    if not characters:
+        return "en" if words else None
+    english = len(_ENGLISH_FRAME.findall(text)) >= FRAME and not _CHINESE_FRAME.search(text)
+    return "en" if english and words * 2 > characters else "zh-CN"

@@ -1,22 +1,23 @@
 """Compose: the words of a reply, and the result that carries them."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import PurePosixPath
 
+from ai_worker.conversation.grounding.orders import harmless, plain, quotable
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Choice, Reply, Utterance
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.steps.call import Called
+from ai_worker.conversation.steps.quote import excerpt
 from ai_worker.conversation.steps.verbs import Plan, told
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
-from ai_worker.foundation.text import fold, shorten
+from ai_worker.foundation.text import shorten
 from ai_worker.knowledge.citation import cite
-from ai_worker.knowledge.passage import Passage, Scored
-
-EXCERPT = 300
-"""Characters of a passage that are shown as an answer."""
+from ai_worker.knowledge.passage import ENTRIES, Passage, Scored
+from ai_worker.knowledge.records.row import is_row
 
 LABEL = 60
 """Characters of a choice; some platforms cut buttons off after that."""
@@ -27,12 +28,17 @@ BY_TOOL = 0.95
 CHOSEN = 0.95
 """Confidence in the answer that the contact picked."""
 
-_SENTENCE = re.compile(r".*?(?:[。！？!?；;\n]+|\.(?=\s)|$)", re.DOTALL)
-
 
 def fixed(words: Phrases, key: str, *, name: str) -> TurnResult:
     """Answer small talk."""
     return TurnResult("answer", Reply(words.say(key, name=name)), confidence=1.0)
+
+
+def date(words: Phrases, now: datetime) -> TurnResult:
+    """Say what day and time it is; `now` is in the worker's own zone."""
+    weekday = words.ask_model["weekdays"][now.weekday()]
+    text = words.say("date", date=f"{now:%Y-%m-%d}", weekday=weekday, time=f"{now:%H:%M}")
+    return TurnResult("answer", Reply(text), confidence=1.0)
 
 
 def wordless(words: Phrases, key: str, pending: PendingQuestion | None) -> TurnResult:
@@ -63,10 +69,30 @@ def passed_on(words: Phrases, history: Sequence[Utterance]) -> TurnResult:
     return TurnResult("handoff", Reply(told))
 
 
+def to_confirm(words: Phrases) -> TurnResult:
+    """Say that a person has to say yes first."""
+    return TurnResult("handoff", Reply(words.say("to_confirm")), reason=Reason.FAILED)
+
+
+def asked_back(question: str, *, times: int) -> TurnResult:
+    """Ask what a model wants to know before it answers."""
+    return TurnResult("clarify", Reply(question), pending=PendingQuestion(times=times))
+
+
 def approved(words: Phrases, found: Scored, *, question: str, confidence: float, note: str = "") -> TurnResult:
-    """Answer with an entry's approved text word for word, or with the best part of a passage."""
+    """Answer with an entry's approved text word for word, or with the best part of a passage.
+
+    Neither is given with what it tells machines to do; if nothing else is in it, a person helps.
+    """
+    clean = quotable if found.passage.kind == "entry" else plain
+    if (shown := clean(found.passage.text)) != found.passage.text:
+        found = replace(found, passage=replace(found.passage, text=shown))
     passage = found.passage
+    if is_row(passage.locator) and not note:
+        note = words.say("row")
     text = passage.text if passage.kind == "entry" else excerpt(passage.text, question)
+    if not text:
+        return handed_over(words, Reason.UNKNOWN)
     parts = [note, text, sources(words, [passage])]
     return TurnResult(
         "answer",
@@ -116,41 +142,34 @@ def not_found(words: Phrases, plan: Plan, called: Called, *, times: int) -> Turn
     return TurnResult("clarify", Reply(text), tools=(called.use,), pending=pending)
 
 
-def sources(words: Phrases, passages: Sequence[Passage]) -> str:
-    """Return the line that says what an answer rests on; empty when it rests on no passage."""
-    named = dict.fromkeys(
-        words.say("source", title=_source_title(passage), locator=passage.locator).strip() for passage in passages
-    )
+def sources(words: Phrases, passages: Sequence[Passage], *, numbered: bool = False) -> str:
+    """Return the line that says what an answer rests on; empty when it rests on no passage.
+
+    Args:
+        words: The language.
+        passages: The passages, in the order of the answer's marks.
+        numbered: Whether the answer has marks, `[1]`, that the names are to be found by.
+    """
+    marks: dict[str, str] = {}
+    for number, passage in enumerate(passages, start=1):
+        title = _source_title(passage)
+        name = words.say(
+            "source", title=title if harmless(title) else words.say("a_source"), locator=passage.locator
+        ).strip()
+        marks[name] = marks.get(name, "") + (f"[{number}]" if numbered else "")
+    named = [mark + name for name, mark in marks.items()]
     return words.say("sources", sources=words.say("between").join(named)) if named else ""
 
 
-def excerpt(text: str, question: str) -> str:
-    """Return the sentences of a passage from the one that shares most with the question, up to 300 characters."""
-    if len(text) <= EXCERPT:
-        return text.strip()
-    sentences = [found for found in _SENTENCE.findall(text) if found.strip()]
-    asked = _pairs(question)
-    start = max(range(len(sentences)), key=lambda at: len(asked & _pairs(sentences[at])))
-    taken: str = sentences[start]
-    for sentence in sentences[start + 1 :]:
-        if len(taken) + len(sentence) > EXCERPT:
-            break
-        taken += sentence
-    taken = taken.strip()
-    return taken if len(taken) <= EXCERPT else taken[: EXCERPT - 1] + "…"
-
-
-def _pairs(text: str) -> set[str]:
-    folded = fold(text)
-    return {folded[at : at + 2] for at in range(len(folded) - 1)}
-
-
 def _label(passage: Passage) -> str:
-    title = passage.title if passage.kind == "entry" else f"{passage.title} {passage.locator}"
-    return shorten(title or passage.text, LABEL)
+    called = f"{passage.called} {passage.locator}".strip()
+    return shorten(called if harmless(called) else plain(passage.text), LABEL)
 
 
 def _source_title(passage: Passage) -> str:
-    """Return what a person calls the source: an entry's table, a passage's document and heading."""
-    named = passage.title if passage.kind == "passage" else ""
-    return named or PurePosixPath(passage.document_id).stem
+    """Return what a person calls the source: an entry's table, a passage's document and heading.
+
+    An entry that is in no file is called by its question.
+    """
+    in_file = passage.kind == "entry" and passage.document_id != ENTRIES
+    return PurePosixPath(passage.document_id).stem if in_file else passage.called

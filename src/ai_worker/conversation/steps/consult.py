@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ai_worker.conversation.grounding.orders import bare_data, plain, plain_value
 from ai_worker.conversation.model import ChatMessage, ChatModel, Completion, ModelFailed, ToolCall, ToolSchema
 from ai_worker.conversation.progress import Act, Notebook, Progress, ToolUse
 from ai_worker.conversation.steps.act import intent, perform
 from ai_worker.conversation.steps.call import Called, call
 from ai_worker.conversation.steps.live import Heard
+from ai_worker.conversation.steps.prompt import names_of
 from ai_worker.conversation.trace import Trace
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.skills.tool import Tool, Toolbox, ToolUnsure
@@ -42,6 +44,13 @@ class ModelMisbehaved(AiWorkerError):
     hint = "Try another model, or fewer tools: [workers.NAME] connectors."
 
 
+class NeedsPerson(AiWorkerError):
+    """The model wants something done that it may not do of its own: a document may have told it to."""
+
+    code = "tool.needs_person"
+    hint = "A colleague decides and does it in the business system."
+
+
 @dataclass(frozen=True, slots=True)
 class Consulted:
     """A model's answer, as it wrote it."""
@@ -65,6 +74,7 @@ class Consultation:
         *,
         turn_id: str,
         tools: Sequence[Tool],
+        tainted: bool,
         trace: Trace,
         notebook: Notebook | None,
         progress: Progress | None,
@@ -75,7 +85,8 @@ class Consultation:
             model: Who is asked.
             toolbox: Where the tools are.
             turn_id: What the calls' keys are derived from.
-            tools: The tools that may be called.
+            tools: The tools that there are.
+            tainted: Whether the model reads what may give it orders: then nothing that acts is called.
             trace: Records the calls.
             notebook: Where acts are kept; without it nothing that acts is called.
             progress: Where an earlier run of this turn came to; `None` for a turn that begins.
@@ -84,10 +95,12 @@ class Consultation:
         self._toolbox = toolbox
         self._turn_id = turn_id
         self._tools = {tool.name: tool for tool in tools}
+        self._names = names_of(tools)
         self._trace = trace
         self._notebook = notebook
         self._kept = progress or Progress()
         self._said = list(self._kept.talk)
+        self._tainted = tainted or any(message.role == "tool" and _could_order(message) for message in self._said)
         self._uses = list(self._kept.uses)
         self._tokens = 0
         self._mistakes = 0
@@ -100,6 +113,7 @@ class Consultation:
         Raises:
             ModelFailed: No model answered in time.
             ModelMisbehaved: It kept calling tools, or kept calling them wrongly.
+            NeedsPerson: It wanted a tool to act that may not, or may not any more.
             ToolUnsure: Nobody knows whether a tool that acts has acted.
         """
         try:
@@ -172,7 +186,13 @@ class Consultation:
         return f"{ERROR} not called. The arguments must be one JSON object; the tools are: {names}"
 
     async def _act(self, toolbox: Toolbox, tool: Tool, arguments: Mapping[str, Any], number: int) -> str:
-        """Call a tool that acts, unless this turn has done just that; the intent is on disk before."""
+        """Call a tool that acts, unless this turn has done just that; the intent is on disk before.
+
+        Raises:
+            NeedsPerson: A person has to say yes to it first.
+        """
+        if self._tainted or self._notebook is None or not tool.unattended:
+            raise NeedsPerson(f"{tool.name} was wanted, and is not called without a person's word")
         if (before := self._kept.done_before(tool.name, arguments)) is not None and before.told is not None:
             return before.told
         act = intent(self._turn_id, number, tool, arguments)
@@ -194,8 +214,10 @@ class Consultation:
         """Return what the model is told of a call."""
         self._uses.append(called.use)
         if called.failure is not None:
-            return f"{ERROR} {called.failure}"
-        return json.dumps(called.data, ensure_ascii=False, default=str)[:RESULT_CHARACTERS]
+            return f"{ERROR} {plain(str(called.failure), names=self._names)}"
+        self._tainted = self._tainted or not bare_data(called.data)
+        data = plain_value(called.data, names=self._names)
+        return json.dumps(data, ensure_ascii=False, default=str)[:RESULT_CHARACTERS]
 
     @property
     def results(self) -> tuple[str, ...]:
@@ -227,6 +249,16 @@ class Consultation:
             self._tokens += tokens
             note.detail = f"{answer.model}, {tokens} tokens"
         return answer
+
+
+def _could_order(message: ChatMessage) -> bool:
+    """Return whether a tool's result, as it was kept, has more than bare data in it."""
+    if message.content.startswith(ERROR):
+        return False
+    try:
+        return not bare_data(json.loads(message.content))
+    except (ValueError, RecursionError):  # it was cut off
+        return True
 
 
 def _arguments(wanted: ToolCall) -> dict[str, Any] | None:

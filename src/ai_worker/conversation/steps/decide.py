@@ -4,22 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ai_worker.conversation.context.focus import Focus
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.hearing import hearing
-from ai_worker.conversation.steps.look_up import Bars, Findings, says_exactly
+from ai_worker.conversation.hearing import hearing, squash
+from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear, rivals, says_exactly
 from ai_worker.conversation.steps.verbs import Plan
 from ai_worker.conversation.turn import PendingQuestion
-from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.passage import Scored
 
 Course = Literal["answer", "clarify", "call", "ask_slot", "consult", "hand_over"]
 
 CHOICES = 3
 ASK_BACK_AT_MOST = 2
 """Times in a row; after that a person helps faster than another question."""
-
-CLEAR_BY = 0.15
-"""How much better than another approved answer the best one must be. On the development questions this costs
-0.2 points of answers at most, and asks back where an administrator would."""
 
 SHORT = 12
 """Characters up to which one trigger word says what a message is about."""
@@ -78,11 +75,22 @@ def asks_again(pending: PendingQuestion | None) -> bool:
     return pending is None or pending.times < ASK_BACK_AT_MOST
 
 
-def is_clear(findings: Findings) -> bool:
-    """Return whether the best answer is clear of every other one, or worded exactly like the question."""
+def entry_is_better(findings: Findings, about: Focus, *, bars: Bars) -> bool:
+    """Return whether an approved answer comes before what a record says of the message.
+
+    One that is worded like the question does; one that is only sure does where it speaks of the record
+    too, or where the message names none.
+    """
+    if not findings.found or findings.found[0].passage.kind != "entry":
+        return False
     best = findings.found[0]
-    rival = next((scored for scored in findings.found[1:] if _rival(scored.passage, best.passage)), None)
-    return rival is None or best.score - rival.score >= CLEAR_BY or says_exactly(best, findings.question)
+    if says_exactly(best, findings.question):
+        return True
+    if findings.best < bars.answer_at or not is_clear(findings):
+        return False
+    if about.named:
+        return any(squash(record.name) in squash(best.matched) for record in about.records)
+    return not findings.leans
 
 
 def choices(findings: Findings, bars: Bars) -> list[Scored]:
@@ -95,18 +103,9 @@ def choices(findings: Findings, bars: Bars) -> list[Scored]:
 def _distinct(found: Sequence[Scored]) -> list[Scored]:
     distinct: list[Scored] = []
     for scored in found:
-        if all(_rival(scored.passage, other.passage) for other in distinct):
+        if all(rivals(scored.passage, other.passage) for other in distinct):
             distinct.append(scored)
     return distinct
-
-
-def _rival(passage: Passage, best: Passage) -> bool:
-    """Return whether a passage is another answer of the same standing."""
-    return (
-        passage.kind == best.kind
-        and passage.text != best.text
-        and (passage.kind == "entry" or passage.document_id != best.document_id)
-    )
 
 
 def _calls(planned: Plan, *, sure: bool, text: str, findings: Findings, bars: Bars) -> bool:

@@ -1,50 +1,39 @@
-"""Guard: what of a model's words may be shown.
+"""Guard: what of a model's words may be shown. The check itself is in `conversation.grounding`.
 
 Nothing here makes a model trustworthy. It keeps out what must never be shown (pictures and links
-that carry data away, thoughts, endless text), and tells whether an answer rests on anything.
+that carry data away, thoughts, the instructions, endless text) and what nothing that was shown bears out.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ai_worker.conversation.steps.prompt import NO_ANSWER
-from ai_worker.foundation.text import clean, fold
+from ai_worker.conversation.grounding.addresses import presentable
+from ai_worker.conversation.grounding.answer import LONGEST, Check, Grounded, Shown
+from ai_worker.conversation.grounding.marks import bare
+from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.message import Utterance
+from ai_worker.conversation.persona import Worker
+from ai_worker.conversation.phrases import Phrases
+from ai_worker.conversation.steps.prompt import Material, instructions
 
-LONGEST_REPLY = 4_000
-"""Characters."""
+CUT_AT = 2
+"""Times the length that is comfortable in a channel: from there on an answer is cut, at the end of a sentence."""
 
-RESTS_ON = 0.5
-"""The share of an answer's words that must stand in a passage, for an answer that names none."""
-
-_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-_MARK = re.compile(r"\s?[\[【](\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)[\]】]")
-_IMAGE = re.compile(r"!\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
-_LINK = re.compile(r"\[([^\]]*)\]\(\s*<?([^)>\s]*)>?[^)]*\)")
-_TAG = re.compile(r"</?(?:img|a|iframe|script|style|link|object|embed|svg|video|audio|source|form|input)\b[^>]*>", re.I)
-_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.|javascript:|data:)[^\s<>\"'，。；！？、（）《》「」\]]+", re.I)
 _SENTENCE_END = re.compile(r"[。！？!?\n]|\.(?=\s|$)")
-_WORD = re.compile(r"[\u3400-\u9fff]+|[a-z0-9]+")
+_ANOTHER_LANGUAGE = re.compile(
+    r"翻译|译成|英文|英语|中文|汉语|日文|日语|translat|english|chinese|in \w+ese\b", re.IGNORECASE
+)
 
 
 def polished(text: str, *, material: Sequence[str]) -> str:
-    """Return a model's text as it may be shown; empty if nothing of it may.
+    """Return a model's text without marks, pictures and unknown addresses, and not endless; empty if nothing is left.
 
     Args:
         text: What the model wrote, or the beginning of it up to the end of a sentence.
         material: Everything it was shown. An address may stay if it stands there letter for letter.
     """
-    text = text.rpartition("</think>")[2] if "<think>" not in text else _THOUGHTS.sub("", text)
-    text = _TAG.sub("", _MARK.sub("", _IMAGE.sub(r"\1", clean(text))))
-    if "](" in text or _ADDRESS.search(text):
-        known = {_bare(address) for shown in material for address in _ADDRESS.findall(shown)}
-        text = _LINK.sub(lambda link: link[0] if _bare(link[2]) in known else link[1], text)
-        text = _ADDRESS.sub(lambda found: found[0] if _bare(found[0]) in known else "", text)
-    return text.strip() if len(text) <= LONGEST_REPLY else whole_sentences(text[:LONGEST_REPLY])
-
-
-def declines(text: str) -> bool:
-    """Return whether the model says that it has no answer."""
-    return NO_ANSWER in text
+    text = bare(presentable(text, material=material))
+    return text.strip() if len(text) <= LONGEST else whole_sentences(text[:LONGEST])
 
 
 def whole_sentences(text: str) -> str:
@@ -53,33 +42,72 @@ def whole_sentences(text: str) -> str:
     return text[: ends[-1]].strip() if ends else ""
 
 
-def rests_on(text: str, material: Sequence[str]) -> list[int]:
-    """Return the places in `material` that an answer rests on, in order.
+class Guard:
+    """Checks one turn's answer, also while it is being written."""
 
-    These are the numbers that it names; if it names none, the text that most of its words come from.
-    """
-    named = {int(number) - 1 for mark in _MARK.findall(text) for number in re.findall(r"\d+", mark)}
-    if valid := sorted(place for place in named if 0 <= place < len(material)):
-        return valid
-    said = _terms(_MARK.sub("", text))
-    if not said or not material:
-        return []
-    shares = [len(said & _terms(passage)) / len(said) for passage in material]
-    best = max(range(len(shares)), key=shares.__getitem__)
-    return [best] if shares[best] >= RESTS_ON else []
+    def __init__(
+        self,
+        material: Material,
+        *,
+        worker: Worker,
+        words: Phrases,
+        text: str,
+        history: Sequence[Utterance],
+        moment: str,
+        comfortable: int,
+        results: Callable[[], Sequence[str]],
+    ) -> None:
+        """Prepare the check.
+
+        Args:
+            material: What the model was shown.
+            worker: Who answers; its grounding decides what the model may say of itself.
+            words: The language that it answers in.
+            text: The question.
+            history: What was said before.
+            moment: The time of day, as the model was told it.
+            comfortable: Characters that read well in this channel; 0 where any length does.
+            results: Returns what the tools have given so far.
+        """
+        self._material = material
+        self._open = worker.grounding == "open"
+        self._asked = (text, moment, *(said.text for said in history if said.role == "user"))
+        self._orders = "\n".join(_orders(said) for said in self._asked)
+        self._instructions = instructions(worker, words)
+        self._any_language = self._open or _ANOTHER_LANGUAGE.search(text) is not None
+        self._language = "zh" if words.language.startswith("zh") else "en"
+        self._longest = min(LONGEST, CUT_AT * comfortable) if comfortable else LONGEST
+        self._results = results
+        self._check: Check | None = None
+        self._checked: tuple[str, ...] = ()
+
+    def of(self, text: str) -> Grounded:
+        """Return what may be shown of an answer, or of its beginning up to the end of a sentence."""
+        return self._now().of(text)
+
+    def may_ask(self, question: str) -> bool:
+        """Return whether a question to the contact names nothing that was neither shown nor said."""
+        return self._now().may_ask(question)
+
+    def _now(self) -> Check:
+        """Return the check against what was shown up to now."""
+        results = tuple(self._results())
+        if self._check is None or results != self._checked:
+            shown = Shown(
+                tuple(self._material.texts),
+                tuple(self._material.titles),
+                results,
+                self._asked,
+                orders=self._orders,
+                instructions=self._instructions,
+            )
+            language = "" if self._any_language else self._language
+            self._check = Check(shown, own=self._open, language=language, longest=self._longest)
+            self._checked = results
+        return self._check
 
 
-def _bare(address: str) -> str:
-    """Return an address without the punctuation of the sentence that it ends."""
-    return address.rstrip(".,:)*_")
-
-
-def _terms(text: str) -> set[str]:
-    """Return pairs of Chinese characters, and Latin words and numbers whole."""
-    terms: set[str] = set()
-    for run in _WORD.findall(fold(text)):
-        if run[0].isascii():
-            terms.add(run)
-        else:
-            terms.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
-    return terms
+def _orders(text: str) -> str:
+    """Return what of a text is orders; empty if nothing is."""
+    kept = plain(text)
+    return "" if kept == text.strip() else text

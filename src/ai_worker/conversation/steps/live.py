@@ -5,65 +5,68 @@ each time, so that what was shown can be taken back (`LiveDraft`).
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from ai_worker.conversation.grounding.answer import Grounded
+from ai_worker.conversation.grounding.verdict import undecided
 from ai_worker.conversation.model import OnDelta
-from ai_worker.conversation.steps.guard import declines, polished
 from ai_worker.conversation.trace import Trace
 
 _BOUNDARY = re.compile(r"[。！？\n]|[.!?](?=\s)")
 
 
+Checks = Callable[[str], Grounded]
+"""Returns what may be shown of an answer, or of its beginning."""
+
+
 class LiveText:
     """Hears a model and passes on whole sentences as they may be shown.
 
-    Used only where the guard withdraws nothing: grounding `open`, and no tools on offer (text before
-    a tool call is no answer). A strict answer can be refused at its very end, for resting on nothing,
-    so it is not streamed at all; nor is anything streamed that is ready at once.
-
-    What is passed on is always a beginning of the guarded whole, so nothing shown has to be taken
-    back unless the model fails in the middle. Then the result says something else, and whoever
-    listens starts anew.
+    Used only where no tools are on offer: text before a tool call is no answer. The guard looks at a
+    sentence for itself, so what is passed on is a beginning of the guarded whole; nothing of it is
+    taken back unless the model fails in the middle. Then the result says something else, and whoever
+    listens starts anew. What is ready at once is not streamed.
     """
 
-    def __init__(self, on_delta: OnDelta, *, material: list[str], trace: Trace) -> None:
+    def __init__(self, on_delta: OnDelta, *, checks: Checks, trace: Trace) -> None:
         self._on_delta = on_delta
-        self._material = material
+        self._checks = checks
         self._trace = trace
         self._heard = ""
-        self._shown = ""
+        self._looked = 0
         self._stopped = False
+        self.shown = ""
+        """What was passed on."""
+
         self.first_words_ms: float | None = None
         """Milliseconds from the turn's start to the first words passed on; `None` if there were none."""
 
     def __call__(self, piece: str) -> None:
         """Hear the next piece of the answer."""
         self._heard += piece
-        if _BOUNDARY.search(piece) or _BOUNDARY.search(self._heard, max(0, len(self._heard) - len(piece) - 1)):
-            ends = [found.end() for found in _BOUNDARY.finditer(self._heard)]
-            self._show(self._heard[: ends[-1]])
-
-    def finish(self, text: str) -> None:
-        """Pass on what is missing of the whole reply."""
-        if not self._stopped and text.startswith(self._shown):
-            self._pass_on(text)
-
-    def _show(self, text: str) -> None:
-        if self._stopped or declines(text):
-            self._stopped = True
+        if self._stopped or (end := _whole(self._heard, self._looked)) is None:
             return
-        ready = polished(text, material=self._material)
-        if ready.startswith(self._shown):
+        self._looked = end
+        beginning = self._heard[:end]
+        if undecided(beginning):
+            return
+        ready = self._checks(beginning).text
+        if ready.startswith(self.shown):
             self._pass_on(ready)
         else:
             self._stopped = True
 
+    def finish(self, text: str) -> None:
+        """Pass on what is missing of the whole reply."""
+        if text.startswith(self.shown):
+            self._pass_on(text)
+
     def _pass_on(self, text: str) -> None:
-        if new := text[len(self._shown) :]:
+        if new := text[len(self.shown) :]:
             if self.first_words_ms is None:
                 self.first_words_ms = self._trace.elapsed_ms()
-            self._shown = text
+            self.shown = text
             self._on_delta(new)
 
 
@@ -78,51 +81,43 @@ class LiveDraft:
     moment, what the guard is there to keep back. The reply itself replaces the draft.
     """
 
-    def __init__(
-        self,
-        on_draft: OnDraft,
-        *,
-        material: Callable[[], Sequence[str]],
-        stands: Callable[[str], bool],
-        trace: Trace,
-    ) -> None:
+    def __init__(self, on_draft: OnDraft, *, checks: Checks, trace: Trace) -> None:
         """Listen to one model.
 
         Args:
             on_draft: Hears the draft.
-            material: Returns what the model has been shown up to now.
-            stands: Returns whether a beginning of the answer rests on something.
+            checks: Returns what may be shown of the beginning of an answer.
             trace: Times the first words.
         """
         self._on_draft = on_draft
-        self._material = material
-        self._stands = stands
+        self._checks = checks
         self._trace = trace
         self._heard = ""
         self._looked = 0
         """Where the last whole sentence ended that was looked at."""
 
+        self._shown = ""
         self.first_words_ms: float | None = None
         """Milliseconds from the turn's start to the first words passed on; `None` if there were none."""
 
     def __call__(self, piece: str) -> None:
         """Hear the next piece of the answer."""
         self._heard += piece
-        ends = [found.end() for found in _BOUNDARY.finditer(self._heard, self._looked)]
-        if not ends:
+        if (end := _whole(self._heard, self._looked)) is None:
             return
-        self._looked = ends[-1]
-        beginning = self._heard[: self._looked]
-        if declines(beginning) or not self._stands(beginning):
+        self._looked = end
+        beginning = self._heard[:end]
+        if undecided(beginning):
             return
-        if ready := polished(beginning, material=self._material()):
+        if (ready := self._checks(beginning).text) and ready != self._shown:
             if self.first_words_ms is None:
                 self.first_words_ms = self._trace.elapsed_ms()
+            self._shown = ready
             self._on_draft(ready)
 
     def again(self) -> None:
         """Begin anew: what was heard so far was not the answer."""
-        self._heard, self._looked = "", 0
+        self._heard, self._looked, self._shown = "", 0, ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +142,9 @@ class Heard:
         """Say that what was heard so far was not the answer. Whoever cannot take it back is not offered tools."""
         if self.draft is not None:
             self.draft.again()
+
+
+def _whole(heard: str, looked: int) -> int | None:
+    """Return where the last whole sentence ends; `None` if none has ended since `looked`."""
+    ends = [found.end() for found in _BOUNDARY.finditer(heard, max(0, looked - 1)) if found.end() > looked]
+    return ends[-1] if ends else None

@@ -1,19 +1,30 @@
 """Retrieve: what the knowledge has on a message, also when it leans on the one before."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from ai_worker.conversation.context.complete import completions, leaned_on
+from ai_worker.conversation.context.questions import core_of
 from ai_worker.conversation.hearing import hearing, squash
-from ai_worker.conversation.history import last_question, last_reply
+from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Utterance
 from ai_worker.conversation.turn import Candidate
-from ai_worker.knowledge.passage import Scored
+from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.knowledge.retrieve import Reader, Retriever
 
 LIMIT = 8
 CANDIDATES = 5
 SEARCHED = 500
 """Characters of a message that are searched for; a question stands in fewer, and a search costs by length."""
+
+CLEAR_BY = 0.15
+"""How much better than another approved answer the best one must be. On the development questions this costs
+0.2 points of answers at most, and asks back where an administrator would."""
+
+OF_EACH = 2
+"""Passages that each of several questions adds to what a model reads."""
+
+JUST_BELOW = 0.01
 
 SHORT = 6
 """Characters without punctuation up to which a message that finds nothing may lean on the last one."""
@@ -47,10 +58,14 @@ class Shelves:
     retriever: Retriever
     bases: tuple[str, ...]
     reader: Reader
+    vector: Sequence[float] | None = None
+    """The message's embedding; `None` where there is none, or none in time."""
 
     def search(self, text: str) -> list[Scored]:
         """Return what fits `text`, best first."""
-        return self.retriever.search(text[:SEARCHED], bases=self.bases, limit=LIMIT, reader=self.reader)
+        return self.retriever.search(
+            text[:SEARCHED], bases=self.bases, limit=LIMIT, reader=self.reader, vector=self.vector
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +86,10 @@ class Findings:
         """The best confidence; 0 when nothing was found."""
         return self.found[0].score if self.found else 0.0
 
+    def where(self, suits: Callable[[Passage], bool]) -> "Findings":
+        """Return the findings without what does not suit."""
+        return replace(self, found=tuple(scored for scored in self.found if suits(scored.passage)))
+
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """The best entries and documents, each once."""
@@ -86,26 +105,81 @@ class Findings:
         return self.found[0].passage.base if self.found else ""
 
 
-def look_up(shelves: Shelves, text: str, history: Sequence[Utterance], *, bars: Bars) -> Findings:
-    """Search for `text`; if it is weak alone and leans on the last question, for both together.
+def look_up(
+    shelves: Shelves, text: str, history: Sequence[Utterance], *, bars: Bars, corrects: bool = False
+) -> Findings:
+    """Search for `text`; if it is weak alone and leans on an earlier question, in full as well: the surer wins.
 
-    What was said last is left out of the second search: nobody asks for the answer they just got.
+    What was said last is left out of what a completed message finds, and of all that a correction finds:
+    nobody asks for the answer they just got.
     """
-    alone = Findings(tuple(shelves.search(text)), text, leans=False)
-    before = last_question(history)
-    if not before or not _leans(text, alone.best, bars):
-        return alone
-    together = f"{before[: SEARCHED // 2]} {text[: SEARCHED // 2]}"
     heard = last_reply(history)
-    found = [scored for scored in shelves.search(together) if not heard or scored.passage.text not in heard]
-    if found and found[0].score > alone.best:
-        return Findings(tuple(found), together, leans=True)
-    return Findings(alone.found, together, leans=True)
+    found = shelves.search(text)
+    alone = Findings(tuple(_news(found, heard) if corrects else found), text, leans=False)
+    if alone.best < bars.answer_at and (core := core_of(text)) != text:
+        alone = _better(alone, Findings(tuple(shelves.search(core)), core, leans=False), bars)
+    before = leaned_on(text, history)
+    if not before or not (corrects or _leans(text, alone.best, bars)):
+        return alone
+    in_full = completions(text, before, history, corrects=corrects)
+    if alone.best >= bars.answer_at:  # what stands by itself needs no words of another question
+        in_full = in_full[:-1]
+    best = replace(alone, question=in_full[-1] if in_full else text, leans=True)
+    for question in in_full:
+        full = Findings(tuple(_news(shelves.search(question), heard)), question, leans=True)
+        best = _better(best, full, bars)
+        if best.best >= bars.answer_at and is_clear(best):
+            break
+    return best
+
+
+def _better(one: Findings, other: Findings, bars: Bars) -> Findings:
+    """Return the surer of two; a clear answer comes before one that has a rival, if it is sure."""
+    if not other.found or not one.found:
+        return one if one.found else other
+    if other.best < min(one.best, bars.answer_at):
+        return one
+    return other if (is_clear(other), other.best) > (is_clear(one), one.best) else one
+
+
+def widened(findings: Findings, shelves: Shelves, parts: Sequence[str], *, bars: Bars) -> Findings:
+    """Return the findings with what each question of a message finds, too, for a model to answer all of them.
+
+    What answers one of them surely is no sure answer to the message.
+    """
+    below = bars.answer_at - JUST_BELOW
+    best: dict[str, Scored] = {}
+    for scored in (*findings.found, *(scored for part in parts for scored in shelves.search(part)[:OF_EACH])):
+        kept = best.get(scored.passage.id)
+        if kept is None or scored.score > kept.score:
+            best[scored.passage.id] = replace(scored, score=min(scored.score, below))
+    return replace(findings, found=tuple(sorted(best.values(), key=lambda scored: -scored.score)))
+
+
+def _news(found: Sequence[Scored], heard: str) -> list[Scored]:
+    """Return what was not said in the latest reply."""
+    return [scored for scored in found if not heard or scored.passage.text not in heard]
 
 
 def by_id(shelves: Shelves, passage_id: str, label: str) -> Scored | None:
     """Return the passage that a choice stands for; `None` if it is gone from the knowledge."""
     return next((scored for scored in shelves.search(label) if scored.passage.id == passage_id), None)
+
+
+def is_clear(findings: Findings) -> bool:
+    """Return whether the best answer is clear of every other one, or worded exactly like the question."""
+    best = findings.found[0]
+    rival = next((scored for scored in findings.found[1:] if rivals(scored.passage, best.passage)), None)
+    return rival is None or best.score - rival.score >= CLEAR_BY or says_exactly(best, findings.question)
+
+
+def rivals(passage: Passage, best: Passage) -> bool:
+    """Return whether a passage is another answer of the same standing."""
+    return (
+        passage.kind == best.kind
+        and passage.text != best.text
+        and (passage.kind == "entry" or passage.document_id != best.document_id)
+    )
 
 
 def says_exactly(scored: Scored, question: str) -> bool:
@@ -114,6 +188,4 @@ def says_exactly(scored: Scored, question: str) -> bool:
 
 
 def _leans(text: str, best: float, bars: Bars) -> bool:
-    if best >= bars.answer_at:
-        return False
     return hearing().points_back(text) or (best < bars.clarify_at and len(squash(text)) <= SHORT)

@@ -2,36 +2,44 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from ai_worker.conversation.grounding.orders import harmless, plain
+from ai_worker.conversation.grounding.verdict import ASK_BACK, NO_ANSWER
 from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Contact, Utterance
 from ai_worker.conversation.model import ChatMessage, ToolSchema
 from ai_worker.conversation.persona import Worker
-from ai_worker.conversation.phrases import Phrases
+from ai_worker.conversation.phrases import LANGUAGES, Phrases, phrases
 from ai_worker.conversation.steps.look_up import Bars, Findings
-from ai_worker.foundation.text import shorten
+from ai_worker.foundation.text import fold, shorten
 from ai_worker.knowledge.passage import Scored
 from ai_worker.skills.tool import Tool
-
-NO_ANSWER = "NO_ANSWER"
-"""What a model says when neither the material nor the tools have the answer."""
 
 PASSAGES = 6
 PASSAGE_CHARACTERS = 1_500
 UTTERANCES = 12
 UTTERANCE_CHARACTERS = 1_000
 NAME_CHARACTERS = 40
+REWRITING, REWRITING_CHARACTERS = 4, 200
+"""Utterances, and characters of each, that a message is completed from."""
 
 _FENCE = re.compile(r"</?material", re.IGNORECASE)
 
 
+LINE = "│ "
+"""Stands before every line of material: what begins without it was not written by a document."""
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What an answer may rest on, numbered from 1: passages, then what the worker said before."""
+    """What an answer may rest on, numbered from 1: passages, then what the worker said before.
+
+    Its texts are as the model is shown them: without the orders in them, and no longer than it reads.
+    """
 
     passages: tuple[Scored, ...] = ()
     said: tuple[str, ...] = ()
@@ -41,82 +49,146 @@ class Material:
         """The texts in the order of their numbers."""
         return [scored.passage.text for scored in self.passages] + list(self.said)
 
+    @property
+    def titles(self) -> list[str]:
+        """What the passages are called, in the same order; nothing where the name itself is an order."""
+        names = [scored.passage.called for scored in self.passages]
+        return [
+            f"{name if harmless(name) else ''} {scored.passage.locator}".strip()
+            for name, scored in zip(names, self.passages, strict=True)
+        ]
+
+    @property
+    def tainted(self) -> bool:
+        """Whether somebody who may not order anything has written any of it: all but approved entries."""
+        return bool(self.said) or any(scored.passage.kind != "entry" for scored in self.passages)
+
     def __bool__(self) -> bool:
         return bool(self.passages or self.said)
 
 
-def gather(findings: Findings, history: Sequence[Utterance], bars: Bars) -> Material:
+def gather(findings: Findings, history: Sequence[Utterance], bars: Bars, *, tools: Sequence[Tool] = ()) -> Material:
     """Choose what the model may rest on.
 
     What was said before counts only for a message that leans on it; else every conversation with a
-    history would look as if it had something to go by.
+    history would look as if it had something to go by. Where a tool that acts is on offer, documents
+    that hardly fit are left out: whoever has read one may not act any more.
     """
-    passages = tuple(scored for scored in findings.found[:PASSAGES] if scored.score >= bars.material_at)
-    said = last_reply(history) if findings.leans else ""
-    return Material(passages, (said,) if said else ())
+    names = names_of(tools)
+    acts = any(tool.acts for tool in offered(tools))
+    passages: list[Scored] = []
+    for scored in findings.found[:PASSAGES]:
+        at = bars.clarify_at if acts and scored.passage.kind != "entry" else bars.material_at
+        if scored.score >= at and (shown := plain(scored.passage.text[:PASSAGE_CHARACTERS], names=names)):
+            title = scored.passage.title if harmless(scored.passage.title) else ""
+            passages.append(replace(scored, passage=replace(scored.passage, title=title, text=shown)))
+    said = plain(last_reply(history), names=names) if findings.leans else ""
+    return Material(tuple(passages), (said,) if said else ())
+
+
+def names_of(tools: Sequence[Tool]) -> list[str]:
+    """Return what tools are called, also as a model sees it; no document has a reason to say any of it."""
+    return [name for tool in tools for name in (fold(tool.name), fold(tool.name.replace(".", "_")))]
+
+
+def offered(tools: Sequence[Tool]) -> list[Tool]:
+    """Return the tools that a model is told of: those that only read, or that may act without a person's word."""
+    return [tool for tool in tools if tool.unattended or not tool.acts]
+
+
+def quoted_before(history: Sequence[Utterance]) -> bool:
+    """Return whether a reply that the model is shown may repeat a document, or another contact's words are there.
+
+    A reply says what it rests on in its last line.
+    """
+    latest = history[-UTTERANCES:]
+    marks = [phrases(language).say("sources", sources="").strip() for language in LANGUAGES]
+    if len({said.contact.id for said in latest if said.contact is not None}) > 1:
+        return True
+    return any(said.role == "assistant" and any(mark in said.text for mark in marks) for said in latest)
 
 
 def schemas(tools: Sequence[Tool]) -> list[ToolSchema]:
-    """Return the tools that a model is offered: those that only read, or that may act without a person's word."""
-    offered = (tool for tool in tools if tool.unattended or not tool.acts)
-    return [ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered]
+    """Return the tools that a model is offered, as it is told of them."""
+    return [ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered(tools)]
 
 
 def prompt(
     worker: Worker,
     words: Phrases,
     *,
-    now: datetime,
+    moment: str,
     material: Material,
     history: Sequence[Utterance],
     text: str,
     asker: Contact,
+    comfortable: int = 0,
 ) -> list[ChatMessage]:
     """Return the messages of the first call.
+
+    What is the same for every turn of a worker comes first, so that a server can keep it; what
+    changes stands beside the question.
 
     Args:
         worker: Who answers; its grounding decides the rules.
         words: The language of the instructions.
-        now: The time of day, aware; told in the worker's own zone.
+        moment: The time of day: see `moment_of`.
         material: What the answer may rest on. It stands beside the question, marked as data.
         history: What was said before, oldest first.
         text: The message.
         asker: Who wrote it. What is known of anybody else is not told.
+        comfortable: Characters that read well where the answer goes; 0 where any length does.
     """
     earlier = [
-        ChatMessage(utterance.role, _said(utterance, words)) for utterance in history[-UTTERANCES:] if utterance.text
+        ChatMessage(utterance.role, said)
+        for utterance in history[-UTTERANCES:]
+        if utterance.text and (said := _said(utterance, words))
     ]
-    question = words.ask_model["question"].format(question=_unfenced(text))
-    blocks = [*_blocks(material), *_introduction(asker, words), question]
+    ask = words.ask_model
+    length = ask["length"].format(characters=comfortable) if comfortable else ""
+    question = ask["question"].format(question=_unfenced(text))
+    blocks = [*_blocks(material), moment, length, *_introduction(asker, words), question]
     return [
-        ChatMessage("system", _instructions(worker, words, now.replace(second=0, microsecond=0))),
+        ChatMessage("system", instructions(worker, words)),
         *earlier,
-        ChatMessage("user", "\n\n".join(blocks)),
+        ChatMessage("user", "\n\n".join(block for block in blocks if block)),
     ]
+
+
+def rewriting(text: str, history: Sequence[Utterance], words: Phrases) -> str:
+    """Return what a model is asked to make a whole question of a message that leans on what was said."""
+    latest = [said for utterance in history[-REWRITING:] if (said := plain(utterance.text[:REWRITING_CHARACTERS]))]
+    talk = _lined(_unfenced("\n".join(latest)))
+    return str(words.ask_model["rewrite"].format(talk=talk, text=_unfenced(text)))
+
+
+def moment_of(now: datetime, worker: Worker, words: Phrases) -> str:
+    """Return the time of day in the worker's own zone, to the minute, as the model is told it."""
+    local = now.astimezone(_zone(worker.time_zone))
+    said = f"{local:%Y-%m-%d} {words.ask_model['weekdays'][local.weekday()]} {local:%H:%M}"
+    return str(words.ask_model["now"].format(now=said, zone=worker.time_zone))
 
 
 @lru_cache(maxsize=64)
-def _instructions(worker: Worker, words: Phrases, now: datetime) -> str:
-    """Return what stays the same for a minute: thousands of turns that wait share one text."""
+def instructions(worker: Worker, words: Phrases) -> str:
+    """Return what stays the same for every turn: thousands of turns that wait share one text."""
     ask = words.ask_model
-    local = now.astimezone(_zone(worker.time_zone))
-    moment = f"{local:%Y-%m-%d} {ask['weekdays'][local.weekday()]} {local:%H:%M}"
     lines = [
         ask["identity"].format(name=worker.display_name),
         worker.persona.strip(),
-        ask["now"].format(now=moment, zone=worker.time_zone),
         ask[worker.grounding].format(no_answer=NO_ANSWER),
-        ask["rules"],
+        ask["asks_back"].format(ask_back=ASK_BACK),
+        ask["rules"].format(line=LINE.strip()),
     ]
     return "\n".join(line for line in lines if line)
 
 
 def _said(utterance: Utterance, words: Phrases) -> str:
     """Return what was said; in a group with the name of who said it, or answers to several would make no sense."""
-    text = utterance.text[:UTTERANCE_CHARACTERS]
-    if utterance.contact is None:
+    text = plain(utterance.text[:UTTERANCE_CHARACTERS])
+    if utterance.contact is None or not text:
         return text
-    name = _name(utterance.contact.name or utterance.contact.id)
+    name = _name(utterance.contact.name or "") or _name(utterance.contact.id)
     return str(words.ask_model["said_by"].format(name=name, text=text))
 
 
@@ -124,22 +196,29 @@ def _introduction(asker: Contact, words: Phrases) -> list[str]:
     """Return how to address who asks; nothing where nobody has told their name."""
     if not asker.name:
         return []
-    known = [_name(said) for said in (asker.name, asker.department) if said]
+    known = [name for said in (asker.name, asker.department) if said and (name := _name(said))]
+    if not known:
+        return []
     return [words.ask_model["asker"].format(who=words.ask_model["between"].join(known))]
 
 
 def _name(said: str) -> str:
-    """Return a name on one line: people choose their own, and some choose instructions."""
-    return shorten(_unfenced(said), NAME_CHARACTERS)
+    """Return a name on one line; empty if it is an order: people choose their own, and some choose instructions."""
+    name = shorten(_unfenced(said), NAME_CHARACTERS)
+    return name if harmless(name) else ""
 
 
 def _blocks(material: Material) -> list[str]:
-    titles = [f"{scored.passage.title} {scored.passage.locator}".strip() for scored in material.passages]
-    titles += [""] * len(material.said)
+    titles = [*material.titles, *[""] * len(material.said)]
     return [
-        f'<material n="{number}" title="{_unfenced(title)}">\n{_unfenced(text[:PASSAGE_CHARACTERS])}\n</material>'
+        f'<material n="{number}" title="{_unfenced(title)}">\n{_lined(_unfenced(text))}\n</material>'
         for number, (title, text) in enumerate(zip(titles, material.texts, strict=True), start=1)
     ]
+
+
+def _lined(text: str) -> str:
+    """Return a text with the mark of data before each of its lines."""
+    return "\n".join(LINE + line for line in text.splitlines())
 
 
 def _unfenced(text: str) -> str:

@@ -3,19 +3,33 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ai_worker.conversation.grounding.addresses import without_thoughts
+from ai_worker.conversation.grounding.answer import Grounded
+from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.verdict import may_be_asked, verdict
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.history import said_by_contact
 from ai_worker.conversation.message import Reply, Utterance
-from ai_worker.conversation.model import ChatModel, ModelFailed, OnDelta
+from ai_worker.conversation.model import ChatMessage, ChatModel, ModelFailed, OnDelta
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import Phrases
-from ai_worker.conversation.progress import Notebook, Progress, ToolUse
+from ai_worker.conversation.progress import Notebook, Progress
 from ai_worker.conversation.steps import compose
-from ai_worker.conversation.steps.consult import Consultation, Consulted, ModelMisbehaved
-from ai_worker.conversation.steps.decide import choices, is_clear, without_model
-from ai_worker.conversation.steps.guard import declines, polished, rests_on, whole_sentences
+from ai_worker.conversation.steps.consult import Consultation, Consulted, ModelMisbehaved, NeedsPerson
+from ai_worker.conversation.steps.decide import asks_again, choices, without_model
+from ai_worker.conversation.steps.guard import Guard, whole_sentences
 from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraft
-from ai_worker.conversation.steps.look_up import Bars, Findings
-from ai_worker.conversation.steps.prompt import Material, gather, prompt, schemas
+from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear
+from ai_worker.conversation.steps.prompt import (
+    Material,
+    gather,
+    moment_of,
+    offered,
+    prompt,
+    quoted_before,
+    rewriting,
+    schemas,
+)
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
@@ -29,6 +43,12 @@ FROM_ITSELF = 0.5
 """Confidence in what an `open` model says without any support."""
 
 MOST = 0.95
+
+ELLIPTIC = 30
+"""Characters up to which a message may be one that leans on the last."""
+
+REWRITTEN, REWRITTEN_TOKENS, REWRITTEN_S = 120, 100, 5.0
+"""Characters, tokens and seconds for making a whole question of it."""
 
 
 class Reasoner:
@@ -53,6 +73,26 @@ class Reasoner:
         """Return whether the model may be asked at all: a strict worker's only if it has something to go by."""
         return worker.grounding == "open" or bool(schemas(tools)) or bool(gather(findings, history, self._bars))
 
+    def has_to_go_by(self, worker: Worker, tools: Sequence[Tool], findings: Findings) -> bool:
+        """Return whether there is more to answer from than what was said before."""
+        return worker.grounding == "open" or bool(offered(tools)) or findings.best >= self._bars.material_at
+
+    async def completed(self, text: str, history: Sequence[Utterance], words: Phrases) -> str:
+        """Return a short message that leans on what was said as a question that stands alone; empty if it needs none.
+
+        Asked only where the rules found nothing, and before a person would be: one short call then costs
+        less than a hand-over. What comes back is searched for and never shown.
+        """
+        if len(text) > ELLIPTIC or not said_by_contact(history):
+            return ""
+        messages = [ChatMessage("user", rewriting(text, history, words))]
+        try:
+            said = await self._model.complete(messages, max_tokens=REWRITTEN_TOKENS, deadline_s=REWRITTEN_S)
+        except ModelFailed:
+            return ""
+        lines = without_thoughts(said.text).strip().splitlines()
+        return plain(lines[0][:REWRITTEN]) if len(lines) == 1 else ""
+
     async def answer(
         self,
         given: TurnInput,
@@ -72,46 +112,49 @@ class Reasoner:
         A turn that has acted never ends with words that pass over it: it says what came of it, waits
         for the model to say so, or asks a person to.
         """
-        material = gather(findings, given.history, self._bars)
-        offered = schemas(tools)
-        live = draft = None
-        if on_delta is not None and worker.grounding == "open" and not offered:
-            live = LiveText(on_delta, material=material.texts, trace=trace)
+        material = gather(findings, given.history, self._bars, tools=tools)
+        on_offer = schemas(tools)
+        moment = moment_of(self._clock.now(), worker, words)
         consultation = Consultation(
             self._model,
             self._toolbox,
             turn_id=given.turn_id,
             tools=tools,
+            tainted=material.tainted or quoted_before(given.history),
             trace=trace,
             notebook=notebook,
             progress=given.progress,
         )
-
-        def stands(text: str) -> bool:
-            uses = consultation.progress.all_uses
-            return worker.grounding == "open" or _supported(text, material, uses)
-
-        def shown() -> list[str]:
-            return [*material.texts, *consultation.results]
-
-        if on_draft is not None:
-            draft = LiveDraft(on_draft, material=shown, stands=stands, trace=trace)
+        guard = Guard(
+            material,
+            worker=worker,
+            words=words,
+            text=text,
+            history=given.history,
+            moment=moment,
+            comfortable=given.comfortable,
+            results=lambda: consultation.results,
+        )
+        live = LiveText(on_delta, checks=guard.of, trace=trace) if on_delta is not None and not on_offer else None
+        draft = LiveDraft(on_draft, checks=guard.of, trace=trace) if on_draft is not None else None
         messages = prompt(
             worker,
             words,
-            now=self._clock.now(),
+            moment=moment,
             material=material,
             history=given.history,
             text=text,
             asker=given.message.contact,
+            comfortable=given.comfortable,
         )
         try:
-            said = await consultation.ask(messages, offered, heard=Heard.by(live, draft))
-        except (ModelFailed, ModelMisbehaved, ToolUnsure) as failure:
+            said = await consultation.ask(messages, on_offer, heard=Heard.by(live, draft))
+        except (ModelFailed, ModelMisbehaved, NeedsPerson, ToolUnsure) as failure:
             result = self._without(failure, consultation.progress, given, words, findings, text)
             return replace(result, tools=consultation.progress.all_uses)
+        streamed = live.shown if live is not None else ""
         with trace.step("guard") as note:
-            result = self._guarded(said, material, worker, given, words, findings)
+            result = self._guarded(said, guard, material, given, words, findings, streamed=streamed)
             if result.decision != "answer" and consultation.progress.acted:
                 result = compose.half_told(words)
             note.detail = result.decision
@@ -124,7 +167,7 @@ class Reasoner:
 
     def _without(
         self,
-        failure: ModelFailed | ModelMisbehaved | ToolUnsure,
+        failure: ModelFailed | ModelMisbehaved | NeedsPerson | ToolUnsure,
         progress: Progress,
         given: TurnInput,
         words: Phrases,
@@ -137,6 +180,8 @@ class Reasoner:
         waits = isinstance(failure, ModelFailed)
         if progress.acted:
             return _held(given, words) if waits and not given.last_chance else compose.half_told(words)
+        if isinstance(failure, NeedsPerson):
+            return compose.to_confirm(words)
         if (standing_in := self._stand_in(given, words, findings, text)) is not None:
             return standing_in
         return _held(given, words) if waits else compose.handed_over(words, Reason.FAILED)
@@ -144,38 +189,69 @@ class Reasoner:
     def _guarded(
         self,
         said: Consulted,
+        guard: Guard,
         material: Material,
-        worker: Worker,
         given: TurnInput,
         words: Phrases,
         findings: Findings,
+        *,
+        streamed: str,
     ) -> TurnResult:
-        """Return the answer if it may be shown, and what is said in its place if not."""
-        text = polished(said.text, material=[*material.texts, *said.results])
-        if said.truncated:
-            text = whole_sentences(text)
-        if declines(said.text):
+        """Return the answer if it may be shown, and what is said in its place if not.
+
+        What was streamed stays: it was looked at. If too little is left of the whole, it says so itself.
+        """
+        decided = verdict(said.text)
+        if decided.kind == "none" and not streamed:
             return compose.handed_over(words, Reason.UNKNOWN, confidence=findings.best)
-        rests = rests_on(said.text, material.texts)
-        supported = worker.grounding == "open" or _supported(said.text, material, said.uses)
-        if not text or not supported:
+        if decided.kind == "ask" and not streamed:
+            return self._asked_back(decided.text, guard, given, words, findings)
+        left = guard.of(whole_sentences(decided.text) if said.truncated else decided.text)
+        if left.stands:
+            return self._answered(left, material, said, words, streams=bool(streamed))
+        if streamed:
+            rest = Grounded(streamed, streamed, left.rests, left.supported, left.own, left.removed)
+            return self._answered(rest, material, said, words, streams=True, note=words.say("rest_unknown"))
+        return self._instead(given, words, findings)
+
+    def _asked_back(
+        self, question: str, guard: Guard, given: TurnInput, words: Phrases, findings: Findings
+    ) -> TurnResult:
+        """Ask what the model wants to know, if it may, and not for the third time."""
+        if not (may_be_asked(question) and guard.may_ask(question)):
             return self._instead(given, words, findings)
-        return self._answered(text, rests, material, said, words)
+        if not asks_again(given.pending):
+            return compose.handed_over(words, Reason.UNCLEAR, confidence=findings.best)
+        return compose.asked_back(question, times=(given.pending.times if given.pending else 0) + 1)
 
     def _answered(
-        self, text: str, rests: Sequence[int], material: Material, said: Consulted, words: Phrases
+        self,
+        left: Grounded,
+        material: Material,
+        said: Consulted,
+        words: Phrases,
+        *,
+        streams: bool,
+        note: str = "",
     ) -> TurnResult:
-        cited = [material.passages[place] for place in rests if place < len(material.passages)]
-        line = compose.sources(words, [scored.passage for scored in cited])
+        """Return the answer with its sources; marks only where they tell several apart, and nothing was streamed."""
+        cited = [material.passages[place] for place in left.rests if place < len(material.passages)]
+        marked = len(cited) > 1 and not streams
         if any(use.ok for use in said.uses):
             confidence = BY_TOOL
         elif cited:
             confidence = min(MOST, max(self._bars.clarify_at, *(scored.score for scored in cited)))
         else:
-            confidence = self._bars.clarify_at if rests else FROM_ITSELF
+            confidence = self._bars.clarify_at if left.rests else FROM_ITSELF
+        parts = [
+            left.marked if marked else left.text,
+            note,
+            words.say("own_knowledge") if left.own and material else "",
+            compose.sources(words, [scored.passage for scored in cited], numbered=marked),
+        ]
         return TurnResult(
             "answer",
-            Reply(f"{text}\n\n{line}" if line else text, rateable=True),
+            Reply("\n\n".join(part for part in parts if part), rateable=True),
             confidence=confidence,
             answer_id=cited[0].passage.answer_id if cited else None,
             citations=tuple(cite(scored) for scored in cited),
@@ -201,11 +277,6 @@ class Reasoner:
         best = findings.found[0]
         note = "" if best.score >= self._bars.answer_at else words.say("nearest")
         return compose.approved(words, best, question=text, confidence=best.score, note=note)
-
-
-def _supported(text: str, material: Material, uses: Sequence[ToolUse]) -> bool:
-    """Return whether a model's words rest on a passage or on what a business system said."""
-    return bool(rests_on(text, material.texts)) or any(use.ok for use in uses)
 
 
 def _held(given: TurnInput, words: Phrases) -> TurnResult:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ai_worker.conversation.hearing import SmallTalk, hearing, squash, unnumbered
+from ai_worker.conversation.context.choosing import choice_of
+from ai_worker.conversation.hearing import SmallTalk, hearing
 from ai_worker.conversation.message import Choice, InboundMessage, Utterance
 from ai_worker.conversation.phrases import language_of
 from ai_worker.conversation.tone import Plea, tone
@@ -24,6 +25,7 @@ Kind = Literal[
     "no_such_choice",
     "not_asked",
     "rating",
+    "misunderstood",
     "question",
 ]
 
@@ -37,6 +39,9 @@ class Understood:
     """Its words, cleaned; of a voice message, the transcript."""
 
     language: str
+    corrects: bool = False
+    """It puts `text` right in place of what was understood before."""
+
     chosen: Choice | None = None
     """Which of the choices offered it takes, when `kind` is `chosen`."""
 
@@ -60,13 +65,24 @@ def understand(
     """
     text = clean(_words(message))[:LONGEST_QUESTION]
     language = language_of(text, history=history, default=default_language)
-    choice = _pressed(message) or (_chosen(text, pending.choices) if pending and pending.choices else None)
+    choice = _pressed(message) or (choice_of(text, pending.choices) if pending and pending.choices else None)
     if choice is not None:
-        return Understood("chosen", text, language, choice)
+        return Understood("chosen", text, language, chosen=choice)
     kind = _kind(text, message, pending)
-    if others_asked and kind == "question" and _picks(text):
-        kind = "not_asked"
+    if kind == "question" and history and (instead := hearing().corrected(text)) is not None:
+        return _corrected(instead, text, language, pending)
+    if kind == "question" and _picks(text) and (others_asked or (history and not (pending and pending.verb))):
+        kind = "not_asked" if others_asked else "no_such_choice"
     return Understood(kind, text, language)
+
+
+def _corrected(instead: str, text: str, language: str, pending: PendingQuestion | None) -> Understood:
+    """Read a correction, by what it puts in place of what was understood."""
+    if not instead:
+        return Understood("misunderstood", text, language)
+    if pending and pending.choices and (choice := choice_of(instead, pending.choices)) is not None:
+        return Understood("chosen", instead, language, chosen=choice)
+    return Understood("question", instead, language, corrects=True)
 
 
 def _pressed(message: InboundMessage) -> Choice | None:
@@ -99,16 +115,3 @@ def _kind(text: str, message: InboundMessage, pending: PendingQuestion | None) -
 def _picks(text: str) -> bool:
     """Return whether it makes sense only as one of several choices."""
     return hearing().number(text) is not None or (text.isdecimal() and len(text) == 1)
-
-
-def _chosen(text: str, choices: Sequence[Choice]) -> Choice | None:
-    """Return the choice that `text` names: by its number, words or id, or by `是` where there is but one."""
-    listening = hearing()
-    number = listening.number(text)
-    if number is not None and (number == -1 or number <= len(choices)):
-        return choices[number if number < 0 else number - 1]
-    if len(choices) == 1 and listening.yes(text):
-        return choices[0]
-    words = squash(unnumbered(text))
-    named = (choice for choice in choices if text == choice.id or (words and words == squash(choice.label)))
-    return next(named, None)

@@ -4,9 +4,11 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
+from ai_worker.conversation.context.dates import dates_in
 from ai_worker.conversation.hearing import hearing, squash
 from ai_worker.conversation.history import said_by_contact
 from ai_worker.conversation.message import Utterance
@@ -45,7 +47,13 @@ class Plan:
 
 
 def plan(
-    tools: Sequence[Tool], *, text: str, question: str, history: Sequence[Utterance], pending_tool: str
+    tools: Sequence[Tool],
+    *,
+    text: str,
+    question: str,
+    history: Sequence[Utterance],
+    pending_tool: str,
+    today: date | None = None,
 ) -> Plan | None:
     """Return the verb that fits best; `None` if none does.
 
@@ -55,9 +63,18 @@ def plan(
         question: The message, completed by the one before if it leans on it.
         history: What was said before; the contact's latest words come first for missing values.
         pending_tool: The tool whose slot the worker asked for; empty if it asked for none.
+        today: The day that it is where the worker works, for slots that take one; `None`: they take none.
     """
     plans = [
-        _plan(tool, tool.verb, text=text, question=question, history=history, resumed=tool.name == pending_tool)
+        _plan(
+            tool,
+            tool.verb,
+            text=text,
+            question=question,
+            history=history,
+            resumed=tool.name == pending_tool,
+            today=today,
+        )
         for tool in tools
         if tool.verb is not None and tool.risk == "read"
     ]
@@ -66,9 +83,16 @@ def plan(
 
 
 def _plan(
-    tool: Tool, verb: Verb, *, text: str, question: str, history: Sequence[Utterance], resumed: bool
+    tool: Tool,
+    verb: Verb,
+    *,
+    text: str,
+    question: str,
+    history: Sequence[Utterance],
+    resumed: bool,
+    today: date | None,
 ) -> Plan | None:
-    here = {slot.name: value for slot in verb.slots if (value := slot_value(slot, text))}
+    here = {slot.name: value for slot in verb.slots if (value := slot_value(slot, text, today))}
     triggers = _triggers(verb, text) or (_triggers(verb, question) if question != text else 0)
     bare = any(squash(value) == squash(text) for value in here.values())
     if not (triggers or bare or resumed):
@@ -90,15 +114,18 @@ def _plan(
     )
 
 
-def slot_value(slot: Slot, text: str) -> str:
+def slot_value(slot: Slot, text: str, today: date | None = None) -> str:
     """Return the slot's value in `text`, in the case in which the pattern is written; empty if none.
 
-    Full-width digits are read as digits, and small letters where the pattern wants capitals.
+    Full-width digits are read as digits, and small letters where the pattern wants capitals. A slot
+    whose pattern takes `2026-11-25` takes `明天` and `下周三`, too: the day that they are seen from `today`.
     """
     words = unicodedata.normalize("NFKC", text)
     for spelled in (words, words.upper()):
         if found := _compiled(slot.pattern).search(spelled):
             return found[1] if found.lastindex else found[0]
+    if today is not None and _compiled(slot.pattern).fullmatch(today.isoformat()):
+        return next((said.day.isoformat() for said in dates_in(text, today)), "")
     return ""
 
 

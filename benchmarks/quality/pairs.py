@@ -1,0 +1,45 @@
+"""What `run_pairs.py` measures: the likeness of two wordings, as the product's search sees it."""
+
+import math
+from collections.abc import Iterable
+from typing import cast
+
+from ai_worker.knowledge import terms
+from ai_worker.knowledge.fit import Question, Wording, WordingFit, wording_fit
+from ai_worker.knowledge.index import FUNCTION_SHARE, View
+
+
+class _Even(dict[str, float]):
+    """Weights of terms where there is no knowledge to count in: words of grammar count less, all others alike."""
+
+    def __missing__(self, term: str) -> float:
+        return FUNCTION_SHARE if term in terms.FUNCTION_WORDS else 1.0
+
+    def of(self, wanted: Iterable[str]) -> float:
+        return math.fsum(self[term] for term in wanted)
+
+
+class _NoKnowledge:
+    def weights(self, field: str) -> _Even:
+        return _Even()
+
+
+VIEW = cast(View, _NoKnowledge())
+
+
+class Pairs:
+    """Two wordings beside each other, without any knowledge base."""
+
+    def pair_score(self, a: str, b: str) -> float:
+        """Return how alike two questions are, 0 to 1, the same either way round."""
+        return (_likeness(a, b) + _likeness(b, a)) / 2
+
+
+def _likeness(question: str, wording: str) -> float:
+    fit: WordingFit = wording_fit(Question.of(question, VIEW), Wording.of(wording), VIEW)
+    return (fit.covered + fit.covering + fit.pairs + fit.order) / 4
+
+
+def pairs() -> Pairs:
+    """Return what `run_pairs.py` measures."""
+    return Pairs()

@@ -1,0 +1,1 @@
+"""Context: what a message means after what was said before it."""

@@ -1,0 +1,1 @@
+"""What a question means, learned from the wordings that its own site wrote down."""

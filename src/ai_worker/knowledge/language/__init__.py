@@ -1,0 +1,1 @@
+"""What is known of Chinese beforehand: scripts, sounds, and words that mean the same."""

@@ -1,0 +1,1 @@
+"""Records: tables whose rows are things (branches, products, prices), asked about by attribute."""

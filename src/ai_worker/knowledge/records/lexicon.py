@@ -1,0 +1,78 @@
+"""How columns are called and asked for; the words are in `lexicon.toml`."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ai_worker.foundation.text import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """The words, compiled."""
+
+    names: tuple[str, ...]
+    """Headings of the column that names the record, the likeliest first."""
+
+    title_ends: tuple[str, ...]
+    attributes: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+    """For each attribute: words of its columns' headings, and words of questions for it."""
+
+    seeks: re.Pattern[str]
+    bounds: re.Pattern[str]
+    offers: re.Pattern[str]
+    not_it: re.Pattern[str]
+    beside: re.Pattern[str]
+    pronouns: re.Pattern[str]
+    several: re.Pattern[str]
+    generic: frozenset[str]
+    likewise: re.Pattern[str]
+    of_all: re.Pattern[str]
+    asking: frozenset[str]
+    own: re.Pattern[str]
+    least: tuple[str, ...]
+    most: tuple[str, ...]
+
+    def ways_to_ask(self, column: str) -> frozenset[str]:
+        """Return the words by which people ask for what stands in a column."""
+        heading = fold(column)
+        ways = {heading}
+        for columns, asked in self.attributes:
+            if any(word in heading for word in columns):
+                ways.update(asked)
+        return frozenset(way for way in ways if way)
+
+    def kind(self, title: str) -> str:
+        """Return what the rows of a table with this title are: `门店` of `门店列表`."""
+        kind = fold(title)
+        for end in self.title_ends:
+            kind = kind.removesuffix(end).strip(" _-")
+        return kind
+
+
+@cache
+def lexicon() -> Lexicon:
+    """Return the one lexicon, read at the first table."""
+    read: dict[str, Any] = tomllib.loads(files(__package__).joinpath("lexicon.toml").read_text("utf-8"))
+    return Lexicon(
+        names=tuple(read["names"]),
+        title_ends=tuple(sorted(read["title_ends"], key=len, reverse=True)),
+        attributes=tuple((tuple(one["columns"]), tuple(one["asked"])) for one in read["attribute"]),
+        seeks=re.compile("|".join(read["seeks"])),
+        bounds=re.compile(read["bounds"]),
+        offers=re.compile(read["offers"]),
+        not_it=re.compile(read["not_it"]),
+        beside=re.compile(read["beside"]),
+        pronouns=re.compile(read["pronouns"]),
+        generic=frozenset(read["generic"]),
+        likewise=re.compile(read["likewise"]),
+        of_all=re.compile(read["of_all"]),
+        asking=frozenset(read["asking"]),
+        own=re.compile(read["own"]),
+        several=re.compile(read["several"]),
+        least=tuple(read["least"]),
+        most=tuple(read["most"]),
+    )

@@ -1,0 +1,118 @@
+"""Spelling: what was typed wrongly, read as words of the knowledge that sound or look the same.
+
+People pick the wrong homophone, type pinyin or its initials, or swap two characters. Only what no
+wording contains is read anew, and only as a pair of characters that some wording contains.
+"""
+
+import re
+from typing import Protocol
+
+from ai_worker.knowledge import english, terms
+from ai_worker.knowledge.language.meaning import MARK, lexicon
+from ai_worker.knowledge.language.sound import initials, sounds, spelled
+
+SOUND, INITIALS = "#", "^"
+"""What the entries of the index begin with that lead from sounds, and from initials, to what is written."""
+
+INITIALS_AT_MOST = 4
+
+_RUN = re.compile(r" ?[a-z]+ ?|[\u3400-\u9fff]+")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+class Known(Protocol):
+    """What is written in the wordings of a knowledge base."""
+
+    def has(self, term: str) -> bool:
+        """Return whether any wording has the term."""
+        ...
+
+    def written(self, key: str) -> list[tuple[str, int]]:
+        """Return what is written for a sound or for initials, and in how many wordings."""
+        ...
+
+
+def spellings(plain: str) -> set[str]:
+    """Return the entries that lead from sounds and initials to what stands in a wording."""
+    found = {f"{SOUND}{_sound(pair)}:{pair}" for pair in terms.bigrams(plain)}
+    for word in terms.words(plain):
+        if 2 <= len(word) <= INITIALS_AT_MOST and not word.isascii():
+            found.add(f"{INITIALS}{initials(word)}:{word}")
+    return found
+
+
+def corrected(plain: str, known: Known) -> str:
+    """Return a question with what was misspelt as it is spelt in the wordings.
+
+    English words in a Chinese sentence, which no wording has, become Chinese.
+    """
+    mixed = bool(_HAN.search(plain))
+
+    def one(run: re.Match[str]) -> str:
+        if run[0].isascii():
+            return _latin(run[0], known, mixed=mixed)
+        return _han(run[0], known)
+
+    return _RUN.sub(one, plain)
+
+
+def _sound(pair: str) -> str:
+    return ".".join(sounds(pair))
+
+
+def _latin(spaced: str, known: Known, *, mixed: bool) -> str:
+    run = spaced.strip()
+    stem = english.stem(run)
+    if known.has(stem):
+        return spaced
+    if meanings := lexicon().meanings.get(stem):
+        return "".join(meanings).replace(MARK, "") if mixed else spaced
+    syllables = spelled(run)
+    if not syllables:
+        found = known.written(f"{INITIALS}{run}:") if 2 <= len(run) <= INITIALS_AT_MOST else []
+        return max(found, key=lambda one: (one[1], one[0]))[0] if found else spaced
+    written = ""
+    for at in range(0, len(syllables), 2):
+        start = min(at, len(syllables) - 2)
+        pairs = known.written(f"{SOUND}{syllables[start]}.{syllables[start + 1]}:")
+        if not pairs:
+            return spaced
+        pair = max(pairs, key=lambda one: (one[1], one[0]))[0]
+        written += pair[at - start :]
+    return written
+
+
+def _han(run: str, known: Known) -> str:
+    characters, alone = list(run), _alone(run)
+    for at in range(len(run) - 1):
+        pair = "".join(characters[at : at + 2])
+        if not (alone[at] and alone[at + 1]) or known.has(pair):
+            continue
+        if better := _better(pair, known):
+            characters[at : at + 2] = better
+            alone[at] = alone[at + 1] = False
+    return "".join(characters)
+
+
+def _better(pair: str, known: Known) -> str:
+    """Return the word that was probably meant by two characters that form none; empty if none comes near."""
+    if known.has(pair[::-1]) and _is_word(pair[::-1]):
+        return pair[::-1]
+    found = known.written(f"{SOUND}{_sound(pair)}:")
+    kept = [(sum(map(str.__eq__, pair, written)), often, written) for written, often in found]
+    return next((written for _, _, written in sorted(kept, reverse=True) if _plausible(pair, written)), "")
+
+
+def _plausible(pair: str, written: str) -> bool:
+    """Return whether `written` is a word; a character that carries grammar was hardly a slip."""
+    changed = {old for old, new in zip(pair, written, strict=True) if old != new}
+    return changed.isdisjoint(terms.FUNCTION_WORDS) and _is_word(written)
+
+
+def _is_word(pair: str) -> bool:
+    return len(terms.cut(pair, new=False)) == 1
+
+
+def _alone(run: str) -> list[bool]:
+    """Return which characters are part of no longer word."""
+    return [len(word) == 1 for word in terms.cut(run, new=False) for _ in word]

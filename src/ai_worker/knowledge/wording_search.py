@@ -1,0 +1,40 @@
+"""The search by wording: entries whose question, or another way to ask it, is like what is asked."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from ai_worker.knowledge import confidence
+from ai_worker.knowledge.candidate import Candidate
+from ai_worker.knowledge.fit import Question
+from ai_worker.knowledge.index import Hit, View
+from ai_worker.knowledge.likeness import likeness
+
+WORDINGS = 60
+ENTRIES = 20
+"""So many entries are compared closely: those of the wordings that share most with the question."""
+
+
+def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
+    """Return the passages whose wordings are like the question, the likest first."""
+    hits: dict[str, list[Hit]] = {}
+    wanted = [*question.wording.asked, *question.wording.meanings]
+    for hit in view.search("asked", wanted, bases=bases, limit=WORDINGS):
+        hits.setdefault(hit.key, []).append(hit)
+    candidates = [_candidate(question, of_one, view) for of_one in islice(hits.values(), ENTRIES)]
+    return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
+
+
+def sure_of_wording(first: Candidate, lead: float, question: Question) -> float:
+    """Return how sure the first candidate is, given its lead over the next."""
+    figures = (1.0, first.rank, lead, float(question.elsewhere), float(first.titles))
+    return confidence.probability(confidence.weigh(confidence.WORDING_CONFIDENCE, figures))
+
+
+def _candidate(question: Question, hits: Sequence[Hit], view: View) -> Candidate:
+    wordings = [hit.wording for hit in hits if hit.wording is not None]
+    like = likeness(question, wordings, hits[0].siblings, view.weights("asked"))
+    rank = confidence.weigh(confidence.WORDING_RANK, like.figures)
+    answer, matched = hits[0].answer, like.best.text
+    return Candidate(
+        hits[0].key, answer, f"{answer}\x1f{matched}", rank, like.figures, matched, None, titles=hits[0].titles
+    )
