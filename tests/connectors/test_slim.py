@@ -102,6 +102,12 @@ def test_numbers_that_yaml_made_of_texts_are_texts() -> None:
     assert shape({"type": "string", "enum": [1, True, "b"]})["enum"] == ["1", "true", "b"]
 
 
+def test_allowed_values_have_the_type_of_their_schema() -> None:
+    assert shape({"type": "boolean", "enum": ["true", "false"]})["enum"] == [True, False]
+    assert shape({"type": "integer", "enum": ["1", "2 (two)"]})["enum"] == [1]
+    assert shape({"type": "array", "enum": ["a"]}) == {"type": "array"}
+
+
 def test_a_default_of_the_wrong_type_is_mended_or_left_out() -> None:
     assert shape({"type": "integer", "default": "30"})["default"] == 30
     assert shape({"type": "boolean", "default": "False"})["default"] is False
