@@ -1,1 +1,1 @@
-"""Connectors: what contracts become, and what calls cost."""
+"""Connectors, judged from outside."""

@@ -25,6 +25,7 @@ from ai_worker.connectors.openapi.compile import level
 from ai_worker.connectors.openapi.files import compile_file
 from ai_worker.connectors.openapi.load import ContractRefused, ContractTooLarge
 
+NONE = "none"
 SUFFIXES = (".json", ".yaml", ".yml", ".json.gz", ".yaml.gz", ".yml.gz")
 AIMS = {
     "compiled": ("≥ 0.98", 0.98),
@@ -120,7 +121,7 @@ def _tell(results: Sequence[Measured], found: dict[str, float], slowest: int) ->
         ("kinds", Counter(one.kind for one in results)),
         ("levels", Counter(r.level for r in results)),
     ):
-        print(f"  {title:16} {', '.join(f'{key or "none"} {count}' for key, count in sorted(counts.items()))}")
+        print(f"  {title:16} {', '.join(f'{key or NONE} {count}' for key, count in sorted(counts.items()))}")
     for one in results:
         if one.error:
             print(f"  refused: {one.name}: {one.error}")

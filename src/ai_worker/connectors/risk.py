@@ -104,7 +104,9 @@ def _of_read(name: str, path: str, title: str) -> Risk:
     """Return `read` unless a verb says that something is done. Nouns do not count: `GET /refunds` only looks."""
     named, titled = _words(name), [_singular(word) for word in _words(title)[:1]]
     step = _words(_fixed(path).rstrip("/").rsplit("/", 1)[-1])
-    said = [word for word in (*named[:1], *(step if len(step) == 1 else ()), *titled) if word in _COMMANDS]
+    said = [word for word in (*named[:1], *(step if len(step) == 1 else ())) if word in _COMMANDS]
+    if not _READING & {*named}:
+        said += [word for word in titled if word in _COMMANDS]
     if not _READING & {*named, *titled}:
         said += [word for word in (*named[:1], *named[-1:], *titled) if word in _COMMANDS | _PERHAPS]
     risk: Risk = "read"

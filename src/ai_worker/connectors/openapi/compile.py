@@ -12,7 +12,7 @@ from ai_worker.connectors.openapi.notes import Notes
 from ai_worker.connectors.openapi.openapi3 import OpenApi3
 from ai_worker.connectors.openapi.paths import fitted
 from ai_worker.connectors.openapi.references import References
-from ai_worker.connectors.openapi.shape import Asked, Content, Dialect, listed, mapped
+from ai_worker.connectors.openapi.shape import Asked, Content, Dialect, listed, mapped, text
 from ai_worker.connectors.openapi.slim import Work
 from ai_worker.connectors.openapi.swagger2 import Swagger2
 from ai_worker.connectors.openapi.words import cut
@@ -21,8 +21,8 @@ from ai_worker.connectors.risk import risk_of
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 MAX_OPERATIONS = 20_000
-MAX_WORK = 4_000_000
-"""Schemas and properties looked at for one contract; the most that a real one needed is 50,000."""
+MAX_WORK = 2_000_000
+"""Schemas and properties looked at for one contract; the most that a real one needed is 70,000."""
 
 OWN_HEADERS = frozenset({"accept", "content-type", "content-length", "host", "connection", "accept-encoding"})
 """Headers that the caller sets itself (OpenAPI 3.0 §4.7.12.1); nobody is asked for them."""
@@ -70,7 +70,7 @@ def compile_contract(
     return Contract(
         kind=compiler.dialect.kind,
         title=cut(information.get("title"), 200) or name,
-        version=str(information.get("version", ""))[:60],
+        version=text(information.get("version"), 60),
         sha256=loaded.sha256,
         operations=operations,
         skipped=skipped,
@@ -87,7 +87,7 @@ def level(contract: Contract) -> Literal["L0", "L1"]:
 
 
 def _dialect(document: Mapping[str, Any], references: References, name: str) -> Dialect:
-    said = str(document.get("openapi") or document.get("swagger") or "").strip()
+    said = (text(document.get("openapi")) or text(document.get("swagger"))).strip()
     if said.startswith(("3.1", "3.2")):
         return OpenApi3(document, references, "openapi-3.1")
     if said.startswith("3"):
@@ -172,7 +172,7 @@ class _Compiler:
             security=self._security(node),
             servers=self.dialect.servers(node) or self.dialect.servers(found.item),
             accepts=self.dialect.answers(node),
-            tags=tuple(str(tag)[:60] for tag in listed(node.get("tags"))[:10]),
+            tags=tuple(text(tag, 60) for tag in listed(node.get("tags"))[:10]),
             deprecated=node.get("deprecated") is True,
         )
 
@@ -187,7 +187,10 @@ class _Compiler:
         given = node.get("security", self._document.get("security"))
         requirements: list[Requirement] = []
         for entry in listed(given)[:20]:
-            needed = {str(name): tuple(map(str, listed(scopes))) for name, scopes in mapped(entry).items()}
+            needed = {
+                str(name): tuple(text(scope, 200) for scope in listed(scopes)[:100])
+                for name, scopes in mapped(entry).items()
+            }
             if unknown := needed.keys() - self.schemes.keys():
                 self._references.notes.add(f"the security scheme {min(unknown)!r} is not defined; left out")
             else:

@@ -105,7 +105,9 @@ _SLIPS = re.compile(r'("(?:[^"\\]|\\[\s\S])*+"?)|//[^\n]*|/\*(?:[^*]|\*(?!/))*+(
 
 
 def _mended(text: str) -> str:
-    return _SLIPS.sub(lambda found: found[1] or "", text)
+    for _ in range(2):  # a comma may have had a comment after it
+        text = _SLIPS.sub(lambda found: found[1] or "", text)
+    return text
 
 
 def _check_depth(value: Any, name: str) -> None:

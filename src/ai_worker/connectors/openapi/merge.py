@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ai_worker.connectors.openapi.shape import listed, mapped
+from ai_worker.connectors.openapi.shape import listed, mapped, text
 
 
 def combined(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -15,8 +15,8 @@ def combined(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, A
         names = [name for name in (*listed(one["required"]), *listed(other["required"])) if isinstance(name, str)]
         result["required"] = list(dict.fromkeys(names))
     if "enum" in one and "enum" in other:
-        allowed = listed(other["enum"])[:200]
-        result["enum"] = [value for value in listed(one["enum"])[:200] if value in allowed] or listed(one["enum"])
+        allowed = {value for value in listed(other["enum"]) if _plain(value)}
+        result["enum"] = [value for value in listed(one["enum"]) if _plain(value) and value in allowed] or one["enum"]
     if "readOnly" in result:
         result["readOnly"] = one.get("readOnly") is True or other.get("readOnly") is True
     return result
@@ -30,6 +30,12 @@ def _properties(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str
     return both
 
 
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
 def _same(one: Any, other: Any) -> bool:
     """Return whether two schemas are surely one; comparing their insides could take for ever."""
-    return one is other or (isinstance(one, Mapping) and "$ref" in one and one["$ref"] == mapped(other).get("$ref"))
+    return one is other or (
+        isinstance(one, Mapping) and "$ref" in one and text(one["$ref"]) == text(mapped(other).get("$ref")) != ""
+    )

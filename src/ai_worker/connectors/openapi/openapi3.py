@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from ai_worker.connectors.openapi.references import References
-from ai_worker.connectors.openapi.shape import Asked, Content, Offer, listed, mapped, media_type, unique
+from ai_worker.connectors.openapi.shape import Asked, Content, Offer, listed, mapped, media_type, text, unique
 from ai_worker.connectors.operation import Place, Scheme, Style
 
 _PLACES: Mapping[str, Place] = {"path": "path", "query": "query", "header": "header", "cookie": "cookie"}
@@ -33,12 +33,12 @@ class OpenApi3:
             parameter = self._references.follow(entry)
             if parameter is None:
                 continue
-            name, place = str(parameter.get("name", "")), str(parameter.get("in", ""))
+            name, place = text(parameter.get("name")), text(parameter.get("in"))
             if place in _PLACES and name:
                 asked[name, place] = self._asked(parameter, name, _PLACES[place])
             elif place == "body" and content is None:
                 offer = Offer("application/json", parameter.get("schema", {}))
-                content = Content(parameter.get("required") is True, (offer,), str(parameter.get("description") or ""))
+                content = Content(parameter.get("required") is True, (offer,), text(parameter.get("description")))
             else:
                 self._references.notes.add(f"a parameter {name!r} in {place!r} was left out: there is no such place")
         return asked, content
@@ -68,9 +68,9 @@ class OpenApi3:
                 if isinstance(encoding, Mapping):
                     styles[str(name)] = _style(encoding, "form")
                     if wanted := encoding.get("contentType"):
-                        types[str(name)] = media_type(str(wanted).split(",")[0])
+                        types[str(name)] = media_type(text(wanted).split(",")[0])
             offers.append(Offer(media_type(kind), media.get("schema", {}), styles, types))
-        words = str(body.get("description") or "")
+        words = text(body.get("description"))
         return Content(body.get("required") is True, tuple(offers), words) if offers else None
 
     def answers(self, node: Mapping[str, Any]) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ class OpenApi3:
 
 def _style(node: Mapping[str, Any], usual: Style) -> tuple[Style, bool]:
     """Return style and explode: exploded where nothing is said, only in the styles of forms (3.0 §4.7.12)."""
-    style: Style = node["style"] if node.get("style") in _STYLES else usual
+    style: Style = node["style"] if text(node.get("style")) in _STYLES else usual
     explode = node.get("explode")
     return style, explode if isinstance(explode, bool) else style in ("form", "deepObject")
 
@@ -106,13 +106,13 @@ def _address(server: Any) -> str:
 
     def value(found: re.Match[str]) -> str:
         variable = mapped(variables.get(found[1]))
-        return str(variable["default"]) if "default" in variable else found[0]
+        return text(variable.get("default"), 200) or found[0]
 
-    return re.sub(r"\{([^{}]{1,100})\}", value, str(mapped(server).get("url") or "")[:2_000]).rstrip("/")
+    return re.sub(r"\{([^{}]{1,100})\}", value, text(mapped(server).get("url"))).rstrip("/")
 
 
 def _scheme(name: str, node: Mapping[str, Any]) -> Scheme:
-    match node.get("type"), str(node.get("scheme", "")).lower():
+    match node.get("type"), text(node.get("scheme")).lower():
         case "http", "basic":
             return Scheme(name, "basic")
         case "http", "bearer":
@@ -121,11 +121,19 @@ def _scheme(name: str, node: Mapping[str, Any]) -> Scheme:
             place: Literal["header", "query", "cookie"] = "header"
             if (given := node.get("in")) in ("query", "cookie"):
                 place = given
-            return Scheme(name, "apiKey", place, str(node.get("name", "")))
+            return Scheme(name, "apiKey", place, text(node.get("name")))
         case "oauth2", _:
-            flows = {str(flow): dict(mapped(entry)) for flow, entry in mapped(node.get("flows")).items()}
+            flows = {str(flow): _flow(mapped(entry)) for flow, entry in mapped(node.get("flows")).items()}
             return Scheme(name, "oauth2", flows=flows)
         case "openIdConnect", _:
-            return Scheme(name, "openIdConnect", flows={"discovery": {"url": str(node.get("openIdConnectUrl", ""))}})
+            return Scheme(name, "openIdConnect", flows={"discovery": {"url": text(node.get("openIdConnectUrl"))}})
         case _:
             return Scheme(name, "other")
+
+
+def _flow(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    addresses = {key: text(node[key]) for key in ("authorizationUrl", "tokenUrl", "refreshUrl") if key in node}
+    return {
+        **addresses,
+        "scopes": {str(scope): text(words, 300) for scope, words in mapped(node.get("scopes")).items()},
+    }

@@ -80,6 +80,8 @@ def _enum(allowed: list[Any], kinds: list[str], slim: dict[str, Any], limit: int
     values = [value for value in allowed[:MAX_VALUES] if value is None or isinstance(value, str | int | float)]
     if kinds == ["string"]:  # YAML reads `- 1` as a number
         values = [value if isinstance(value, str) else json.dumps(value) for value in values if value is not None]
+    elif kinds and "string" not in kinds:  # `"true"`, where the type says a truth value
+        values = [typed for value in values if (typed := _usual(value, kinds)) is not None]
     values = list(dict.fromkeys(values))
     if not values:  # lists and objects: too rare to be worth their place
         return

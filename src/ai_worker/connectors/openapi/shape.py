@@ -79,9 +79,19 @@ def mapped(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def text(value: Any, limit: int = 2_000) -> str:
+    """Return `value` as text if it is a plain one, and nothing if it is not.
+
+    Never `str` of what a contract holds: a few aliases of YAML can stand for more than memory has.
+    """
+    if isinstance(value, str):
+        return value[:limit]
+    return str(value)[:limit] if isinstance(value, int | float) and abs(value) < 1e15 else ""
+
+
 def media_type(value: Any) -> str:
     """Return a type of content without its parameters."""
-    return str(value).split(";", 1)[0].strip().lower()
+    return text(value, 200).split(";", 1)[0].strip().lower()
 
 
 def unique(values: list[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ai_worker.connectors.openapi.references import References
-from ai_worker.connectors.openapi.shape import Asked, Content, Offer, listed, mapped, media_type, unique
+from ai_worker.connectors.openapi.shape import Asked, Content, Offer, listed, mapped, media_type, text, unique
 from ai_worker.connectors.operation import Place, Scheme, Style
 
 COLLECTIONS: Mapping[str, Style] = {
@@ -38,7 +38,7 @@ class Swagger2:
             parameter = self._references.follow(entry)
             if parameter is None:
                 continue
-            name, place = str(parameter.get("name", "")), str(parameter.get("in", ""))
+            name, place = text(parameter.get("name")), text(parameter.get("in"))
             if place == "body":
                 bodies = {name: parameter}
             elif place == "formData" and name:
@@ -53,7 +53,7 @@ class Swagger2:
         return asked, _form(fields, takes) if fields else None
 
     def _body(self, parameter: Mapping[str, Any], takes: list[str]) -> Content:
-        words = str(parameter.get("description") or "")
+        words = text(parameter.get("description"))
         offers = tuple(Offer(kind, parameter.get("schema", {})) for kind in takes or ["application/json"])
         return Content(parameter.get("required") is True, offers, words)
 
@@ -65,12 +65,12 @@ class Swagger2:
         """Return host and base path under each scheme. An operation names none."""
         if node is not self._document:
             return ()
-        host, base = self._document.get("host"), str(self._document.get("basePath") or "").rstrip("/")
+        host, base = self._document.get("host"), text(self._document.get("basePath")).rstrip("/")
         if not isinstance(host, str) or not host:
             return (base,) if base else ()
         known = [scheme for scheme in listed(self._document.get("schemes")) if scheme in ("https", "http")]
         base = f"/{base.lstrip('/')}" if base else ""
-        return unique([f"{scheme}://{host.rstrip('/')}{base}" for scheme in known or ["https"]])
+        return unique([f"{scheme}://{host[:300].rstrip('/')}{base}" for scheme in known or ["https"]])
 
     def schemes(self) -> Mapping[str, Scheme]:
         """Return the security definitions."""
@@ -91,7 +91,7 @@ def _asked(parameter: Mapping[str, Any], name: str, place: Place) -> Asked:
 
 def _style(parameter: Mapping[str, Any], place: Place | Literal["form"]) -> tuple[Style, bool]:
     """Return how a list is written: `csv` where nothing is said, as 2.0 has it."""
-    collection = str(parameter.get("collectionFormat", "csv"))
+    collection = text(parameter.get("collectionFormat"))
     if place in ("path", "header") and collection not in ("ssv", "tsv", "pipes"):
         return "simple", False
     return COLLECTIONS.get(collection, "form"), collection == "multi"
@@ -117,14 +117,14 @@ def _scheme(name: str, node: Mapping[str, Any]) -> Scheme:
             return Scheme(name, "basic")
         case "apiKey":
             place: Literal["header", "query"] = "query" if node.get("in") == "query" else "header"
-            return Scheme(name, "apiKey", place, str(node.get("name", "")))
+            return Scheme(name, "apiKey", place, text(node.get("name")))
         case "oauth2":
-            flow = str(node.get("flow", ""))
+            flow = text(node.get("flow"))
             return Scheme(name, "oauth2", flows={_FLOWS.get(flow, flow): _flow(node)})
         case _:
             return Scheme(name, "other")
 
 
 def _flow(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    flow = {key: str(node[key]) for key in ("authorizationUrl", "tokenUrl") if isinstance(node.get(key), str)}
-    return {**flow, "scopes": {str(scope): str(words) for scope, words in mapped(node.get("scopes")).items()}}
+    flow = {key: node[key] for key in ("authorizationUrl", "tokenUrl") if isinstance(node.get(key), str)}
+    return {**flow, "scopes": {str(scope): text(words, 300) for scope, words in mapped(node.get("scopes")).items()}}

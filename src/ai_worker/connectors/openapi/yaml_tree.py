@@ -68,6 +68,9 @@ class _Tree:
     def __init__(self) -> None:
         self._open: list[Any] = []
         self._keys: list[Any] = []
+        self._merges: list[list[Any]] = []
+        """Of each open mapping, what is to be merged into it once it is whole."""
+
         self._anchors: dict[str, Any] = {}
         self._merged = 0
         self._root: Any = None
@@ -86,8 +89,7 @@ class _Tree:
                 case yaml.SequenceStartEvent(anchor=anchor):
                     self._begin([], anchor)
                 case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                    self._open.pop()
-                    self._keys.pop()
+                    self._end()
                 case _:
                     pass
         return self._root
@@ -98,6 +100,13 @@ class _Tree:
         self._put(value, anchor)
         self._open.append(value)
         self._keys.append(_NO_KEY)
+        self._merges.append([])
+
+    def _end(self) -> None:
+        value, sources = self._open.pop(), self._merges.pop()
+        self._keys.pop()
+        for source in sources:
+            self._merge(value, source)
 
     def _put(self, value: Any, anchor: str | None) -> None:
         if anchor:
@@ -113,7 +122,7 @@ class _Tree:
         else:
             key, self._keys[-1] = self._keys[-1], _NO_KEY
             if key == "<<":
-                self._merge(into, value)
+                self._merges[-1].append(value)
             else:
                 into[key] = value
 
