@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import cast
 
 from ai_worker.knowledge import terms
-from ai_worker.knowledge.fit import Question, Wording, WordingFit, wording_fit
-from ai_worker.knowledge.index import FUNCTION_SHARE, View
+from ai_worker.knowledge.fit import Question
+from ai_worker.knowledge.index import FUNCTION_SHARE, View, Weights
+from ai_worker.knowledge.likeness import likeness
+from ai_worker.knowledge.wording import Wording
 
 
 class _Even(dict[str, float]):
@@ -23,8 +25,16 @@ class _NoKnowledge:
     def weights(self, field: str) -> _Even:
         return _Even()
 
+    def has(self, term: str) -> bool:
+        """Nothing is taken for a slip: there is nothing that it could be a slip of."""
+        return True
+
+    def speaks_of(self, name: str) -> bool:
+        return True
+
 
 VIEW = cast(View, _NoKnowledge())
+EVEN = cast(Weights, _Even())
 
 
 class Pairs:
@@ -36,8 +46,7 @@ class Pairs:
 
 
 def _likeness(question: str, wording: str) -> float:
-    fit: WordingFit = wording_fit(Question.of(question, VIEW), Wording.of(wording), VIEW)
-    return (fit.covered + fit.covering + fit.pairs + fit.order) / 4
+    return likeness(Question.of(question, VIEW), [Wording.of(wording)], 1, EVEN).wording.alike
 
 
 def pairs() -> Pairs:

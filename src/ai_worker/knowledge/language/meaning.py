@@ -29,6 +29,12 @@ class Lexicon(NamedTuple):
     refusing: frozenset[str]
     """The meanings that say that something does not work, or is not there."""
 
+    acts: frozenset[str]
+    """What can be done with many things: it does not say what a question is about."""
+
+    aside: frozenset[str]
+    """When, where and for whom: it says nothing of what a question is about."""
+
     longest: Mapping[str, int]
     """The length of the longest wording that begins with a character."""
 
@@ -44,7 +50,7 @@ def lexicon() -> Lexicon:
         if kind == "~":
             for one, other in (words, words[::-1]):
                 related.setdefault(one, set()).add(other)
-        elif kind and kind in "?!":
+        elif kind and kind in "?!+/":
             marked[kind] = frozenset(words)
         elif kind != "#" and "=" in line:
             heads, _, wordings = line.partition("=")
@@ -54,7 +60,7 @@ def lexicon() -> Lexicon:
     for wording in meanings:
         longest[wording[0]] = max(longest.get(wording[0], 0), len(wording))
     near = {one: frozenset(others) for one, others in related.items()}
-    return Lexicon(meanings, near, marked["?"], marked["!"], longest)
+    return Lexicon(meanings, near, marked["?"], marked["!"], marked["+"], marked["/"], longest)
 
 
 class Reading(NamedTuple):
