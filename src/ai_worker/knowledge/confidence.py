@@ -21,9 +21,11 @@ TIED = 0.60
 TIE_MARGIN = 0.05
 """Ranking scores closer than this are equal."""
 
-UNMET_MATTER = 6.0
-"""By how much less sure an entry is, as a logit, that says nothing of what is asked; in proportion where it
-says a part. It then scores `TIED` at least: enough to ask back."""
+UNMET_EVERYWHERE = 0.25
+"""So much of what a question means may be missing from the right entry, too: people tell what happened."""
+
+UNMET_MATTER = 12.0
+"""What the rest of it takes from the logit, down to `TIED`: the best guess is then asked back."""
 
 MARGIN_LIMIT = 4.0
 """A lead over the next candidate beyond this says nothing more."""

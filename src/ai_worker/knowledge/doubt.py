@@ -6,6 +6,7 @@ matter: `退货地址` is nearly `怎么退货`, and its answer says nothing of 
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from ai_worker.knowledge import confidence, terms
 from ai_worker.knowledge.candidate import Candidate
@@ -16,28 +17,30 @@ from ai_worker.knowledge.likeness import RELATED
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.wording import Wording
 
-FUNCTION_MEANINGS = frozenset(MARK + word for word in terms.FUNCTION_WORDS)
-
 RIVALS = 5
 """So many entries beside the first are looked at for whether the question fits them as wholly."""
 
 BARE_CHARACTERS = 1
 """A question with so few characters that matter (`能退吗`, `几点`) does not say what it is about."""
 
-ANSWER_CHARACTERS = 1_000
+WRITTEN_CHARACTERS = 600
 """Of a longer answer the beginning is read for what the wordings do not say."""
-
-MATTER = frozenset("nvaijlsgx")
-"""First letters of the parts of speech that carry matter: nouns, verbs, adjectives, idioms, places, foreign words."""
 
 WORDINGS = 12
 """Of an entry that no wording found, so many are taken apart."""
+
+THINGS, DEEDS = frozenset("njlsgx"), frozenset("va")
+"""First letters of the parts of speech that carry matter: nouns and names; verbs and adjectives."""
+
+DEED = 0.5
+"""What a verb or an adjective counts that the lexicon does not know, beside a noun: people have more of
+them for the same thing."""
 
 Sure = tuple[float, Candidate]
 
 
 def doubted(found: Sequence[Sure], question: Question, view: View) -> list[Sure]:
-    """Return what was found by wording, less sure where the first leaves open what the question asks.
+    """Return what was found, less sure where the first, if an entry, leaves open what the question asks.
 
     What was worth an answer stays worth asking back.
     """
@@ -45,31 +48,60 @@ def doubted(found: Sequence[Sure], question: Question, view: View) -> list[Sure]
         return list(found)
     sure, first = found[0]
     passage = first.passage or view.passages([first.key])[first.key]
-    heard = first.heard or tuple(map(Wording.of, (passage.title, *passage.aliases)[:WORDINGS]))
-    if any(_same(question, one) for one in heard):
-        return list(found)
-    if is_generic(question) or _fits_several(question, heard, [one for _, one in found]):
-        honest = confidence.TIED
+    if passage.kind != "entry":
+        honest = min(sure, confidence.TIED) if is_generic(question) else sure
     else:
-        unmet = _Entry(passage, heard).unmet(question, view.weights("asked"))
-        weighed = confidence.probability(confidence.logit(sure) - confidence.UNMET_MATTER * unmet)
-        honest = max(confidence.TIED, weighed) if unmet else sure
+        heard = first.heard or tuple(map(Wording.of, (passage.title, *passage.aliases)[:WORDINGS]))
+        honest = _honest(sure, passage, heard, [one for _, one in found], question, view)
     return [(other * honest / sure, candidate) for other, candidate in found]
 
 
 def is_generic(question: Question) -> bool:
     """Return whether a question names no thing: what is to be applied for, or changed, is left open."""
-    known, essence = lexicon(), question.wording.essence
+    essence = question.wording.essence
     if essence.isascii():
         return False
     if sum(character not in terms.FUNCTION_WORDS for character in essence) <= BARE_CHARACTERS:
         return True
-    return question.wording.meanings <= known.asking | known.acts | known.aside | FUNCTION_MEANINGS
+    return question.wording.meanings <= _without_thing()
+
+
+def _honest(
+    sure: float,
+    passage: Passage,
+    heard: Sequence[Wording],
+    candidates: Sequence[Candidate],
+    question: Question,
+    view: View,
+) -> float:
+    """Return how sure an entry is, given what it says: `TIED` at least."""
+    if any(_same(question, one) for one in heard):
+        return sure
+    if is_generic(question) or _fits_several(question, heard, candidates):
+        return confidence.TIED
+    unmet = _Entry(passage, heard).unmet(question, view.weights("asked")) - confidence.UNMET_EVERYWHERE
+    if unmet <= 0:
+        return sure
+    return max(confidence.TIED, confidence.probability(confidence.logit(sure) - confidence.UNMET_MATTER * unmet))
+
+
+@cache
+def _immaterial() -> frozenset[str]:
+    known = lexicon()
+    return known.asking | known.aside | frozenset(MARK + word for word in terms.FUNCTION_WORDS)
+
+
+@cache
+def _without_thing() -> frozenset[str]:
+    return _immaterial() | lexicon().acts
 
 
 def _same(question: Question, wording: Wording) -> bool:
+    """Return whether a wording says the same, but for words that ask and words aside."""
     own = question.wording
-    return own.essence == wording.essence or own.meanings == wording.meanings
+    if own.essence == wording.essence:
+        return True
+    return own.meanings <= wording.meanings and wording.meanings - own.meanings <= _immaterial()
 
 
 def _fits_several(question: Question, heard: Sequence[Wording], candidates: Sequence[Candidate]) -> bool:
@@ -82,33 +114,36 @@ def _fits_several(question: Question, heard: Sequence[Wording], candidates: Sequ
 
 
 class _Entry:
-    """All that an entry says, taken apart as far as a question needs it."""
+    """What an entry says, taken apart as far as a question needs it."""
 
     def __init__(self, passage: Passage, heard: Sequence[Wording]) -> None:
-        self._written = terms.plain(" ".join((*passage.aliases, passage.text[:ANSWER_CHARACTERS])))
+        self._passage = passage
+        self._heard = heard
         self._said = frozenset[str]().union(*(one.meanings for one in heard))
-        self._characters = frozenset("".join(one.bare for one in heard))
 
     def unmet(self, question: Question, weights: Weights) -> float:
         """Return the share of what a question means, by rarity, that the entry does not say."""
-        known = lexicon()
-        matter = question.wording.meanings - known.asking - known.aside - FUNCTION_MEANINGS
-        left = [unit for unit in matter - self._said if unit.removeprefix(MARK) not in self._written]
+        matter = question.wording.meanings - _immaterial()
+        left = matter - self._said
         if not left:
             return 0.0
-        tags = dict(terms.tagged(question.plain))
-        answered = frozenset(read(terms.cut(self._written)).meanings)
-        parts = []
-        for unit in left:
-            word = unit.removeprefix(MARK)
-            if unit not in answered and tags.get(word, "n")[0] in MATTER:
-                parts.append((1 - self._near(unit, word)) * weights[unit])
-        return math.fsum(parts) / weights.of(matter)
+        plain, tags = terms.plain, dict(terms.tagged(question.plain))
+        written = plain(" ".join((*self._passage.aliases, self._passage.text[:WRITTEN_CHARACTERS])))
+        answered = frozenset(read(terms.cut(written)).meanings)
+        return math.fsum(
+            weights[unit] * self._missing(unit, tags.get(unit.removeprefix(MARK), "n")[0])
+            for unit in left
+            if unit not in answered and unit.removeprefix(MARK) not in written
+        ) / weights.of(matter)
 
-    def _near(self, unit: str, word: str) -> float:
-        """Return how nearly the wordings say a word: by one that is related, or by its characters."""
-        if not lexicon().related.get(unit, frozenset()).isdisjoint(self._said):
-            return RELATED
+    def _missing(self, unit: str, tag: str) -> float:
+        """Return how much a word is missed that neither wordings nor answer have."""
+        known = lexicon()
+        if not known.related.get(unit, frozenset()).isdisjoint(self._said):
+            return 1 - RELATED
+        word = unit.removeprefix(MARK)
+        kind = 1.0 if unit in known.heads or tag in THINGS else DEED if tag in DEEDS else 0.0
         if word.isascii():
-            return 0.0
-        return sum(character in self._characters for character in word) / len(word)
+            return kind
+        characters = frozenset("".join(one.bare for one in self._heard))
+        return kind * sum(character not in characters for character in word) / len(word)

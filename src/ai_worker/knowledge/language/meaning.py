@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from ai_worker.knowledge import english
@@ -19,6 +19,9 @@ class Lexicon(NamedTuple):
 
     meanings: Mapping[str, tuple[str, ...]]
     """What each wording means; nothing for filler."""
+
+    heads: frozenset[str]
+    """All meanings."""
 
     related: Mapping[str, frozenset[str]]
     """The meanings that stand near a meaning."""
@@ -60,7 +63,8 @@ def lexicon() -> Lexicon:
     for wording in meanings:
         longest[wording[0]] = max(longest.get(wording[0], 0), len(wording))
     near = {one: frozenset(others) for one, others in related.items()}
-    return Lexicon(meanings, near, marked["?"], marked["!"], marked["+"], marked["/"], longest)
+    every = frozenset(chain.from_iterable(meanings.values()))
+    return Lexicon(meanings, every, near, marked["?"], marked["!"], marked["+"], marked["/"], longest)
 
 
 class Reading(NamedTuple):
