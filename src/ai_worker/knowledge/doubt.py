@@ -36,6 +36,9 @@ DEED = 0.5
 """What a verb or an adjective counts that the lexicon does not know, beside a noun: people have more of
 them for the same thing."""
 
+HOW, WHERE = f"{MARK}怎么", f"{MARK}哪里"
+"""Where to do something is how to do it."""
+
 Sure = tuple[float, Candidate]
 
 
@@ -123,18 +126,22 @@ class _Entry:
 
     def unmet(self, question: Question, weights: Weights) -> float:
         """Return the share of what a question means, by rarity, that the entry does not say."""
-        matter = question.wording.meanings - _immaterial()
+        known = lexicon()
+        matter = question.wording.meanings - (_immaterial() - known.attributes)
         left = matter - self._said
+        if HOW in self._said:
+            left -= {WHERE}
         if not left:
             return 0.0
         plain, tags = terms.plain, dict(terms.tagged(question.plain))
         written = plain(" ".join((*self._passage.aliases, self._passage.text[:WRITTEN_CHARACTERS])))
         answered = frozenset(read(terms.cut(written)).meanings)
+        weight = {unit: 1.0 if unit in known.attributes & left else weights[unit] for unit in matter}
         return math.fsum(
-            weights[unit] * self._missing(unit, tags.get(unit.removeprefix(MARK), "n")[0])
+            weight[unit] * self._missing(unit, tags.get(unit.removeprefix(MARK), "n")[0])
             for unit in left
             if unit not in answered and unit.removeprefix(MARK) not in written
-        ) / weights.of(matter)
+        ) / math.fsum(weight.values())
 
     def _missing(self, unit: str, tag: str) -> float:
         """Return how much a word is missed that neither wordings nor answer have."""

@@ -35,6 +35,9 @@ class Lexicon(NamedTuple):
     acts: frozenset[str]
     """What can be done with many things: it does not say what a question is about."""
 
+    attributes: frozenset[str]
+    """What is asked of a thing: where, when, how much."""
+
     aside: frozenset[str]
     """When, where and for whom: it says nothing of what a question is about."""
 
@@ -53,7 +56,7 @@ def lexicon() -> Lexicon:
         if kind == "~":
             for one, other in (words, words[::-1]):
                 related.setdefault(one, set()).add(other)
-        elif kind and kind in "?!+/":
+        elif kind and kind in "?!+@/":
             marked[kind] = frozenset(words)
         elif kind != "#" and "=" in line:
             heads, _, wordings = line.partition("=")
@@ -64,7 +67,7 @@ def lexicon() -> Lexicon:
         longest[wording[0]] = max(longest.get(wording[0], 0), len(wording))
     near = {one: frozenset(others) for one, others in related.items()}
     every = frozenset(chain.from_iterable(meanings.values()))
-    return Lexicon(meanings, every, near, marked["?"], marked["!"], marked["+"], marked["/"], longest)
+    return Lexicon(meanings, every, near, marked["?"], marked["!"], marked["+"], marked["@"], marked["/"], longest)
 
 
 class Reading(NamedTuple):
