@@ -11,7 +11,7 @@ from functools import cache
 from ai_worker.knowledge import confidence, terms
 from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question
-from ai_worker.knowledge.index import View, Weights
+from ai_worker.knowledge.index import View
 from ai_worker.knowledge.language.meaning import MARK, lexicon, read
 from ai_worker.knowledge.likeness import RELATED
 from ai_worker.knowledge.passage import Passage
@@ -42,20 +42,25 @@ HOW, WHERE = f"{MARK}怎么", f"{MARK}哪里"
 Sure = tuple[float, Candidate]
 
 
-def doubted(found: Sequence[Sure], question: Question, view: View) -> list[Sure]:
+def doubted(found: Sequence[Sure], question: Question, view: View, *, known: Sequence[Sure] = ()) -> list[Sure]:
     """Return what was found, less sure where the first, if an entry, leaves open what the question asks.
 
     What was worth an answer stays worth asking back.
+
+    Args:
+        found: The candidates, the best first.
+        question: What is asked.
+        view: Where they were found.
+        known: What was found by wording, where `found` was not: what is known of an entry need not be read again.
     """
     if not found or found[0][0] <= confidence.TIED:
         return list(found)
     sure, first = found[0]
-    passage = first.passage or view.passages([first.key])[first.key]
-    if passage.kind != "entry":
+    if first.titles or (first.passage is not None and first.passage.kind != "entry"):
         honest = min(sure, confidence.TIED) if is_generic(question) else sure
     else:
-        heard = first.heard or tuple(map(Wording.of, (passage.title, *passage.aliases)[:WORDINGS]))
-        honest = _honest(sure, passage, heard, [one for _, one in found], question, view)
+        first = next((one for _, one in known if one.key == first.key), first)
+        honest = _honest(sure, _Entry(first, view), [one for _, one in found], question)
     return [(other * honest / sure, candidate) for other, candidate in found]
 
 
@@ -69,20 +74,13 @@ def is_generic(question: Question) -> bool:
     return question.wording.meanings <= _without_thing()
 
 
-def _honest(
-    sure: float,
-    passage: Passage,
-    heard: Sequence[Wording],
-    candidates: Sequence[Candidate],
-    question: Question,
-    view: View,
-) -> float:
+def _honest(sure: float, entry: "_Entry", candidates: Sequence[Candidate], question: Question) -> float:
     """Return how sure an entry is, given what it says: `TIED` at least."""
-    if any(_same(question, one) for one in heard):
+    if any(_same(question, one) for one in entry.heard):
         return sure
-    if is_generic(question) or _fits_several(question, heard, candidates):
+    if is_generic(question) or _fits_several(question, entry.heard, candidates):
         return confidence.TIED
-    unmet = _Entry(passage, heard).unmet(question, view.weights("asked")) - confidence.UNMET_EVERYWHERE
+    unmet = entry.unmet(question) - confidence.UNMET_EVERYWHERE
     if unmet <= 0:
         return sure
     return max(confidence.TIED, confidence.probability(confidence.logit(sure) - confidence.UNMET_MATTER * unmet))
@@ -119,32 +117,33 @@ def _fits_several(question: Question, heard: Sequence[Wording], candidates: Sequ
 class _Entry:
     """What an entry says, taken apart as far as a question needs it."""
 
-    def __init__(self, passage: Passage, heard: Sequence[Wording]) -> None:
-        self._passage = passage
-        self._heard = heard
-        self._said = frozenset[str]().union(*(one.meanings for one in heard))
+    def __init__(self, found: Candidate, view: View) -> None:
+        self._found = found
+        self._view = view
+        self.heard = found.heard or tuple(map(Wording.of, self._ways()[:WORDINGS]))
+        self._said = frozenset[str]().union(*(one.meanings for one in self.heard))
 
-    def unmet(self, question: Question, weights: Weights) -> float:
+    def unmet(self, question: Question) -> float:
         """Return the share of what a question means, by rarity, that the entry does not say."""
-        known = lexicon()
+        known, weights = lexicon(), self._view.weights("asked")
         matter = question.wording.meanings - (_immaterial() - known.attributes)
-        left = matter - self._said
-        if HOW in self._said:
-            left -= {WHERE}
+        left = matter - self._said - (frozenset((WHERE,)) if HOW in self._said else frozenset())
         if not left:
             return 0.0
-        plain, tags = terms.plain, dict(terms.tagged(question.plain))
-        written = plain(" ".join((*self._passage.aliases, self._passage.text[:WRITTEN_CHARACTERS])))
-        answered = frozenset(read(terms.cut(written)).meanings)
-        weight = {unit: 1.0 if unit in known.attributes & left else weights[unit] for unit in matter}
-        return math.fsum(
-            weight[unit] * self._missing(unit, tags.get(unit.removeprefix(MARK), "n")[0])
+        tags = {} if left <= known.heads else dict(terms.tagged(question.plain))
+        missing = {
+            unit: self._missing(unit, tags.get(unit.removeprefix(MARK), "n")[0])
+            * (1.0 if unit in known.attributes else weights[unit])
             for unit in left
-            if unit not in answered and unit.removeprefix(MARK) not in written
-        ) / math.fsum(weight.values())
+        }
+        whole = math.fsum(1.0 if unit in known.attributes & left else weights[unit] for unit in matter)
+        if math.fsum(missing.values()) > confidence.UNMET_EVERYWHERE * whole:
+            answered = self._written(left)
+            missing = {unit: part for unit, part in missing.items() if unit not in answered}
+        return math.fsum(missing.values()) / whole
 
     def _missing(self, unit: str, tag: str) -> float:
-        """Return how much a word is missed that neither wordings nor answer have."""
+        """Return how much a word is missed that no wording has."""
         known = lexicon()
         if not known.related.get(unit, frozenset()).isdisjoint(self._said):
             return 1 - RELATED
@@ -152,5 +151,22 @@ class _Entry:
         kind = 1.0 if unit in known.heads or tag in THINGS else DEED if tag in DEEDS else 0.0
         if word.isascii():
             return kind
-        characters = frozenset("".join(one.bare for one in self._heard))
+        characters = frozenset("".join(one.bare for one in self.heard))
         return kind * sum(character not in characters for character in word) / len(word)
+
+    def _written(self, wanted: frozenset[str]) -> frozenset[str]:
+        """Return what the answer, or a wording that was not found, has of what is wanted."""
+        passage = self._passage()
+        text = terms.plain(" ".join((*passage.aliases, passage.text[:WRITTEN_CHARACTERS])))
+        plainly = frozenset(unit for unit in wanted if unit.removeprefix(MARK) in text)
+        if not lexicon().heads.isdisjoint(wanted - plainly):
+            return plainly | (wanted & frozenset(read(terms.cut(text)).meanings))
+        return plainly
+
+    def _ways(self) -> tuple[str, ...]:
+        passage = self._passage()
+        return (passage.title, *passage.aliases)
+
+    def _passage(self) -> Passage:
+        key = self._found.key
+        return self._found.passage or self._view.passages([key])[key]

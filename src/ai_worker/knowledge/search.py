@@ -49,7 +49,8 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
     if guesses:
         by_wordings = fuse(by_wordings, guesses, question, view, bases)
         by_texts = [one for one in by_texts if not guesses.knows(one[1].key)]
-    by_wordings, by_texts = (doubted(candidates, question, view) for candidates in (by_wordings, by_texts))
+    by_wordings = doubted(by_wordings, question, view)
+    by_texts = doubted(by_texts, question, view, known=by_wordings)
     found: dict[str, tuple[float, float, Candidate]] = {}
     for candidates in (by_texts, by_wordings):
         for sure, candidate in candidates:
