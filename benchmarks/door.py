@@ -31,11 +31,13 @@ from ai_worker.foundation.events import EventBus
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
 from ai_worker.keys.store import StoredKey
-from ai_worker.knowledge.desk import KnowledgeDesk
-from ai_worker.knowledge.store import KnowledgeStore
+from ai_worker.knowledge.desk import KnowledgeDesk, Remover
+from ai_worker.knowledge.gaps import GapStore
+from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.health import Readiness
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.board import Board
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.store import Accepted, PipelineStore
 
@@ -105,8 +107,11 @@ async def _run(pipe: Connection) -> None:
         board=Board(),
         conversations=cast(ConversationStore, store),
         library=cast(KnowledgeDesk, store),
-        knowledge_store=cast(KnowledgeStore, store),
+        remover=cast(Remover, store),
+        gaps=cast(GapStore, store),
         answers=cast(FirstAnswerStore, store),
+        feedback=cast(FeedbackStore, store),
+        files=cast(FileStore, store),
         keyring=keyring,
         staff=Staff([Worker("xiaozhi", "小智")]),
         channels={},

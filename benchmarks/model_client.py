@@ -23,6 +23,7 @@ from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.turn import TurnInput
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage, Scored
+from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.llm.contract import ModelSettings
 from ai_worker.llm.ladder import Ladder, build_model
 from ai_worker.llm.scripted import ScriptedModel
@@ -42,7 +43,15 @@ ENTRY = Passage(
 class OneShelf:
     """Finds one entry at once: a turn's own cost is what is left."""
 
-    def search(self, question: str, *, bases: Sequence[str] = ("*",), limit: int = 8) -> list[Scored]:
+    def search(
+        self,
+        question: str,
+        *,
+        bases: Sequence[str] = ("*",),
+        limit: int = 8,
+        reader: Reader = ANYBODY,
+        vector: Sequence[float] | None = None,
+    ) -> list[Scored]:
         """Return the entry."""
         return [Scored(ENTRY, 0.95, question)]
 
@@ -96,6 +105,7 @@ async def measure_turn(calls: int) -> None:
         retriever=OneShelf(),
         toolbox=None,
         model=None,
+        feedback=None,
         clock=SystemClock(),
         thresholds=Thresholds(Bars(0.7, 0.3)),
     )

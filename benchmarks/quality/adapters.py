@@ -1,6 +1,7 @@
 """What the quality evaluators talk to: the product's own parts behind the evaluators' small interfaces."""
 
 import asyncio
+import atexit
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ class Retrieval:
     def __init__(self) -> None:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         self._folder = tempfile.TemporaryDirectory(prefix="ai-worker-quality-")
+        atexit.register(self._folder.cleanup)
         self._library: Library | None = None
 
     def load(self, kb: Sequence[Mapping[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """What `run_dialogue.py` measures: whole turns over tables of records, taken in through the product's own import."""
 
 import asyncio
+import atexit
 import csv
 import logging
 import tempfile
@@ -31,6 +32,7 @@ class Dialogue:
     def __init__(self) -> None:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         self._folder = tempfile.TemporaryDirectory(prefix="ai-worker-quality-")
+        atexit.register(self._folder.cleanup)
         self._clock = SystemClock()
         self._engine: TurnEngine | None = None
         self._turns = 0

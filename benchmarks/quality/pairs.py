@@ -22,19 +22,23 @@ class _Even(dict[str, float]):
 
 
 class _NoKnowledge:
+    """What a question is taken apart by where there is no knowledge: nothing is known, and nothing is a slip."""
+
     def weights(self, field: str) -> _Even:
         return _Even()
 
     def has(self, term: str) -> bool:
-        """Nothing is taken for a slip: there is nothing that it could be a slip of."""
-        return True
+        return False
+
+    def written(self, key: str) -> list[tuple[str, int]]:
+        return []
 
     def speaks_of(self, name: str) -> bool:
         return True
 
 
 VIEW = cast(View, _NoKnowledge())
-EVEN = cast(Weights, _Even())
+WEIGHTS = cast(Weights, _Even())
 
 
 class Pairs:
@@ -46,7 +50,7 @@ class Pairs:
 
 
 def _likeness(question: str, wording: str) -> float:
-    return likeness(Question.of(question, VIEW), [Wording.of(wording)], 1, EVEN).wording.alike
+    return likeness(Question.of(question, VIEW), [Wording.of(wording)], 1, WEIGHTS).wording.alike
 
 
 def pairs() -> Pairs:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tantivy
 
-from ai_worker.knowledge.index import View, documents, revision_document, schema
+from ai_worker.knowledge.index import Standing, View, documents, revision_document, schema
 from ai_worker.knowledge.passage import Passage
 
 
@@ -23,7 +23,7 @@ def view_of(rows: Sequence[dict[str, Any]], folder: str) -> View:
     for row in rows:
         for document in documents(_passage(row)):
             writer.add_document(document)
-    writer.add_document(revision_document(1))
+    writer.add_document(revision_document(Standing(1, 1)))
     writer.commit()
     writer.wait_merging_threads()
     index.reload()

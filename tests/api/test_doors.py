@@ -24,6 +24,8 @@ PUBLIC = {
     "/openapi.json",
     "/channels/{name}/callback",
     "/chat/{name}",
+    "/chat/{name}/files",
+    "/chat/{name}/files/{file}",
     "/chat/widget.js",
     "/static/chat/{file}",
 }

@@ -1,8 +1,11 @@
 import asyncio
+from datetime import UTC, date, datetime
 
 import pytest
 
 from ai_worker.api.knowledge import file_name
+from ai_worker.knowledge.archive import Thing
+from ai_worker.knowledge.keeping import Keeping
 from tests.api.world import World
 
 
@@ -100,3 +103,37 @@ async def test_two_uploads_at_once_under_one_key_are_done_once(world: World) -> 
 
     assert {answer.status_code for answer in answers} == {200}
     assert len(world.shelf.uploads) == 1
+
+
+async def test_documents_and_entries_are_removed_by_id_and_base(world: World) -> None:
+    async with world.client() as client:
+        document = await client.delete("/api/v1/knowledge/documents/制度/年假.md", params={"base": "人事"})
+        entry = await client.delete("/api/v1/knowledge/entries/faq-1")
+        missing = await client.delete("/api/v1/knowledge/entries/没有")
+
+    assert document.json() == {"id": "制度/年假.md", "version": 7}
+    assert entry.status_code == 200
+    assert (missing.status_code, missing.json()["code"]) == (404, "knowledge.not_found")
+    assert world.shelf.removed == [Thing("人事", "document", "制度/年假.md"), Thing("default", "entry", "faq-1")]
+
+
+async def test_removing_needs_a_key_that_is_good_for_knowledge(world: World) -> None:
+    async with world.client(await world.another_key("asker", "chat")) as client:
+        refused = await client.delete("/api/v1/knowledge/entries/faq-1")
+
+    assert refused.status_code == 403
+    assert world.shelf.removed == []
+
+
+async def test_an_entry_may_say_who_reads_it_and_when(world: World) -> None:
+    keeping = {"departments": ["总部/财务"], "expires_at": "2026-12-31T00:00:00+08:00", "review_by": "2026-12-01"}
+    entry = {"id": "faq-1", "answer": "两个工作日。"}
+    async with world.client() as client:
+        await client.post("/api/v1/knowledge/entries", json={"entries": [entry | {"keeping": keeping}, entry]})
+        naive = {"expires_at": "2026-12-31T00:00:00"}
+        refused = await client.post("/api/v1/knowledge/entries", json={"entries": [entry | {"keeping": naive}]})
+
+    told, untold = (one.keeping for one in world.shelf.entries)
+    assert told == Keeping(("总部/财务",), None, datetime(2026, 12, 30, 16, tzinfo=UTC), "", date(2026, 12, 1))
+    assert untold is None
+    assert refused.status_code == 422

@@ -28,7 +28,9 @@ from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
+from ai_worker.knowledge.archive import NoSuchThing, Thing
 from ai_worker.knowledge.desk import Entry
+from ai_worker.knowledge.keeping import Keeping
 from ai_worker.notify.webhook import CallbackSender
 from ai_worker.ops.health import Check, Readiness
 from ai_worker.pipeline.board import Board
@@ -44,6 +46,7 @@ from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+from ai_worker.storage.sqlite.files import SqliteFileStore
 from ai_worker.storage.sqlite.gaps import SqliteGapStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
@@ -102,16 +105,25 @@ class Shelf:
 
     uploads: list[tuple[str, bytes, str]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    removed: list[Thing] = field(default_factory=list)
 
-    async def add_upload(self, name: str, content: bytes, *, base: str) -> Taken:
+    async def add_upload(
+        self, name: str, content: bytes, *, base: str, keeping: Keeping | None = None, by: str = ""
+    ) -> Taken:
         if content.startswith(b"broken"):
             return Taken(0, 0, (NotTaken(name, "knowledge.unreadable", "文件损坏，读不出来。"),))
         self.uploads.append((name, content, base))
         return Taken(1, 2)
 
-    async def put_entries(self, entries: Sequence[Entry], *, base: str) -> Taken:
+    async def put_entries(self, entries: Sequence[Entry], *, base: str, by: str = "") -> Taken:
         self.entries.extend(entries)
         return Taken(1, len(entries))
+
+    async def remove(self, thing: Thing, *, by: str) -> int | None:
+        if thing.id == "没有":
+            raise NoSuchThing("There is no such thing.")
+        self.removed.append(thing)
+        return 7
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,6 +141,7 @@ class World:
     platform: Platform
     shelf: Shelf
     feedback: SqliteFeedbackStore
+    files: SqliteFileStore
     key: str = ""
 
     @property
@@ -187,22 +200,29 @@ async def open_world(
         clock=clock,
         wake=runner.wake,
     )
-    web = WebChannel("site", WebSettings(kind="web", allowed_origins=allowed_origins), clock=clock)
+    web = WebChannel(
+        "site",
+        WebSettings(kind="web", allowed_origins=allowed_origins),
+        clock=clock,
+        store=SqliteChannelStore(database, clock),
+    )
     platform, shelf = Platform(), Shelf()
     channels: dict[str, Channel] = {"site": web, "service-desk": platform}
 
     async def readiness() -> Readiness:
         return Readiness.of([Check("store", True), Check("model", False, "没有回应", required=False)])
 
-    feedback = SqliteFeedbackStore(database)
+    feedback, files = SqliteFeedbackStore(database), SqliteFileStore(database)
     api = create_api(
         inbox=inbox,
         board=board,
         conversations=conversations,
         library=shelf,
+        remover=shelf,
         gaps=SqliteGapStore(database),
         answers=SqliteFirstAnswerStore(database),
         feedback=feedback,
+        files=files,
         keyring=keyring,
         staff=STAFF,
         channels=channels,
@@ -231,6 +251,7 @@ async def open_world(
         platform=platform,
         shelf=shelf,
         feedback=feedback,
+        files=files,
     )
     world.key = await world.another_key("erp", "chat", "knowledge", "feedback")
     try:

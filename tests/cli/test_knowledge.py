@@ -106,3 +106,48 @@ def test_channels_are_listed_with_the_worker_that_answers(site: Path) -> None:
         ("desk", "anan", "/channels/desk/callback"),
     ]
     assert "desk" in call(site, "channels", "list").out
+
+
+def test_what_is_removed_comes_back_or_goes_for_good(cli: Cli, documents: Path) -> None:
+    cli("knowledge", "add", str(documents), "--department", "总部/财务")
+    assert cli("knowledge", "ask", "年假有几天", "--json").json["decision"] == "answer", "an administrator reads all"
+
+    removed = cli("knowledge", "remove", "售后.md", "leave", "--json")
+    assert removed.json["removed"] == [{"id": "售后.md", "kind": "document"}, {"id": "leave", "kind": "entry"}]
+    listed = cli("knowledge", "list", "--removed", "--json").json["removed"]
+    assert {one["id"] for one in listed} == {"售后.md", "leave"}
+
+    assert cli("knowledge", "restore", "leave", "--json").json["restored"]["kind"] == "entry"
+    shown = cli("knowledge", "show", "leave", "--json").json
+    assert (shown["kind"], shown["passages"][0]["text"]) == ("entry", "满一年 5 天，满十年 10 天。")
+    assert shown["keeping"]["departments"] == ["总部/财务"]
+    assert [version["act"] for version in shown["versions"]] == ["restored", "removed"]
+    assert cli("knowledge", "remove", "售后.md", "--purge", "--json").json["purged"] == 1
+    assert cli("knowledge", "restore", "售后.md").code == 1
+
+
+def test_sources_are_looked_at_and_what_needs_a_person_is_listed(cli: Cli, site: Path, documents: Path) -> None:
+    settings = (site / "ai-worker.toml").read_text("utf-8")
+    source = '[knowledge.sources.policies]\nkind = "folder"\npath = "制度"\nevery = "1d"\n'
+    (site / "ai-worker.toml").write_text(settings + source, "utf-8")
+    (documents / "坏.csv").write_bytes(b'id,question,answer\na,b,"c')
+
+    synced = cli("knowledge", "sync", "--json")
+
+    report = synced.json["sources"]["policies"]
+    assert (synced.code, report["checked"], report["changed"]) == (1, 3, 2)
+    assert [(one["document"], one["code"]) for one in report["failed"]] == [("坏.csv", "knowledge.document_cut_off")]
+    checked = cli("knowledge", "check", "--json")
+    assert checked.code == 1
+    assert [one["id"] for one in checked.json["failed"]] == ["坏.csv"]
+    assert checked.json["twins"] == checked.json["due"] == []
+
+
+def test_a_source_without_a_place_is_refused_with_its_line(cli: Cli, site: Path) -> None:
+    settings = (site / "ai-worker.toml").read_text("utf-8")
+    (site / "ai-worker.toml").write_text(f'{settings}[knowledge.sources.a]\nkind = "urls"\nevery = "bald"\n', "utf-8")
+
+    called = cli("knowledge", "list")
+
+    assert called.code == 4
+    assert "knowledge.sources.a" in called.err

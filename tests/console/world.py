@@ -25,16 +25,19 @@ from ai_worker.channels.contract import (
 from ai_worker.channels.manifest import SetupGuide, guides_in, guides_of
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
+from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.evaluator import golden_evaluator
 from ai_worker.conversation.gap_desk import GapDesk
 from ai_worker.conversation.office_hours import OfficeHours
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.steps.look_up import Bars
+from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.keys.links import ConsoleLinks
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+from ai_worker.knowledge.curator import Curator
 from ai_worker.knowledge.library import Library
 from ai_worker.ops.host import HostSample
 from ai_worker.pipeline.board import Board
@@ -136,6 +139,7 @@ class World:
     machine: Machine
     channels: dict[str, DeskChannel]
     concurrency: list[int]
+    shelf: Shelf
     woken: list[datetime] = field(default_factory=list)
 
     async def link(self) -> str:
@@ -197,7 +201,8 @@ async def world(
         if filled:
             await furnish(stores, now=now, share=share)
         staff = Staff([Worker("xiaozhi", "小智")])
-        library = Library(stores.knowledge, clock=clock, index_folder=folder / "index")
+        morning = FixedClock(now - timedelta(hours=23)) if filled else clock
+        library = Library(stores.knowledge, clock=morning, index_folder=folder / "index")
         evaluator = golden_evaluator(
             stores.evaluation,
             library=library,
@@ -207,11 +212,22 @@ async def world(
             clock=clock,
         )
         links = ConsoleLinks(stores.keys, clock=clock)
-        morning = FixedClock(now - timedelta(hours=23)) if filled else clock
+        curator = Curator(
+            stores.archive, store=stores.knowledge, library=library, clock=morning, time_zone="Asia/Shanghai"
+        )
+        shelf = Shelf(
+            library=library,
+            curator=curator,
+            sources=stores.sources,
+            source_names=["handbook", "portal"] if filled else [],
+            store=stores.knowledge,
+            thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
+        )
         console = create_console(
             conversations=stores.conversations,
             stats=stores.stats,
             knowledge=stores.knowledge,
+            shelf=shelf,
             gaps=stores.gaps,
             gap_desk=GapDesk(
                 stores.gaps, knowledge=library, evaluation=stores.evaluation, evaluator=evaluator, clock=clock
@@ -220,6 +236,7 @@ async def world(
             evaluator=evaluator,
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,
+            files=stores.files,
             channels=channels,
             guides=sample_guides(),
             memory=stores.channels,
@@ -246,7 +263,7 @@ async def world(
         )
         if filled:
             _live_through_the_day(morning, events, concurrency)
-        yield World(console, stores, morning, events, board, links, machine, channels, concurrency, woken)
+        yield World(console, stores, morning, events, board, links, machine, channels, concurrency, shelf, woken)
 
 
 def _live_through_the_day(clock: FixedClock, events: EventBus, concurrency: list[int]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+from ai_worker.storage.sqlite.archive import SqliteArchive
 from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.contacts import SqliteContactStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -15,12 +16,14 @@ from ai_worker.storage.sqlite.database import SqliteDatabase
 from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
 from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
 from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+from ai_worker.storage.sqlite.files import SqliteFileStore
 from ai_worker.storage.sqlite.gaps import SqliteGapStore
 from ai_worker.storage.sqlite.handoff import SqliteHandoffStore
 from ai_worker.storage.sqlite.keys import SqliteKeyStore
 from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
 from ai_worker.storage.sqlite.ops import SqliteStatsStore
 from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
+from ai_worker.storage.sqlite.sources import SqliteSourceStore
 from tests.contract.material import Stores
 from tests.postgres import shared_server
 
@@ -36,6 +39,8 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             pipeline=pipeline,
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
+            archive=SqliteArchive(database, clock),
+            sources=SqliteSourceStore(database),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
@@ -46,6 +51,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             evaluation=SqliteEvaluationStore(database),
             contacts=SqliteContactStore(database),
             handoffs=SqliteHandoffStore(database),
+            files=SqliteFileStore(database),
             sweep=pipeline.sweep,
             count=lambda table: database.read(
                 lambda connection: int(next(connection.execute(f"SELECT count(*) FROM {table}"))[0])
@@ -70,6 +76,7 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 @asynccontextmanager
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.archive import PostgresArchive
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
@@ -77,12 +84,14 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
     from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
+    from ai_worker.storage.postgres.files import PostgresFileStore
     from ai_worker.storage.postgres.gaps import PostgresGapStore
     from ai_worker.storage.postgres.handoff import PostgresHandoffStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
     from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
+    from ai_worker.storage.postgres.sources import PostgresSourceStore
 
     clock = FixedClock()
     database = await PostgresDatabase.open(shared_server().url(), clock=clock, node="node-1", held=clock)
@@ -97,6 +106,8 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             pipeline=pipeline,
             conversations=PostgresConversationStore(database),
             knowledge=PostgresKnowledgeStore(database),
+            archive=PostgresArchive(database),
+            sources=PostgresSourceStore(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
@@ -107,6 +118,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             evaluation=PostgresEvaluationStore(database),
             contacts=PostgresContactStore(database),
             handoffs=PostgresHandoffStore(database),
+            files=PostgresFileStore(database),
             sweep=pipeline.sweep,
             count=count,
         )

@@ -15,13 +15,16 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.ids import derived_id
 from ai_worker.keys.store import KeyStore
+from ai_worker.knowledge.archive import Archive
 from ai_worker.knowledge.gaps import GapStore
+from ai_worker.knowledge.sources import SourceStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
 
 ME = "runner-1"
@@ -36,6 +39,8 @@ class Stores:
     pipeline: PipelineStore
     conversations: ConversationStore
     knowledge: KnowledgeStore
+    archive: Archive
+    sources: SourceStore
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
@@ -46,6 +51,7 @@ class Stores:
     evaluation: EvaluationStore
     contacts: ContactStore
     handoffs: HandoffStore
+    files: FileStore
     sweep: Callable[[datetime], Awaitable[int]]
     count: Callable[[str], Awaitable[int]]
     """How many rows a table has: for what no port shows."""

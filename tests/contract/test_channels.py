@@ -166,7 +166,7 @@ async def test_rubbish_is_refused_without_fuss(kind: str, method: Literal["GET",
 async def test_a_message_over_the_connection_is_received(kind: str) -> None:
     async with started(CONNECT[kind]) as (channel, platform, inbox):
         await platform.say("退款什么时候到账？", message_id="1001")
-        await inbox.until(lambda inbox: bool(inbox.messages))
+        await inbox.until(lambda inbox: bool(inbox.messages) and channel.health().last_inbound_at is not None)
 
         (message,) = inbox.messages
         assert (message.channel, message.message_id, message.text) == ("front-desk", "1001", "退款什么时候到账？")

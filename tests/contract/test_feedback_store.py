@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.turn import TurnResult
@@ -10,7 +11,7 @@ from ai_worker.pipeline.store import RETENTION
 from tests.contract.material import Stores
 
 
-def rating(stores: Stores, turn: str, mark: Mark = "up", contact: str = "wang-fang", **words: str) -> Rating:
+def rating(stores: Stores, turn: str, mark: Mark = "up", contact: str = "wang-fang", **words: Any) -> Rating:
     return Rating(turn, mark, stores.clock.now(), "service-desk", contact, **words)
 
 
@@ -42,6 +43,25 @@ async def test_a_contact_who_says_otherwise_is_counted_once(stores: Stores) -> N
     assert await stores.feedback.of_turn(turn) == [second, other]
     assert await stores.feedback.record(first), "it came late, and the turn is known"
     assert await stores.feedback.of_turn(turn) == [second, other]
+
+
+async def test_what_is_taken_back_is_forgotten_and_can_be_said_anew(stores: Stores) -> None:
+    (turn,) = await stores.accept("怎么退货？")
+    first = rating(stores, turn, "down")
+    await stores.feedback.record(first)
+    stores.clock.advance(timedelta(seconds=5))
+    back = replace(rating(stores, turn), withdrawn=True)
+    other = rating(stores, turn, contact="lin-xiaoyan")
+    await stores.feedback.record(other)
+
+    assert await stores.feedback.record(back)
+    assert await stores.feedback.of_turn(turn) == [other]
+    stores.clock.advance(timedelta(seconds=5))
+    again = rating(stores, turn, "up")
+    await stores.feedback.record(again)
+    assert await stores.feedback.record(back), "it came late"
+    assert await stores.feedback.of_turn(turn) == [other, again]
+    assert not await stores.feedback.record(replace(back, turn_id="t-unknown"))
 
 
 async def test_the_same_contact_on_two_channels_is_two(stores: Stores) -> None:

@@ -1,6 +1,6 @@
 """A knowledge store in memory: the port's promises in their plainest form."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,7 +19,10 @@ class MemoryKnowledgeStore:
         self._changed: dict[tuple[str, str], int] = {}
         self._revision = 0
 
-    async def put_document(self, document: Document, passages: Sequence[Passage]) -> int:
+    async def put_document(
+        self, document: Document, passages: Sequence[Passage], *, by: str = "", inherit: Collection[str] = ()
+    ) -> int:
+        passages = self._inherited(passages, inherit)
         kept = {(passage.base, passage.id) for passage in passages}
         for key, passage in list(self._passages.items()):
             if (passage.base, passage.document_id) == (document.base, document.id) and key not in kept:
@@ -28,8 +31,10 @@ class MemoryKnowledgeStore:
         self._put(passages)
         return self._revision
 
-    async def put_entries(self, base: str, document_id: str, entries: Sequence[Passage]) -> int:
-        self._put(entries)
+    async def put_entries(
+        self, base: str, document_id: str, entries: Sequence[Passage], *, by: str = "", inherit: Collection[str] = ()
+    ) -> int:
+        self._put(self._inherited(entries, inherit))
         count = sum(
             1 for passage in self._passages.values() if (passage.base, passage.document_id) == (base, document_id)
         )
@@ -37,7 +42,7 @@ class MemoryKnowledgeStore:
         self._documents[base, document_id] = replace(self._documents.get((base, document_id), made), passages=count)
         return self._revision
 
-    async def remove_document(self, base: str, document_id: str) -> bool:
+    async def remove_document(self, base: str, document_id: str, *, by: str = "") -> bool:
         for key, passage in list(self._passages.items()):
             if (passage.base, passage.document_id) == (base, document_id):
                 self._remove(key)
@@ -53,9 +58,20 @@ class MemoryKnowledgeStore:
     async def revision(self) -> int:
         return self._revision
 
+    async def purged(self) -> int:
+        return 0
+
     async def changes(self, after: int, limit: int) -> list[Change]:
         newer = sorted((revision, key) for key, revision in self._changed.items() if revision > after)
         return [Change(revision, *key, self._passages.get(key)) for revision, key in newer[:limit]]
+
+    def _inherited(self, passages: Sequence[Passage], inherit: Collection[str]) -> list[Passage]:
+        return [
+            replace(passage, keeping=self._passages.get((passage.base, passage.id), passage).keeping)
+            if passage.id in inherit
+            else passage
+            for passage in passages
+        ]
 
     def _put(self, passages: Sequence[Passage]) -> None:
         for passage in passages:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from PIL import Image
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen import canvas
 
@@ -80,7 +81,7 @@ async def test_broken_documents_are_named_and_the_rest_is_found(library: Library
     assert sorted(codes(report)) == [
         (".hidden.md", "knowledge.unsupported_type"),
         ("a.pdf", "knowledge.document_unreadable"),
-        ("b.docx", "knowledge.document_unreadable"),
+        ("b.docx", "knowledge.document_cut_off"),
         ("c.xlsx", "knowledge.document_unreadable"),
         ("d.txt", "knowledge.document_empty"),
         ("e.exe", "knowledge.unsupported_type"),
@@ -108,7 +109,7 @@ async def test_a_scanned_pdf_says_that_it_has_no_text(library: Library, folder: 
     page.rect(72, 72, 200, 200, fill=1)
     page.save()
 
-    assert codes(await library.add([folder])) == [("scan.pdf", "knowledge.document_empty")]
+    assert codes(await library.add([folder])) == [("scan.pdf", "knowledge.no_text_layer")]
 
 
 @pytest.mark.slow
@@ -289,3 +290,61 @@ async def test_entries_are_all_taken_or_none(
         await library.put_entries(entries, base="default")
 
     assert await store.counts() == (0, 0)
+
+
+def scan(path: Path, pages: str) -> None:
+    """Write a PDF: `t` is a page of text, `p` one that is a picture."""
+    drawn = canvas.Canvas(str(path))
+    for number, kind in enumerate(pages, 1):
+        if kind == "t":
+            drawn.drawString(72, 700, f"Chapter {number}: the printer is in room {number}.")
+        else:
+            drawn.drawInlineImage(Image.new("RGB", (40, 40), "white"), 72, 700)
+        drawn.showPage()
+    drawn.save()
+
+
+async def test_pages_that_are_pictures_are_named_and_the_others_are_found(library: Library, folder: Path) -> None:
+    scan(folder / "手册.pdf", "tpt")
+    scan(folder / "扫描.pdf", "pp")
+
+    report = await library.add([folder])
+
+    assert [(one.document, one.code, one.place) for one in report.failed] == [
+        ("手册.pdf", "knowledge.no_text_layer", "第 2 页"),
+        ("扫描.pdf", "knowledge.no_text_layer", ""),
+    ]
+    assert library.search("the printer is in room 3")[0].passage.locator == "第 3 页"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("表.csv", 'id,question,answer\nf1,怎么退货,"在订单页\nf2,怎么换货,可以\n'.encode()),
+        ("字.csv", GOOD.encode()[:-3]),
+        ("文.txt", "年假五天。".encode()[:-1]),
+        ("书.docx", sheet_bomb()[:2_000]),
+        ("簿.xlsx", sheet_bomb()[:3_000]),
+    ],
+    ids=["table", "character", "text", "document", "workbook"],
+)
+async def test_a_file_that_was_cut_off_is_called_that_and_the_old_text_stays(
+    library: Library, name: str, content: bytes
+) -> None:
+    whole = {"csv": GOOD.encode(), "txt": "怎么申请退货：在订单页申请。".encode()}.get(name.rpartition(".")[2])
+    if whole is not None:
+        await library.add_upload(name, whole, base="default")
+
+    report = await library.add_upload(name, content, base="default")
+
+    assert codes(report) == [(name, "knowledge.document_cut_off")]
+    assert bool(library.search("怎么申请退货")) is (whole is not None)
+
+
+async def test_deep_nesting_takes_only_itself_down(strict: Library) -> None:
+    deep = b"<div>" * 200_000 + "年假五天。".encode()
+
+    report = await strict.add_upload("深.html", deep, base="default")
+
+    assert {code for _, code in codes(report)} <= {"knowledge.reader_crashed", "knowledge.document_too_costly"}
+    assert (await strict.add_upload("好.csv", GOOD.encode(), base="default")).documents == 1

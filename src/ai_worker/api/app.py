@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 from ai_worker.api import ask, callbacks, health, metrics, openapi
 from ai_worker.api.auth import Guard
 from ai_worker.api.chat_completions import ChatCompletions
+from ai_worker.api.chat_files import ChatFiles
 from ai_worker.api.endpoint import Endpoint
 from ai_worker.api.feedback import Feedback
 from ai_worker.api.gate import Gate
@@ -26,12 +27,13 @@ from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
-from ai_worker.knowledge.desk import KnowledgeDesk
+from ai_worker.knowledge.desk import KnowledgeDesk, Remover
 from ai_worker.knowledge.gaps import GapStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.health import Readiness
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.board import Board
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.inbox import Intake
 
 
@@ -91,9 +93,11 @@ def create_api(
     board: Board,
     conversations: ConversationStore,
     library: KnowledgeDesk,
+    remover: Remover,
     gaps: GapStore,
     answers: FirstAnswerStore,
     feedback: FeedbackStore,
+    files: FileStore,
     keyring: Keyring,
     staff: Staff,
     channels: Mapping[str, Channel],
@@ -112,8 +116,10 @@ def create_api(
         board: What happens in this process right now.
         conversations: What was said, and how turns stand.
         library: Takes documents and entries.
+        remover: Takes them out again.
         gaps: Where unanswered questions are listed.
         answers: Keeps what was answered to requests that may come again.
+        files: Pictures and files of web chats.
         feedback: Keeps what people think of answers.
         keyring: Who may come in.
         staff: The workers, which are the models of the OpenAI-compatible API.
@@ -138,10 +144,13 @@ def create_api(
         callback_hosts=settings.callback_hosts,
         clock=clock,
     )
+    visitors = Visitors(keyring)
+    chat_files = ChatFiles(channels, files, visitors=visitors, clock=clock)
     web_chat = WebChat(
         channels,
         staff=staff,
-        visitors=Visitors(keyring),
+        visitors=visitors,
+        brought=chat_files,
         conversations=conversations,
         board=board,
         waiting=waiting,
@@ -151,11 +160,12 @@ def create_api(
         *messages.endpoints(),
         *ask.endpoints(questions, firsts=firsts, clock=clock),
         *ChatCompletions(questions, firsts=firsts, staff=staff, clock=clock).endpoints(),
-        *Knowledge(library, gaps, firsts=firsts).endpoints(),
+        *Knowledge(library, gaps, remover=remover, firsts=firsts).endpoints(),
         *Feedback(feedback, conversations, firsts=firsts, clock=clock).endpoints(),
         *health.endpoints(readiness),
         *metrics.endpoints(metrics_text, allow=metrics_allow),
         *web_chat.endpoints(),
+        *chat_files.endpoints(),
     ]
     endpoints = (*told, openapi.endpoint(told))
     guard = Guard(keyring)

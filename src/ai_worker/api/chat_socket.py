@@ -11,9 +11,11 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ai_worker.api import chat_wire as wire
+from ai_worker.api.chat_files import ChatFiles
 from ai_worker.api.visitors import Visitors
 from ai_worker.api.waiting import Waiting
 from ai_worker.channels.web.adapter import WebChannel
+from ai_worker.conversation.message import Attachment
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.errors import AiWorkerError, Busy
 from ai_worker.foundation.text import clean
@@ -49,13 +51,14 @@ class ChatSocket:
         channel: WebChannel,
         *,
         visitors: Visitors,
+        files: ChatFiles,
         conversations: ConversationStore,
         board: Board,
         waiting: Waiting,
     ) -> None:
         self._socket = socket
         self._channel = channel
-        self._visitors = visitors
+        self._visitors, self._files = visitors, files
         self._conversations = conversations
         self._board = board
         self._waiting = waiting
@@ -94,35 +97,38 @@ class ChatSocket:
         self._visitor, token = self._visitors.welcome(self._channel.name, hello.token)
         conversation = await self._conversations.find(self._channel.name, self._visitor)
         if conversation is None:
-            await self._send(wire.welcome(token, []))
+            await self._send(wire.welcome(token, [], files={}, told=self._described))
             return True
         ready = asyncio.Event()
         self._listen(conversation.id, ready)  # before the thread is read, so that nothing falls between
-        await self._send(wire.welcome(token, await self._conversations.thread(conversation.id, limit=HISTORY)))
+        thread = await self._conversations.thread(conversation.id, limit=HISTORY)
+        files = await self._files.of({line.turn_id for line in thread if line.author == "contact"})
+        await self._send(wire.welcome(token, thread, files=files, told=self._described))
         ready.set()
         return True
 
     async def _take_all(self) -> None:
         while True:
             match wire.read(await self._receive()):
-                case wire.Say(id=message_id, text=text):
-                    await self._take(message_id, text)
+                case wire.Say(id=message_id, text=text, files=files):
+                    await self._take(message_id, text, files)
                 case None:
                     await self._socket.close(POLICY)
                     return
                 case _:  # a second hello says nothing new
                     continue
 
-    async def _take(self, message_id: str, text: str) -> None:
+    async def _take(self, message_id: str, text: str, ids: list[str]) -> None:
         text = clean(text)
-        if not text or len(text) > LONGEST_TEXT:
+        files = await self._files.brought(self._channel.name, self._visitor, ids)
+        if not (text or files) or len(text) > LONGEST_TEXT:
             await self._send(wire.refused(message_id, "chat.too_long" if text else "chat.empty"))
             return
         if (wait := self._bucket.wait()) > 0:
             await self._send(wire.refused(message_id, "chat.too_fast", wait))
             return
         try:
-            accepted = await self._channel.take(self._visitor, message_id, text)
+            accepted = await self._channel.take(self._visitor, message_id, text, files)
         except Busy as busy:
             await self._send(wire.refused(message_id, busy.code, busy.retry_after))
             return
@@ -199,9 +205,12 @@ class ChatSocket:
             _remember(self._told, note.turn_id)
         if not isinstance(note, PersonSaid) and note.turn_id not in self._open:
             await self._tell_question(note.turn_id)
-        await self._send(wire.tell(note))
+        await self._send(wire.tell(note, self._described))
         if isinstance(note, GivenUp) or (isinstance(note, Finished) and not note.result.hold):
             self._open.pop(note.turn_id, None)
+
+    def _described(self, attachment: Attachment) -> dict[str, Any]:
+        return self._files.told(self._channel.name, attachment)
 
     async def _tell_question(self, turn_id: str) -> None:
         """Show what was asked in another window of the same visitor, before its answer."""

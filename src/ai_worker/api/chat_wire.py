@@ -4,12 +4,12 @@ The page begins with `hello`. Then it sends `say` with an id of its own making, 
 after a reconnect until it has heard `kept` (on disk) or `refused` for that id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
 
-from ai_worker.conversation.message import Reply
+from ai_worker.conversation.message import Attachment, Reply
 from ai_worker.conversation.store import ThreadItem
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.pipeline.board import Delta, Finished, GivenUp, Note, PersonSaid, Restart
@@ -26,7 +26,12 @@ class Say(msgspec.Struct, tag="say"):
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
     text: str
+    files: Annotated[list[str], msgspec.Meta(max_length=9)] = []
+    """Ids of what the visitor has brought for it."""
 
+
+Told = Callable[[Attachment], dict[str, Any]]
+"""Returns what a page is told of a file."""
 
 FromPage = Hello | Say
 _decoder: msgspec.json.Decoder[FromPage] = msgspec.json.Decoder(FromPage)
@@ -40,9 +45,19 @@ def read(raw: str | bytes) -> FromPage | None:
         return None
 
 
-def welcome(token: str, thread: Sequence[ThreadItem]) -> dict[str, Any]:
-    """Greet a page: its visitor's token, and what was said so far."""
-    return {"type": "welcome", "token": token, "lines": [_line(item) for item in thread]}
+def welcome(
+    token: str, thread: Sequence[ThreadItem], *, files: Mapping[str, Sequence[Attachment]], told: Told
+) -> dict[str, Any]:
+    """Greet a page: its visitor's token, and what was said so far.
+
+    Args:
+        token: The visitor's.
+        thread: What was said.
+        files: What the visitor sent with it, by turn.
+        told: What the page is told of a file.
+    """
+    lines = [_line(item) | {"files": [told(file) for file in _files(item, files)]} for item in thread]
+    return {"type": "welcome", "token": token, "lines": lines}
 
 
 def kept(message_id: str, turn_id: str) -> dict[str, Any]:
@@ -60,8 +75,8 @@ def said(turn_id: str, text: str) -> dict[str, Any]:
     return {"type": "said", "turn": turn_id, "text": text}
 
 
-def tell(note: Note) -> dict[str, Any]:
-    """Return what the page is told of a note."""
+def tell(note: Note, told: Told) -> dict[str, Any]:
+    """Return what the page is told of a note, and of the files in it."""
     match note:
         case Delta(turn_id=turn, text=text):
             return {"type": "delta", "turn": turn, "text": text}
@@ -70,10 +85,15 @@ def tell(note: Note) -> dict[str, Any]:
         case GivenUp(turn_id=turn):
             return {"type": "failed", "turn": turn}
         case PersonSaid(reply=reply, person=person):
-            return {"type": "human", "name": person, **_reply(reply)}
+            files = [told(file) for file in reply.attachments]
+            return {"type": "human", "name": person, **_reply(reply), "files": files}
         case Finished(turn_id=turn, result=result):
             kind = "reply" if result.reply else "silent"
             return {"type": kind, "turn": turn, "hold": result.hold, **_result(result)}
+
+
+def _files(item: ThreadItem, files: Mapping[str, Sequence[Attachment]]) -> Sequence[Attachment]:
+    return files.get(item.turn_id, ()) if item.author == "contact" else item.attachments
 
 
 def _line(item: ThreadItem) -> dict[str, Any]:

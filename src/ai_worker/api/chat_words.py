@@ -23,6 +23,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "moved": "这个网址还没有被允许使用对话。请管理员把它写进这个渠道的 allowed_origins 设置。",
         "script": "对话需要启用 JavaScript。",
         "log": "对话内容",
+        "attach": "添加图片或文件",
+        "remove": "去掉",
+        "bringing": "上传中",
+        "file_too_large": "超过 10 MB，发不了。",
+        "file_kind": "不能发这种文件。可以发图片、PDF、Office 文档、CSV、TXT、ZIP 等。",
+        "file_failed": "没有传上去，请过一会儿再试。",
     },
     "en": {
         "title": "Chat with {name}",
@@ -45,6 +51,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "allowed_origins setting.",
         "script": "The chat needs JavaScript.",
         "log": "Conversation",
+        "attach": "Add pictures or files",
+        "remove": "Remove",
+        "bringing": "Uploading",
+        "file_too_large": "Larger than 10 MB: it cannot be sent.",
+        "file_kind": "Files of this kind cannot be sent. Pictures, PDF, Office documents, CSV, TXT and ZIP can.",
+        "file_failed": "It was not uploaded. Please try again in a while.",
     },
 }
 

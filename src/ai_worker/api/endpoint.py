@@ -22,7 +22,7 @@ Handler = Callable[[Request, Caller], Awaitable[Response]]
 class Endpoint:
     """One method of one address."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "DELETE"]
     path: str
     scope: Scope | Literal["public"]
     """What a key must be good for; `public` has to be said in words."""

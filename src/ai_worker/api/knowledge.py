@@ -3,6 +3,7 @@
 import contextlib
 import unicodedata
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -18,13 +19,27 @@ from ai_worker.api.idempotency import FirstAnswers
 from ai_worker.api.problems import Invalid, WrongMedia
 from ai_worker.api.shapes import Id, Text
 from ai_worker.foundation.text import clean
-from ai_worker.knowledge.desk import Entry, KnowledgeDesk, Report
+from ai_worker.knowledge.archive import Kind, Thing
+from ai_worker.knowledge.desk import Entry, KnowledgeDesk, Remover, Report
 from ai_worker.knowledge.gaps import GapStore
+from ai_worker.knowledge.keeping import DEPARTMENTS, Keeping, paths_of
 
 DEFAULT_BASE = "default"
 MOST_FILES = 1_000
 MOST_GAPS = 200
 LONGEST_NAME = 200
+
+
+class KeepingShape(msgspec.Struct):
+    """Who may read an entry and when it holds. Left out, an entry that is replaced is kept as before."""
+
+    departments: Annotated[
+        list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]], msgspec.Meta(max_length=DEPARTMENTS)
+    ] = []
+    effective_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    owner: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    review_by: date | None = None
 
 
 class EntryShape(msgspec.Struct):
@@ -34,6 +49,7 @@ class EntryShape(msgspec.Struct):
     answer: Text
     question: Annotated[str, msgspec.Meta(max_length=2_000)] = ""
     aliases: Annotated[list[Annotated[str, msgspec.Meta(max_length=2_000)]], msgspec.Meta(max_length=200)] = []
+    keeping: KeepingShape | None = None
 
 
 class Entries(msgspec.Struct):
@@ -57,6 +73,14 @@ class Added(msgspec.Struct):
     documents: int
     passages: int
     failed: list[FailedShape]
+
+
+class Removed(msgspec.Struct):
+    """What was removed."""
+
+    id: str
+    version: int | None
+    """Restores it, for as long as removed things are kept; `null` if nothing can."""
 
 
 class GapShape(msgspec.Struct):
@@ -97,8 +121,9 @@ UPLOAD: dict[str, Any] = {
 class Knowledge:
     """The rooms under `/api/v1/knowledge`."""
 
-    def __init__(self, desk: KnowledgeDesk, gaps: GapStore, *, firsts: FirstAnswers) -> None:
+    def __init__(self, desk: KnowledgeDesk, gaps: GapStore, *, remover: Remover, firsts: FirstAnswers) -> None:
         self._desk = desk
+        self._remover = remover
         self._gap_store = gaps
         self._firsts = firsts
 
@@ -124,6 +149,22 @@ class Knowledge:
                 answer=Added,
             ),
             Endpoint(
+                method="DELETE",
+                path="/api/v1/knowledge/documents/{id:path}",
+                scope="knowledge",
+                handle=self._remove_document,
+                summary="Remove a document; `?base=` names its knowledge base",
+                answer=Removed,
+            ),
+            Endpoint(
+                method="DELETE",
+                path="/api/v1/knowledge/entries/{id:path}",
+                scope="knowledge",
+                handle=self._remove_entry,
+                summary="Remove an entry; `?base=` names its knowledge base",
+                answer=Removed,
+            ),
+            Endpoint(
                 method="GET",
                 path="/api/v1/knowledge/gaps",
                 scope="knowledge",
@@ -142,7 +183,8 @@ class Knowledge:
         base = plain(base if isinstance(base, str) else "", "base")[:LONGEST_NAME]
 
         async def add() -> Response:
-            return _added([await self._desk.add_upload(name, content, base=base) for name, content in files])
+            by = caller.name
+            return _added([await self._desk.add_upload(name, content, base=base, by=by) for name, content in files])
 
         meaning = [part for name, content in files for part in (name.encode(), content)]
         return await self._firsts.once(request, caller, digest(base.encode(), *meaning), add)
@@ -153,9 +195,20 @@ class Knowledge:
         base = plain(body.base, "base")
 
         async def put() -> Response:
-            return _added([await self._desk.put_entries(entries, base=base)])
+            return _added([await self._desk.put_entries(entries, base=base, by=caller.name)])
 
         return await self._firsts.once(request, caller, digest(body), put)
+
+    async def _remove_document(self, request: Request, caller: Caller) -> Response:
+        return await self._remove(request, caller, "document")
+
+    async def _remove_entry(self, request: Request, caller: Caller) -> Response:
+        return await self._remove(request, caller, "entry")
+
+    async def _remove(self, request: Request, caller: Caller, kind: Kind) -> Response:
+        id = plain(request.path_params["id"], "id")
+        base = plain(request.query_params.get("base", DEFAULT_BASE), "base")
+        return answer(Removed(id, await self._remover.remove(Thing(base, kind, id), by=caller.name)))
 
     async def _gaps(self, request: Request, caller: Caller) -> Response:
         gaps = await self._gap_store.open_gaps(MOST_GAPS)
@@ -168,7 +221,15 @@ class Knowledge:
 
 def _entry(shape: EntryShape) -> Entry:
     aliases = tuple(alias for alias in map(clean, shape.aliases) if alias)
-    return Entry(plain(shape.id, "id"), clean(shape.question), aliases, words(shape.answer, "answer"))
+    told = words(shape.answer, "answer")
+    return Entry(plain(shape.id, "id"), clean(shape.question), aliases, told, _keeping(shape.keeping))
+
+
+def _keeping(shape: KeepingShape | None) -> Keeping | None:
+    if shape is None:
+        return None
+    paths = paths_of("、".join(map(clean, shape.departments)))
+    return Keeping(paths, shape.effective_at, shape.expires_at, clean(shape.owner), shape.review_by)
 
 
 async def _files(form: FormData) -> list[tuple[str, bytes]]:

@@ -31,11 +31,15 @@ class Limits:
     callback_bytes: int = 1 * MB
     request_bytes: int = 5 * MB
     upload_bytes: int = 50 * MB
+    chat_file_bytes: int = 11 * MB
+    """A little more than a visitor's file may have, so that the refusal can say why."""
 
     def body_bytes(self, path: str) -> int:
         """Return how large the body of a request to `path` may be."""
         if path.startswith("/channels/"):
             return self.callback_bytes
+        if path.startswith("/chat/") and path.endswith("/files"):
+            return self.chat_file_bytes
         if path == "/api/v1/knowledge/documents":
             return self.upload_bytes
         return self.request_bytes

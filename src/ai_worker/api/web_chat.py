@@ -13,6 +13,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ai_worker.api.auth import Caller
+from ai_worker.api.chat_files import ChatFiles
 from ai_worker.api.chat_socket import ChatSocket
 from ai_worker.api.chat_words import WORDS, language_of
 from ai_worker.api.endpoint import Endpoint
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 ASSETS = {
     "chat.css": "text/css; charset=utf-8",
     "chat.js": "text/javascript; charset=utf-8",
+    "files.js": "text/javascript; charset=utf-8",
     "prose.js": "text/javascript; charset=utf-8",
     "chat.svg": "image/svg+xml",
 }
@@ -54,13 +56,14 @@ class WebChat:
         *,
         staff: Staff,
         visitors: Visitors,
+        brought: ChatFiles,
         conversations: ConversationStore,
         board: Board,
         waiting: Waiting,
     ) -> None:
         self._channels = channels
         self._staff = staff
-        self._visitors = visitors
+        self._visitors, self._brought = visitors, brought
         self._conversations = conversations
         self._board = board
         self._waiting = waiting
@@ -104,6 +107,7 @@ class WebChat:
             socket,
             channel,
             visitors=self._visitors,
+            files=self._brought,
             conversations=self._conversations,
             board=self._board,
             waiting=self._waiting,

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from ai_worker.conversation.message import Contact, InboundMessage
+from ai_worker.conversation.message import Attachment, Contact, InboundMessage, Part
 from ai_worker.foundation.clock import Clock
 from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.channel_store import ChannelStore
+from ai_worker.pipeline.files import Fetched as Fetched
 from ai_worker.pipeline.sending import Draft as Draft
 from ai_worker.pipeline.sending import Limit as Limit
 from ai_worker.pipeline.sending import Need as Need
@@ -167,6 +168,22 @@ class Channel(Protocol):
         """
         group = to.removeprefix("group:")
         return {} if not to else {"user": to} if group == to else {"chat": group}
+
+    def carries(self, message: OutboundMessage, attachment: Attachment) -> bool:
+        """Return whether a file can go where a message goes; for one that cannot, words take its place.
+
+        A message that is delivered carries only such ones, with their `contents`.
+        """
+        return False
+
+    async def fetch(self, part: Part, message: InboundMessage) -> Fetched:
+        """Bring what a part of a message names: only from the platform's own hosts, or a configured base.
+
+        Raises:
+            SendFailed: It could not be had; `retry_after` is `None` if it never can be.
+            FileTooLarge: There is more of it than is kept.
+        """
+        raise SendFailed(self.kind, "what people send here cannot be fetched", retry_after=None)
 
     def sends_here(self) -> bool:
         """Return whether this process can send now; False while the one connection is another node's."""

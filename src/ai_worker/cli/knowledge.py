@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ai_worker.cli import knowledge_checking, knowledge_keeping
 from ai_worker.cli.invocation import Invocation, Json, both
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def register(app: typer.Typer) -> None:
     knowledge.command("ask", help=both("问一句，看会怎么答、依据什么", "Ask something, and see what it rests on"))(ask)
     knowledge.command("list", help=both("列出文档", "List the documents"))(list_documents)
     knowledge.command("gaps", help=both("没有答案的问题，问得多的在前", "Unanswered questions, most asked first"))(gaps)
+    knowledge_keeping.register(knowledge)
+    knowledge_checking.register(knowledge)
     app.add_typer(knowledge, name="knowledge")
 
 
@@ -36,12 +39,23 @@ def add(
     base: Annotated[
         str, typer.Option("--base", metavar="NAME", help=both("放进哪个知识库", "The knowledge base to put it in"))
     ] = "default",
+    department: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--department",
+            metavar="PATH",
+            help=both(
+                "只给这个部门看，如 总部/财务；可重复", "Only for this department, as Company/Finance; may repeat"
+            ),
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read documents and make them findable; a running service sees them within seconds."""
     from ai_worker.cli import opening
     from ai_worker.cli.failures import PROBLEM
     from ai_worker.cli.output import print_json
+    from ai_worker.knowledge.keeping import Keeping, paths_of
 
     invocation = Invocation.of(context)
     settings = invocation.settings()
@@ -52,13 +66,18 @@ def add(
 
     async def work() -> "AddReport":
         async with opening.library(settings) as library:
-            return await library.add(paths, base=base, progress=show if watched else None)
+            keeping = Keeping(paths_of("、".join(department))) if department else None
+            show_one = show if watched else None
+            return await library.add(paths, base=base, progress=show_one, keeping=keeping, by="cli")
 
     report = asyncio.run(work())
     if watched:
         print("\r\x1b[K", end="", file=sys.stderr)
     if as_json:
-        failed = [{"document": f.document, "code": f.code, "reason": f.reason} for f in report.failed]
+        failed = [
+            {"document": f.document, "code": f.code, "reason": f.reason} | ({"place": f.place} if f.place else {})
+            for f in report.failed
+        ]
         print_json({"documents": report.documents, "passages": report.passages, "failed": failed})
     else:
         _show_report(invocation, report)
@@ -94,8 +113,17 @@ def ask(
     print(f"  {result.decision} · {result.confidence:.2f}")
 
 
-def list_documents(context: typer.Context, as_json: Json = False) -> None:
+def list_documents(
+    context: typer.Context,
+    removed: Annotated[
+        bool, typer.Option("--removed", help=both("删除了、可以恢复的", "What was removed and can come back"))
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Print all documents, with why one could not be read."""
+    if removed:
+        knowledge_keeping.list_removed(context, as_json=as_json)
+        return
     from ai_worker.cli import opening
     from ai_worker.cli.output import local, print_json, print_table
 
@@ -108,8 +136,13 @@ def list_documents(context: typer.Context, as_json: Json = False) -> None:
 
     documents = asyncio.run(work())
     if as_json:
-        fields = ("id", "base", "title", "state", "passages", "reason", "code")
-        rows = [{name: getattr(d, name) for name in fields} | {"added_at": d.added_at.isoformat()} for d in documents]
+        fields = ("id", "base", "title", "state", "passages", "reason", "code", "place", "source")
+        rows = [
+            {name: getattr(d, name) for name in fields}
+            | {"added_at": d.added_at.isoformat()}
+            | {"keeping": knowledge_keeping.conditions(d.keeping)}
+            for d in documents
+        ]
         print_json({"documents": rows})
     elif not documents:
         print(invocation.say("知识库是空的。", "There is no knowledge yet."), "→ ai-worker knowledge add PATH")

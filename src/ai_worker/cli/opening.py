@@ -3,10 +3,12 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ai_worker.foundation.clock import SystemClock
+from ai_worker.foundation.ids import new_id
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.links import ConsoleLinks
 from ai_worker.keys.pepper import load_pepper
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from ai_worker.conversation.engine import TurnEngine
     from ai_worker.conversation.evaluation import EvaluationStore
     from ai_worker.conversation.evaluator import Evaluator
+    from ai_worker.knowledge.curator import Curator
     from ai_worker.knowledge.library import Library
+    from ai_worker.knowledge.sync import Sync
 
 
 @asynccontextmanager
@@ -73,15 +77,54 @@ async def library(settings: Settings) -> "AsyncIterator[Library]":
         yield Library(opened.knowledge, clock=SystemClock(), index_folder=settings.data_dir / "index")
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What looking after the knowledge takes."""
+
+    stores: Stores
+    library: "Library"
+    curator: "Curator"
+    sync: "Sync"
+
+
+@asynccontextmanager
+async def desk(settings: Settings) -> "AsyncIterator[Desk]":
+    """Open the knowledge to look after it."""
+    from ai_worker.knowledge.curator import Curator
+    from ai_worker.knowledge.library import Library
+    from ai_worker.sources.opening import open_sync
+
+    clock = SystemClock()
+    async with stores(settings) as opened:
+        library = Library(opened.knowledge, clock=clock, index_folder=settings.data_dir / "index")
+        curator = Curator(
+            opened.archive, store=opened.knowledge, library=library, clock=clock, time_zone=settings.time_zone
+        )
+        sync = open_sync(
+            settings.knowledge.sources,
+            store=opened.sources,
+            library=library,
+            curator=curator,
+            leases=opened.channels,
+            owner=new_id("cli"),
+            clock=clock,
+        )
+        yield Desk(opened, library, curator, sync)
+
+
 @asynccontextmanager
 async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
-    """Open everything that a turn needs: knowledge, tools and the model, in this process."""
+    """Open everything that a turn needs: knowledge, tools and the model, in this process.
+
+    Whoever may run commands here may read everything.
+    """
     from ai_worker.connectors.registry import load_connectors
     from ai_worker.conversation.engine import TurnEngine
     from ai_worker.conversation.steps.look_up import Bars
     from ai_worker.conversation.thresholds import Thresholds
     from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
     from ai_worker.knowledge.library import Library
+    from ai_worker.knowledge.retrieve import ForEverything
     from ai_worker.llm.ladder import build_model
 
     clock = SystemClock()
@@ -102,7 +145,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
             await model.start()
         yield TurnEngine(
             staff=settings.staff(),
-            retriever=knowledge,
+            retriever=ForEverything(knowledge),
             records=knowledge,
             toolbox=toolbox,
             model=model,

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from ai_worker.channels.contract import Channel
 from ai_worker.channels.manifest import SetupGuide
+from ai_worker.console.attaching import Attaching
 from ai_worker.console.channels import ChannelNames
 from ai_worker.console.connections import Connections
 from ai_worker.console.frame import Frame
@@ -28,10 +29,13 @@ from ai_worker.console.pages.channels import ChannelsPage
 from ai_worker.console.pages.conversations import ConversationsPage
 from ai_worker.console.pages.deadletters import DeadLettersPage
 from ai_worker.console.pages.gaps import GapsPage
+from ai_worker.console.pages.knowledge import KnowledgePage
+from ai_worker.console.pages.knowledge_things import KnowledgeThingsPage
 from ai_worker.console.pages.overview import OverviewPage
 from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
 from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
+from ai_worker.console.shelf import Shelf
 from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.evaluation import EvaluationStore
@@ -51,6 +55,7 @@ from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.facts import MessageReceived, TurnCompleted
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.push import Pusher
 
 log = structlog.get_logger(__name__)
@@ -80,12 +85,14 @@ def create_console(
     conversations: ConversationStore,
     stats: StatsStore,
     knowledge: KnowledgeStore,
+    shelf: Shelf,
     gaps: GapStore,
     gap_desk: GapDesk,
     evaluation: EvaluationStore,
     evaluator: Evaluator,
     dead_letters: DeadLetterStore,
     contacts: ContactStore,
+    files: FileStore,
     channels: Mapping[str, Channel],
     guides: Mapping[str, SetupGuide],
     memory: ChannelStore,
@@ -115,13 +122,16 @@ def create_console(
     Args:
         conversations: Read, and changed when a person takes over.
         stats: What the overview counts.
+        shelf: The knowledge, to look after it.
         knowledge: What the overview counts.
         gaps: Asked for unanswered questions.
         gap_desk: Where people answer them.
         evaluation: Golden questions, and what runs over them gave.
         evaluator: Asks them.
         dead_letters: What was given up, for a person to decide about.
+        files: Pictures and files of conversations.
         contacts: Who contacts are, and which of them are one person.
+        files: Pictures and files of conversations.
         channels: By configured name; they may change while the console runs.
         guides: How each kind of channel is connected, and what it is called.
         memory: Where the processes of this installation keep what their channels have seen.
@@ -186,6 +196,7 @@ def create_console(
         letters=letters,
         staff=staff,
         names=names,
+        attaching=Attaching(files, clock=clock),
         identities=Identities(contacts, conversations=conversations, names=names, clock=clock),
         board=board,
         events=events,
@@ -215,6 +226,7 @@ def create_console(
         clock=clock,
     )
 
+    shelves = [page(frame=frame, shelf=shelf, clock=clock) for page in (KnowledgePage, KnowledgeThingsPage)]
     if concurrency is not None:
         _note_peaks(peaks, concurrency, events)
 
@@ -228,6 +240,7 @@ def create_console(
             *inbox.routes(guard),
             *given_up.routes(guard),
             *connections.routes(guard),
+            *(route for page in shelves for route in page.routes(guard)),
             *gap_page.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),

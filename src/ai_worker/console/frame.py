@@ -52,7 +52,7 @@ NAVIGATION = (
             NavEntry("deadletters", "/deadletters"),
         ),
     ),
-    NavGroup("ability", (NavEntry("gaps", "/gaps"),)),
+    NavGroup("ability", (NavEntry("knowledge", "/knowledge"), NavEntry("gaps", "/gaps"))),
     NavGroup("connect", (NavEntry("channels", "/channels"),)),
 )
 

@@ -32,6 +32,12 @@ class Guard:
         """Return `page` behind session, Origin and CSRF checks."""
 
         async def endpoint(request: Request) -> Response:
+            try:
+                return await answer(request)
+            finally:
+                await request.close()  # what was uploaded lies in temporary files until then
+
+        async def answer(request: Request) -> Response:
             session = self._sessions.read(request)
             if session is None:
                 return self._not_signed_in(request)

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 from ai_worker.console.channels import ChannelNames
 from ai_worker.console.words import Words
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.message import Part
 from ai_worker.conversation.persona import Staff
 from ai_worker.conversation.progress import ToolUse
 from ai_worker.conversation.store import ThreadItem
@@ -18,6 +20,7 @@ from ai_worker.conversation.turn import Step
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.knowledge.citation import Citation
+from ai_worker.pipeline.files import KeptFile, is_file
 
 FILTERS: Mapping[str, tuple[State, ...]] = {
     "all": (),
@@ -81,6 +84,15 @@ class Line:
     tools: tuple[tuple[str, bool], ...]
     """Each tool as it was called, and whether it worked."""
 
+    files: Sequence[KeptFile] = ()
+    """What was sent with it."""
+
+    @property
+    def marks(self) -> list[Part]:
+        """The parts that are neither words nor shown as files."""
+        named = [part for part in self.item.parts if part.kind != "text"]
+        return [part for part in named if not (self.files and is_file(part))]
+
     @property
     def citations(self) -> tuple[Citation, ...]:
         """The passages that the line rests on."""
@@ -132,8 +144,15 @@ def group_id(conversation: Conversation) -> str:
     return conversation.key.removeprefix("group:")
 
 
-def lines(t: Words, items: Sequence[ThreadItem], *, staff: Staff, now: datetime) -> list[Line]:
-    """Return the thread's lines."""
+def lines(
+    t: Words,
+    items: Sequence[ThreadItem],
+    *,
+    staff: Staff,
+    now: datetime,
+    files: Mapping[str, Sequence[KeptFile]] = MappingProxyType({}),
+) -> list[Line]:
+    """Return the thread's lines, each with its files, by the turn or the reply that they came with."""
     display_names = {worker.name: worker.display_name for worker in staff.workers}
     seen: Counter[str] = Counter()
     found = []
@@ -149,6 +168,7 @@ def lines(t: Words, items: Sequence[ThreadItem], *, staff: Staff, now: datetime)
                 text=notice_words(t, item) if item.author == "notice" else item.text,
                 time=t.moment(item.at, now),
                 tools=tuple((call_of(tool), tool.ok) for tool in tools),
+                files=files.get(item.turn_id if item.author == "contact" else item.outbound_id, ()),
             )
         )
     return found

@@ -60,6 +60,12 @@ class Words:
         grouped = f"{value:,.{digits}f}"
         return grouped if self.language == "en" else grouped.replace(",", THIN_SPACE)
 
+    def file_size(self, count: int) -> str:
+        """Return how large a file of so many bytes is."""
+        if count < 1_048_576:
+            return f"{self.number(max(1, round(count / 1024)))} KB"
+        return f"{self.number(count / 1_048_576, 1)} MB"
+
     def seconds(self, milliseconds: float | None) -> str:
         """Return milliseconds as seconds with two digits, without the unit; what is less says so."""
         if milliseconds is not None and 0 < milliseconds < 5:

@@ -11,7 +11,7 @@ from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.desk import Entry
 from ai_worker.knowledge.records.shelf import RecordShelf
-from ai_worker.knowledge.retrieve import Retriever
+from ai_worker.knowledge.retrieve import ForEverything, Retriever
 
 
 class Trial(Retriever, Protocol):
@@ -122,7 +122,7 @@ def golden_evaluator(
         thresholds.replace(await store.thresholds())
         return TurnEngine(
             staff=staff,
-            retriever=knowledge,
+            retriever=ForEverything(knowledge),
             records=records,
             toolbox=None,
             model=None,

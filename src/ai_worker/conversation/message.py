@@ -30,6 +30,34 @@ class Part:
 
     media_id: str = ""
     url: str = ""
+    seal: str = field(default="", repr=False)
+    """The key that what stands at `url` is encrypted with, where the platform makes one for each."""
+
+    file: str = ""
+    """The id of the file if we had it before the message, as a web chat's upload; empty: it has to be fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A picture or file that is kept: what is known of it without its content."""
+
+    id: str
+    name: str
+    """As people see it, with its extension; no path."""
+
+    media_type: str
+    """`image/png` and the like only where the content itself says so; never what a sender claims of a picture."""
+
+    size: int
+    """Bytes."""
+
+    sha256: str
+    """Of the content, in hexadecimal."""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a raster image: what pages may show, and platforms take as a picture."""
+        return self.media_type.startswith("image/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +143,6 @@ class Reply:
 
     rateable: bool = False
     """Whether the contact may say if it helped: buttons in the same message where the channel has them."""
+
+    attachments: tuple[Attachment, ...] = ()
+    """Pictures and files that go out behind the words, in this order. With them `text` may be empty."""

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.conversation import Conversation, State
-from ai_worker.conversation.message import InboundMessage, Part, Reply
+from ai_worker.conversation.message import Attachment, InboundMessage, Part, Reply
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.errors import Conflict, NotFound
 
@@ -65,6 +65,9 @@ class ThreadItem:
 
     department: str | None = None
     """The contact's, on its lines; `None` where the platform's directory does not say."""
+
+    attachments: tuple[Attachment, ...] = ()
+    """What a person sent with the words; what a contact sent is among the files of its turn."""
 
     @property
     def letter_id(self) -> str:
@@ -142,6 +145,8 @@ class ConversationStore(Protocol):
     async def say(self, conversation_id: int, person: str, reply: Reply, at: datetime) -> str:
         """Make a person's reply durable and due for delivery; return its outbound id.
 
+        The files that it carries belong to it from then on.
+
         Raises:
             AlreadyTaken: `person` does not answer it now.
         """
@@ -156,3 +161,8 @@ def show(message: InboundMessage) -> str:
     """Return what a person would read of a message: its words, and a mark for each other part."""
     marks = [f"[{part.text or part.kind}]" for part in message.parts if part.kind != "text"]
     return " ".join([message.text, *marks]).strip()
+
+
+def show_reply(reply: Reply) -> str:
+    """Return what a list or a history says of a reply: its words, and a mark for each thing it carries."""
+    return " ".join([reply.text, *(f"[{attachment.name}]" for attachment in reply.attachments)]).strip()

@@ -22,6 +22,7 @@ from aiohttp import web
 from ai_worker.demo.dingtalk_api import DingtalkApi
 from ai_worker.demo.dingtalk_cards import Card
 from ai_worker.demo.dingtalk_chats import CUT_OFF_S, MINUTE_S, Counts, Shown
+from ai_worker.demo.dingtalk_media import uploaded
 from ai_worker.demo.dingtalk_said import Fault as Fault
 from ai_worker.demo.dingtalk_said import Said as Said
 from ai_worker.demo.dingtalk_said import Told, card_press, robot_message
@@ -90,14 +91,17 @@ class SimulatedDingtalk:
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        application = web.Application()
+        application = web.Application(client_max_size=32_000_000)
         application.router.add_get(f"{self._path}/connect", self.gateway.connect)
+        application.router.add_get(f"{self._path}/files/{{id}}", self.api.media.serve)
+        application.router.add_post(f"{self._path}/media/upload", self._serve_upload)
         application.router.add_route("*", f"{self._path}/{{rest:.*}}", self._serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         place = f"127.0.0.1:{self._runner.addresses[0][1]}{self._path}"
         self.base, self.gateway.endpoint = f"http://{place}", f"ws://{place}/connect"
+        self.api.media.base = self.base
         self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         return self
 
@@ -137,6 +141,16 @@ class SimulatedDingtalk:
         the message as the platform writes it.
         """
         return await self.post(self.message(staff, text, group=group, msg_id=msg_id, **changes), chat=group or staff)
+
+    async def send_file(
+        self, staff: str, name: str, content: bytes, *, kind: Literal["picture", "file", "video", "audio"] = "picture"
+    ) -> Said:
+        """Deliver a picture, file, video or voice message."""
+        code = self.api.media.keep(kind, name, content)
+        named = {"fileName": name} if kind == "file" else {}
+        message = self.message(staff, "", msgtype=kind, content={"downloadCode": code, **named})
+        del message["text"]
+        return await self.post(message, chat=staff)
 
     async def post(self, message: Told, *, chat: str) -> Said:
         """Deliver a message of any kind as it stands."""
@@ -248,6 +262,11 @@ class SimulatedDingtalk:
             if not fault.takes:
                 return web.Response(status=fault.status, text=fault.answer, content_type="application/json")
         return web.json_response(told, status=status)
+
+    async def _serve_upload(self, request: web.Request) -> web.Response:
+        name, content = await uploaded(request)
+        query = request.query
+        return web.json_response(self.api.upload(query.get("access_token", ""), query.get("type", ""), name, content))
 
     async def _answer(self, request: web.Request, path: str, raw: bytes) -> tuple[int, Told]:
         query = dict(request.query)

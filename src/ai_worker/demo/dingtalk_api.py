@@ -12,6 +12,7 @@ import msgspec
 
 from ai_worker.demo.dingtalk_cards import CardDesk, Told
 from ai_worker.demo.dingtalk_chats import Answer, Chats, Counts, answer, text_in
+from ai_worker.demo.dingtalk_media import DingtalkMedia, Medium
 from ai_worker.foundation.clock import Clock
 
 TOKEN_S = 7_200
@@ -63,6 +64,7 @@ class DingtalkApi:
         self.directory: dict[str, tuple[str, tuple[str, ...]]] = {}
         """Name and departments by staff id; empty: everybody is known, without a name."""
 
+        self.media = DingtalkMedia(clock, violation=counts.violations.append)
         self.may_read_departments = True
         self.unknown: set[str] = set()
         """People who may not use the robot."""
@@ -123,14 +125,20 @@ class DingtalkApi:
             return await self.desk.serve(method, path, body)
         if body.get("robotCode") != self._robot_code:
             return 400, {"code": "robot.notExist", "message": "机器人不存在"}
-        words = _words(body)
+        if path == "/v1.0/robot/messageFiles/download":
+            return self.media.address_of(str(body.get("downloadCode")))
+        file = self.media.sent(body)
+        if isinstance(file, dict):
+            return 400, file
+        words = file.name if file else _words(body)
         if words is None:
             self._counts.violations.append("msgParam is not JSON in a string")
             return 400, {"code": "invalidParameter.msgParam", "message": "msgParam"}
         if path == "/v1.0/robot/oToMessages/batchSend":
-            return self._to_people(body, words)
+            return self._to_people(body, words, file)
         if path == "/v1.0/robot/groupMessages/send":
-            self.chats.show(str(body.get("openConversationId")), words, msgtype="markdown", by="api")
+            msgtype, content = (file.kind, file.content) if file else ("markdown", b"")
+            self.chats.show(str(body.get("openConversationId")), words, msgtype=msgtype, by="api", content=content)
             return 200, {"processQueryKey": secrets.token_hex(8)}
         return 404, {"code": "InvalidAction.NotFound", "message": path}
 
@@ -180,7 +188,13 @@ class DingtalkApi:
     def _departments(self) -> list[str]:
         return sorted({department for _, departments in self.directory.values() for department in departments})
 
-    def _to_people(self, body: Answer, words: str) -> Told:
+    def upload(self, token: str, kind: str, name: str, content: bytes) -> Answer:
+        """Take a file by the old interface."""
+        if not self._good(token):
+            return answer(40014, "不合法的access_token")
+        return self.media.upload(kind, name, content)
+
+    def _to_people(self, body: Answer, words: str, file: Medium | None) -> Told:
         users = body.get("userIds")
         if not isinstance(users, list) or not 0 < len(users) <= USERS or not all(users):
             return 400, {"code": "invalidParameter.userIds", "message": "userIds"}
@@ -188,7 +202,8 @@ class DingtalkApi:
         waiting = [user for user in users if user in self.flow_controlled]
         for user in users:
             if user not in invalid and user not in waiting:
-                self.chats.show(user, words, msgtype="markdown", by="api")
+                msgtype, content = (file.kind, file.content) if file else ("markdown", b"")
+                self.chats.show(user, words, msgtype=msgtype, by="api", content=content)
         told = {"invalidStaffIdList": invalid, "flowControlledStaffIdList": waiting}
         return 200, {"processQueryKey": secrets.token_hex(8), **told}
 

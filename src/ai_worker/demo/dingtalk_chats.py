@@ -72,6 +72,9 @@ class Shown:
     card: str = ""
     """`outTrackId`, if it is a card; `text` is then what it shows now."""
 
+    content: bytes = b""
+    """Of a picture or file; its name is the text."""
+
 
 class Chats:
     """Every chat, what it shows, and how often robots wrote into it."""
@@ -87,11 +90,20 @@ class Chats:
         """Returns what a card shows now."""
 
     def show(
-        self, chat: str, text: str, *, msgtype: str, by: Way, mentions: tuple[str, ...] = (), card: str = ""
+        self,
+        chat: str,
+        text: str,
+        *,
+        msgtype: str,
+        by: Way,
+        mentions: tuple[str, ...] = (),
+        card: str = "",
+        content: bytes = b"",
     ) -> None:
         """Let a chat show one message more."""
         self._counts.shown += 1
-        self._shown[chat].append(Shown(self._counts.shown, chat, text, msgtype, by, self._clock.now(), mentions, card))
+        now = self._clock.now()
+        self._shown[chat].append(Shown(self._counts.shown, chat, text, msgtype, by, now, mentions, card, content))
         self.changed(chat)
 
     def changed(self, chat: str) -> None:

@@ -113,7 +113,7 @@ class SimulatedFeishu:
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        application = web.Application(client_max_size=4_194_304)
+        application = web.Application(client_max_size=40_000_000)
         application.router.add_route("*", f"{self._path}/{{tail:.*}}", self._front.serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -175,6 +175,15 @@ class SimulatedFeishu:
         event = self.message(user, kind, content, group=group, mentions=mentions, message_id=message_id)
         self.api.heard(message_id, group or user)
         return await self.push(event, message_id, user, way=way, parts=parts)
+
+    async def send_file(
+        self, user: str, name: str, content: bytes, *, kind: Literal["image", "file"] = "image", way: Way | None = None
+    ) -> Said:
+        """Deliver a picture or file of `user`."""
+        message_id = fresh("om")
+        key = self.api.files.keep(message_id, kind, name, content)
+        told = {f"{kind}_key": key, **({"file_name": name} if kind == "file" else {})}
+        return await self.post(user, kind, told, message_id=message_id, way=way)
 
     def message(
         self, user: str, kind: str, content: Mapping[str, Any], *, group: str, mentions: Sequence[str], message_id: str

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from ai_worker.demo.feishu_cards import Cards, card_fault
+from ai_worker.demo.feishu_files import FeishuFiles
 from ai_worker.demo.feishu_state import KEPT, Answer, Counts, Json, Shown, Window, fresh, granted, refusal
 from ai_worker.foundation.clock import Clock
 
@@ -37,6 +38,7 @@ class FeishuApi:
         self.robot_keywords: tuple[str, ...] = ()
         self.has_bot = True
         self.cards = Cards(clock=clock, counts=counts)
+        self.files = FeishuFiles(violation=counts.violations.append)
         self.withdrawn: set[str] = set()
         """Messages of people that they took back."""
 
@@ -185,6 +187,11 @@ class FeishuApi:
         if fault := _fault(kind, raw):
             return fault
         content = msgspec.json.decode(raw or "", type=Json)
+        if kind in ("image", "file"):
+            file = self.files.uploaded(str(kind), content)
+            if file is None:
+                return refusal(230001, f"Your request contains an invalid request parameter, ext=invalid {kind}_key")
+            content = {**content, "name": file.name, "bytes": file.content}
         entity = None
         if kind == "interactive" and content.get("type") == "card":
             entity = self.cards.send(str(content.get("data", {}).get("card_id")))
@@ -219,7 +226,8 @@ class FeishuApi:
 
 
 def _fault(kind: object, raw: object) -> Answer | None:
-    limits: Mapping[str, int] = {"text": TEXT_BYTES, "post": RICH_BYTES, "interactive": RICH_BYTES}
+    rich = ("post", "interactive", "image", "file")
+    limits: Mapping[str, int] = {"text": TEXT_BYTES, **dict.fromkeys(rich, RICH_BYTES)}
     if not isinstance(kind, str) or kind not in limits or not isinstance(raw, str):
         return refusal(230001, "Your request contains an invalid request parameter, ext=invalid msg_type or content")
     if len(raw.encode()) > limits[kind]:

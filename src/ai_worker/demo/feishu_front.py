@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from ai_worker.demo.feishu_api import FeishuApi
+from ai_worker.demo.feishu_files import UPLOADS, form, served
 from ai_worker.demo.feishu_gateway import Gateway
 from ai_worker.demo.feishu_state import Answer, Counts, Json, fresh, refusal
 
@@ -59,6 +60,8 @@ class Front:
         answer: Answer = {"code": fault.code, "msg": "simulated"}
         if fault.takes:
             answer = await self._answer(request, path)
+        if "served" in answer:
+            return served(answer["served"])
         await asyncio.sleep(fault.delay_s)
         if fault.closes and request.transport is not None:
             request.transport.abort()
@@ -68,6 +71,10 @@ class Front:
         return web.json_response(answer, status=status, headers={"X-Tt-Logid": fresh("log"), **(fault.headers or {})})
 
     async def _answer(self, request: web.Request, path: str) -> Answer:
+        if path in UPLOADS and request.content_type == "multipart/form-data":
+            if not self._api.knows(request.headers.get("Authorization", "")):
+                return refusal(99991663, "Invalid access token for authorization. Please make a test attempt")
+            return self._api.files.upload(UPLOADS[path], await form(request))
         try:
             body = msgspec.json.decode(await request.read() or b"{}", type=Json)
         except msgspec.DecodeError:
@@ -109,6 +116,8 @@ class Front:
                 return self._api.reply(message_id, body)
             case ("DELETE", "im", "v1", "messages", message_id):
                 return self._api.withdraw(message_id)
+            case ("GET", "im", "v1", "messages", message_id, "resources", key):
+                return self._api.files.fetch(message_id, key, query.get("type", ""))
             case ("POST", "cardkit", "v1", "cards"):
                 return self._api.cards.create(body)
             case ("PUT", "cardkit", "v1", "cards", card_id):

@@ -28,7 +28,7 @@ class Shown:
     """open_id of a person, chat_id of a group, or `robot`."""
 
     kind: str
-    """`text`, `post` or `interactive`."""
+    """`text`, `post`, `interactive`, `image` or `file`."""
 
     content: Json
     at: datetime
@@ -43,6 +43,8 @@ class Shown:
     @property
     def text(self) -> str:
         """What a person reads, without buttons."""
+        if self.kind in ("image", "file"):
+            return str(self.content["name"])
         if self.kind == "text":
             return str(self.content.get("text", ""))
         if self.kind == "post":

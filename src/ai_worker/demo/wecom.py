@@ -22,6 +22,7 @@ from aiohttp import web
 
 from ai_worker.demo.wecom_api import Counts, Shown, WecomApi
 from ai_worker.demo.wecom_envelope import Seal, xml
+from ai_worker.demo.wecom_media import MediaShelf, uploaded
 from ai_worker.foundation.clock import Clock, SystemClock
 
 ATTEMPTS = 3
@@ -122,9 +123,11 @@ class SimulatedWecom:
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        application = web.Application()
+        application = web.Application(client_max_size=32_000_000)
         application.router.add_get(f"{self._path}/cgi-bin/gettoken", self._serve_token)
         application.router.add_post(f"{self._path}/cgi-bin/message/send", self._serve_send)
+        application.router.add_post(f"{self._path}/cgi-bin/media/upload", self._serve_upload)
+        application.router.add_get(f"{self._path}/cgi-bin/media/get", self._serve_media)
         for call in ("user/get", "department/get", "agent/get"):
             application.router.add_get(f"{self._path}/cgi-bin/{call}", self._serve_directory)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
@@ -149,6 +152,16 @@ class SimulatedWecom:
         Returns when the callback has been acknowledged or the platform has given up.
         """
         return await self.post(user, {"MsgType": "text", "Content": text}, msg_id=msg_id)
+
+    async def send_file(self, user: str, name: str, content: bytes, *, kind: str = "file") -> Said:
+        """Deliver a picture (`image`), file, voice or video of `user`; the platform keeps it for three days."""
+        media_id = self._api.media.keep(kind, name, content)
+        return await self.post(user, {"MsgType": kind, "MediaId": media_id})
+
+    @property
+    def media(self) -> MediaShelf:
+        """The files that the platform has."""
+        return self._api.media
 
     async def event(self, user: str, name: str, *, key: str = "") -> Said:
         """Deliver an event (`enter_agent`, `subscribe`, `click` …); events have no message id."""
@@ -290,6 +303,20 @@ class SimulatedWecom:
     async def _serve_directory(self, request: web.Request) -> web.Response:
         call = request.path.rpartition("/cgi-bin/")[2]
         return web.json_response(self._untrusted() or self._api.look_up(call, request.query))
+
+    async def _serve_upload(self, request: web.Request) -> web.Response:
+        refused = self._untrusted() or self._api.refusal_of(request.query.get("access_token", ""))
+        if refused is not None:
+            return web.json_response(refused)
+        name, content = await uploaded(request)
+        return web.json_response(self.media.upload(request.query.get("type", ""), name, content))
+
+    async def _serve_media(self, request: web.Request) -> web.Response:
+        refused = self._untrusted() or self._api.refusal_of(request.query.get("access_token", ""))
+        if refused is not None:
+            return web.json_response(refused)
+        await self.media.answering.wait()
+        return self.media.served(request.query.get("media_id", ""))
 
     def _untrusted(self) -> dict[str, object] | None:
         if not self._distrusted:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ai_worker.demo.wecom_media import MediaShelf
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.text import cut_bytes
 
@@ -21,6 +22,9 @@ PER_MINUTE, PER_HOUR = 30, 1_000
 """Messages of one application to one member. What goes beyond is dropped with errcode 0."""
 
 RECEIVERS = 1_000
+FILES = ("image", "voice", "video", "file")
+"""Kinds of message that name a file by its media id."""
+
 KEPT = 200_000
 """Messages and violations that are remembered; a simulation that sends more forgets the oldest."""
 
@@ -38,6 +42,8 @@ class Shown:
     text: str
     msgtype: str
     at: datetime
+    content: bytes = b""
+    """Of a picture or file; its name is the text."""
 
 
 @dataclass(slots=True)
@@ -78,6 +84,9 @@ class WecomApi:
 
         self.directory: dict[str, tuple[str, str]] = {}
         """Name and department of the members that the application may see."""
+
+        self.media = MediaShelf(clock, violation=counts.violations.append)
+        """What members send, and what the application uploads."""
 
         self._corp_id, self._agent_id, self._secret = corp_id, agent_id, secret
         self._clock = clock
@@ -171,13 +180,16 @@ class WecomApi:
 
     def _refusal(self, message: dict[str, Any]) -> Answer | None:
         kind, agent, users = message.get("msgtype"), message.get("agentid"), message.get("touser")
-        if kind not in ("text", "markdown"):
+        if kind not in ("text", "markdown", *FILES):
             return _answer(40008, "invalid message type")
         if not isinstance(users, str) or not users or users.count("|") >= RECEIVERS:
             return _answer(40058, "invalid touser")
         if not isinstance(agent, int) or isinstance(agent, bool) or agent != self._agent_id:
             return _answer(40056, "invalid agentid")
         body = message.get(kind)
+        if kind in FILES:
+            known = isinstance(body, dict) and self.media.find(body.get("media_id"), kind)
+            return None if known else _answer(40007, "invalid media_id")
         if not isinstance(body, dict) or not isinstance(body.get("content"), str) or not body["content"]:
             return _answer(44004, "content is empty")
         return None
@@ -188,18 +200,21 @@ class WecomApi:
         invalid = "|".join(user.lower() for user in users if user in self.unknown_members)
         if not known:
             return _answer(81013, "user & party & tag all invalid", invaliduser=invalid)
-        text = message[message["msgtype"]]["content"]
+        msgtype = message["msgtype"]
+        medium = self.media.find(message[msgtype]["media_id"]) if msgtype in FILES else None
+        text = medium.name if medium else message[msgtype]["content"]
         if len(text.encode()) > TEXT_BYTES:
             self._counts.violations.append(f"a text of {len(text.encode())} bytes was cut to {TEXT_BYTES}")
             text = cut_bytes(text, TEXT_BYTES)
         window = message.get("duplicate_check_interval", 1_800) if message.get("enable_duplicate_check") == 1 else 0
         for user in known:
-            self._show(user, text, message["msgtype"], window=window)
+            same = message[msgtype]["media_id"] if medium else text
+            self._show(user, text, msgtype, medium.content if medium else b"", same=same, window=window)
         return _answer(0, "ok", msgid=f"msg-{secrets.token_hex(8)}", **({"invaliduser": invalid} if invalid else {}))
 
-    def _show(self, user: str, text: str, msgtype: str, *, window: float) -> None:
+    def _show(self, user: str, text: str, msgtype: str, content: bytes, *, same: str, window: float) -> None:
         now = self._clock.monotonic()
-        before = self._seen.get((user, text))
+        before = self._seen.get((user, same))
         if window and before is not None and now - before <= window:
             self._counts.suppressed += 1
             return
@@ -211,11 +226,11 @@ class WecomApi:
             self._drop(user, f"more than {PER_MINUTE} messages a minute")
             return
         times.append(now)
-        self._seen[(user, text)] = now
+        self._seen[(user, same)] = now
         if len(self._seen) > KEPT:
             self._seen.popitem(last=False)
         self._counts.shown += 1
-        self._shown[user].append(Shown(self._counts.shown, user, text, msgtype, self._clock.now()))
+        self._shown[user].append(Shown(self._counts.shown, user, text, msgtype, self._clock.now(), content))
         for news in self._waiting.pop(user, []):
             if not news.done():
                 news.set_result(None)

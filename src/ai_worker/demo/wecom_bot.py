@@ -20,6 +20,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from ai_worker.demo.wecom_bot_api import DEADLINE_S, STREAM_S, Asked, Body, BotApi, BotCounts, Bubble
+from ai_worker.demo.wecom_bot_media import BotFiles
 from ai_worker.foundation.clock import Clock, SystemClock
 
 SUBSCRIBES_A_MINUTE = 60
@@ -79,6 +80,9 @@ class SimulatedBotGateway:
         self._clock = clock or SystemClock()
         self._deadline_s = deadline_s
         self._api = BotApi(clock=self._clock, counts=self.counts, stream_s=stream_s, deadline_s=deadline_s)
+        self.files = BotFiles(self._api.media, clock=self._clock)
+        """What people send, and what the bot uploads."""
+
         self._runner: web.AppRunner | None = None
         self._current: _Connection | None = None
         self._everyone: set[_Connection] = set()
@@ -104,10 +108,12 @@ class SimulatedBotGateway:
         """Serve, on the same port as before."""
         application = web.Application()
         application.router.add_get(self._path, self._serve)
+        application.router.add_get("/files/{id}", self.files.serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True).start()
         self._port = self._runner.addresses[0][1]
+        self.files.base = f"http://127.0.0.1:{self._port}"
         self.ws_url = f"ws://127.0.0.1:{self._port}{self._path}"
 
     async def down(self) -> None:
@@ -133,6 +139,12 @@ class SimulatedBotGateway:
     async def post(self, user: str, content: Body, *, chat: str = "", msg_id: str | None = None) -> BotSaid:
         """Send a message of any type."""
         return await self._call("aibot_msg_callback", "message", user, content, chat=chat, msg_id=msg_id)
+
+    async def send_file(
+        self, user: str, name: str, content: bytes, *, kind: str = "image", key: bytes | None = None
+    ) -> BotSaid:
+        """Send a picture, file or video: its address is good for five minutes, and leads to ciphertext."""
+        return await self.post(user, {"msgtype": kind, kind: self.files.send(name, content, key=key)})
 
     async def enter(self, user: str) -> BotSaid:
         """Let `user` open the chat for the first time today."""
@@ -273,13 +285,17 @@ class SimulatedBotGateway:
             self._api.handle(connection, cmd, req_id, body)
             connection.busy.discard(req_id)
             return
-        errcode, errmsg = planned, "simulated"
+        errcode, errmsg, told = planned, "simulated", None
         if not connection.subscribed:
             errcode, errmsg = 846609, "not subscribed"
+        elif not planned and cmd.startswith("aibot_upload_media_") and isinstance(body, dict):
+            errcode, errmsg, told = self.files.handle(cmd, body)
+            if errcode:
+                self.counts.violations.append(errmsg)
         elif not planned:
             errcode, errmsg = self._api.handle(connection, cmd, req_id, body)
         connection.busy.discard(req_id)
-        await self._answer(connection, req_id, errcode, errmsg)
+        await self._answer(connection, req_id, errcode, errmsg, told)
         await self._api.tell()
 
     async def _on_subscribe(self, connection: _Connection, req_id: str, body: Any) -> None:
@@ -353,8 +369,11 @@ class SimulatedBotGateway:
         self.counts.undelivered += not delivered
         return BotSaid(str(body["msgid"]), req_id, conversation, delivered, mark)
 
-    async def _answer(self, connection: _Connection, req_id: str, errcode: int, errmsg: str) -> None:
-        await _send(connection, {"headers": {"req_id": req_id}, "errcode": errcode, "errmsg": errmsg})
+    async def _answer(
+        self, connection: _Connection, req_id: str, errcode: int, errmsg: str, told: Body | None = None
+    ) -> None:
+        frame: Body = {"headers": {"req_id": req_id}, "errcode": errcode, "errmsg": errmsg}
+        await _send(connection, frame if told is None else {**frame, "body": told})
 
     def _forget(self, connection: _Connection) -> None:
         self._api.gone(connection)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from ai_worker.demo.wecom_media import MediaShelf
 from ai_worker.foundation.clock import Clock
 
 STREAM_BYTES = 20_480
@@ -20,6 +21,9 @@ DEADLINE_S = 5.0
 """For a welcome, and for the update of a pressed card."""
 
 KEPT = 200_000
+FILES = ("image", "voice", "video", "file")
+SHOWN = ("markdown", "template_card", *FILES)
+"""What a bot can send of its own."""
 
 Body = dict[str, Any]
 Asked = Literal["message", "enter_chat", "template_card_event", "feedback_event"]
@@ -46,6 +50,9 @@ class Bubble:
     card: Body = field(default_factory=dict)
     pushed: bool = False
     """It was sent without being an answer (`aibot_send_msg`)."""
+
+    content: bytes = b""
+    """Of a picture or file; its name is the text."""
 
 
 @dataclass(slots=True)
@@ -90,6 +97,7 @@ class BotApi:
     """The rules for one bot. A connection is known by any object that stands for it."""
 
     def __init__(self, *, clock: Clock, counts: BotCounts, stream_s: float, deadline_s: float) -> None:
+        self.media = MediaShelf(clock, violation=counts.violations.append)
         self._clock, self._counts = clock, counts
         self._stream_s, self._deadline_s = stream_s, deadline_s
         self._callbacks: dict[tuple[object, str], _Callback] = {}
@@ -153,7 +161,7 @@ class BotApi:
         msgtype = body.get("msgtype")
         if msgtype == "stream" and isinstance(stream := body.get("stream"), dict):
             return self._on_stream(asked, stream)
-        if msgtype in ("markdown", "template_card"):
+        if msgtype in ("markdown", "template_card", *FILES):
             return self._show(asked.conversation, str(msgtype), body)
         return self._wrong(40008, f"an answer of type {msgtype}")
 
@@ -197,8 +205,8 @@ class BotApi:
         return 0, "ok"
 
     def _push(self, body: Body) -> tuple[int, str]:
-        chat, kind, msgtype = body.get("chatid"), body.get("chat_type"), body.get("msgtype")
-        if not isinstance(chat, str) or kind not in (0, 1, 2) or msgtype not in ("markdown", "template_card"):
+        chat, kind, msgtype = body.get("chatid"), body.get("chat_type", 0), body.get("msgtype")
+        if not isinstance(chat, str) or kind not in (0, 1, 2) or msgtype not in SHOWN:
             return self._wrong(40058, "a push without chatid, chat_type or a type that can be pushed")
         if chat not in self._met:
             return self._wrong(40058, f"a push to {chat}, who never wrote to the bot")
@@ -208,7 +216,11 @@ class BotApi:
         told = body.get(msgtype)
         if not isinstance(told, dict):
             return self._wrong(40058, f"{msgtype} is missing")
+        medium = self.media.find(told.get("media_id"), msgtype) if msgtype in FILES else None
+        if msgtype in FILES and medium is None:
+            return self._wrong(40007, "a media id that is not good")
         text = str(told.get("content", "")) if msgtype == "markdown" else card_text(told)
+        text = medium.name if medium else text
         if not text or len(text.encode()) > STREAM_BYTES:
             return self._wrong(40058, f"a message of {len(text.encode())} bytes")
         refused = self._count(conversation)
@@ -223,6 +235,7 @@ class BotApi:
             card=told if msgtype == "template_card" else {},
             feedback_id=str(feedback["id"]) if isinstance(feedback, dict) else "",
             pushed=pushed,
+            content=medium.content if medium else b"",
         )
         return 0, "ok"
 

@@ -17,8 +17,9 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from ai_worker.demo.wecom_api import KEPT, Answer, Counts, WecomApi
+from ai_worker.demo.wecom_api import FILES, KEPT, Answer, Counts, WecomApi
 from ai_worker.demo.wecom_envelope import Seal, xml
+from ai_worker.demo.wecom_media import MediaShelf, uploaded
 from ai_worker.foundation.clock import Clock, SystemClock
 
 ATTEMPTS, DEADLINE_S = 3, 5.0
@@ -52,6 +53,9 @@ class KfShown:
     msgtype: str
     clicks: tuple[tuple[str, str], ...] = ()
     """What can be clicked: id and words."""
+
+    content: bytes = b""
+    """Of a picture or file; its name is the text."""
 
 
 class SimulatedKf:
@@ -88,9 +92,11 @@ class SimulatedKf:
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        application = web.Application()
+        application = web.Application(client_max_size=32_000_000)
         application.router.add_get("/cgi-bin/gettoken", self._serve_token)
         application.router.add_post("/cgi-bin/kf/{call}", self._serve_call)
+        application.router.add_post("/cgi-bin/media/upload", self._serve_upload)
+        application.router.add_get("/cgi-bin/media/get", self._serve_media)
         application.router.add_post("/cgi-bin/kf/account/list", self._serve_accounts)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -116,6 +122,16 @@ class SimulatedKf:
         """Let a customer send anything."""
         self.put(customer, content, msg_id=msg_id)
         return await self.announce()
+
+    async def send_file(self, customer: str, name: str, content: bytes, *, kind: str = "image") -> bool:
+        """Let a customer send a picture, file, voice or video."""
+        media_id = self.media.keep(kind, name, content)
+        return await self.post(customer, {"msgtype": kind, kind: {"media_id": media_id}})
+
+    @property
+    def media(self) -> MediaShelf:
+        """The files that the platform has."""
+        return self._api.media
 
     async def enter(self, customer: str) -> bool:
         """Let a customer open the conversation."""
@@ -213,6 +229,17 @@ class SimulatedKf:
         refused = self._api.refusal_of(request.query.get("access_token", ""))
         return web.json_response(refused or {"errcode": 0, "errmsg": "ok", "account_list": [{"open_kfid": ACCOUNT}]})
 
+    async def _serve_upload(self, request: web.Request) -> web.Response:
+        refused = self._api.refusal_of(request.query.get("access_token", ""))
+        if refused is not None:
+            return web.json_response(refused)
+        name, content = await uploaded(request)
+        return web.json_response(self.media.upload(request.query.get("type", ""), name, content))
+
+    async def _serve_media(self, request: web.Request) -> web.Response:
+        refused = self._api.refusal_of(request.query.get("access_token", ""))
+        return web.json_response(refused) if refused else self.media.served(request.query.get("media_id", ""))
+
     async def _serve_call(self, request: web.Request) -> web.Response:
         refused = self._api.refusal_of(request.query.get("access_token", ""))
         if refused is not None:
@@ -242,7 +269,7 @@ class SimulatedKf:
 
     def _send(self, body: dict[str, Any]) -> Answer:
         customer, msgid, msgtype = str(body.get("touser")), str(body.get("msgid", "")), str(body.get("msgtype"))
-        if body.get("open_kfid") != ACCOUNT or msgtype not in ("text", "msgmenu") or len(msgid) > 32:
+        if body.get("open_kfid") != ACCOUNT or msgtype not in ("text", "msgmenu", *FILES) or len(msgid) > 32:
             self.counts.violations.append("a message that the platform does not understand")
             return {"errcode": 40058, "errmsg": "invalid parameter"}
         if msgid in self._msgids:  # taken before: nothing is shown twice
@@ -252,13 +279,16 @@ class SimulatedKf:
             self.counts.violations.append(f"more than {ANSWERS} messages to {customer}, or after 48 hours")
             return {"errcode": 95001, "errmsg": "msg send count limit"}
         told = body[msgtype]
-        text = told["content"] if msgtype == "text" else told["head_content"]
-        if len(text.encode()) > (TEXT_BYTES if msgtype == "text" else HEAD_BYTES):
+        medium = self.media.find(told.get("media_id"), msgtype) if msgtype in FILES else None
+        if msgtype in FILES and medium is None:
+            return {"errcode": 40007, "errmsg": "invalid media_id"}
+        text = medium.name if medium else told["content"] if msgtype == "text" else told["head_content"]
+        if len(text.encode()) > (TEXT_BYTES if msgtype != "msgmenu" else HEAD_BYTES):
             self.counts.violations.append(f"a text of {len(text.encode())} bytes")
         self._left[customer] = (left - 1, at)
         self._msgids.add(msgid)
         clicks = tuple((click["click"]["id"], click["click"]["content"]) for click in told.get("list", []))
-        self._show(customer, text, msgtype, clicks)
+        self._show(customer, text, msgtype, clicks, medium.content if medium else b"")
         return {"errcode": 0, "errmsg": "ok", "msgid": msgid}
 
     def _welcome(self, body: dict[str, Any]) -> Answer:
@@ -269,6 +299,8 @@ class SimulatedKf:
         self._show(customer, body["text"]["content"], "welcome", ())
         return {"errcode": 0, "errmsg": "ok", "msgid": secrets.token_hex(8)}
 
-    def _show(self, customer: str, text: str, msgtype: str, clicks: tuple[tuple[str, str], ...]) -> None:
+    def _show(
+        self, customer: str, text: str, msgtype: str, clicks: tuple[tuple[str, str], ...], content: bytes = b""
+    ) -> None:
         self.counts.shown += 1
-        self._shown[customer].append(KfShown(self.counts.shown, customer, text, msgtype, clicks))
+        self._shown[customer].append(KfShown(self.counts.shown, customer, text, msgtype, clicks, content))

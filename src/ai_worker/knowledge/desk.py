@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ai_worker.knowledge.archive import Thing
+from ai_worker.knowledge.keeping import Keeping
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -17,6 +20,8 @@ class Entry:
 
     aliases: tuple[str, ...]
     answer: str
+    keeping: Keeping | None = None
+    """Who may read it, and when it holds; `None`: as before, and for everybody if it is new."""
 
 
 class Failed(Protocol):
@@ -60,14 +65,28 @@ class Report(Protocol):
 class KnowledgeDesk(Protocol):
     """Takes documents and entries into a knowledge base."""
 
-    async def add_upload(self, name: str, content: bytes, *, base: str) -> Report:
+    async def add_upload(
+        self, name: str, content: bytes, *, base: str, keeping: Keeping | None = None, by: str = ""
+    ) -> Report:
         """Read one document and make it findable. One that cannot be read is reported, not raised.
 
         `name` is text from outside: it says what the document is called and what kind it is, and is
-        never used as a path.
+        never used as a path. `keeping` is as in `Entry`; `by` is who brings it.
         """
         ...
 
-    async def put_entries(self, entries: Sequence[Entry], *, base: str) -> Report:
+    async def put_entries(self, entries: Sequence[Entry], *, base: str, by: str = "") -> Report:
         """Add or replace single entries."""
+        ...
+
+
+class Remover(Protocol):
+    """Takes things out of the knowledge again."""
+
+    async def remove(self, thing: Thing, *, by: str) -> int | None:
+        """Remove an entry or a document; return the version that brings it back, `None` if nothing can.
+
+        Raises:
+            NoSuchThing: There is no such thing.
+        """
         ...

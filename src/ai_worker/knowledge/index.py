@@ -7,16 +7,20 @@ changes under a reader: a reader holds a `View`, and gets another one when there
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 import tantivy
 
 from ai_worker.knowledge import english, terms
+from ai_worker.knowledge.keeping import Keeping
 from ai_worker.knowledge.language.meaning import MARK, lexicon
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.records.row import is_row
+from ai_worker.knowledge.retrieve import Reader
 from ai_worker.knowledge.spelling import spellings
 from ai_worker.knowledge.text_fit import Text
 from ai_worker.knowledge.wording import Wording
@@ -54,6 +58,10 @@ WHOLE = "whole"
 ROW = "row"
 SEVERAL, SINGLE = "several", "single"
 """What the field `part` says of an entry, beside its key: whether it may be asked for in several wordings."""
+
+RESTRICTED, DATED = "restricted", "dated"
+"""What the field `terms` says beside departments, which all have `/` before them: as long as no passage has
+one of the two, no search pays for the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,9 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("told", tokenizer_name="whitespace", index_option="freq")
     builder.add_bytes_field("body", stored=True)
     builder.add_bytes_field("plain", stored=True)
+    builder.add_text_field("terms", tokenizer_name="raw", index_option="basic")
+    builder.add_integer_field("effective", indexed=True)
+    builder.add_integer_field("expires", indexed=True)
     return builder.build()
 
 
@@ -145,14 +156,39 @@ def documents(passage: Passage) -> list[tantivy.Document]:
         document.add_text("key", key)
         document.add_text("answer", passage.answer_id)
         document.add_text("base", passage.base)
+        _add_conditions(document, passage.keeping)
     return made
 
 
-def revision_document(revision: int) -> tantivy.Document:
+def _add_conditions(document: tantivy.Document, keeping: Keeping) -> None:
+    if keeping.departments:
+        document.add_text("terms", RESTRICTED)
+    for department in keeping.departments:
+        document.add_text("terms", f"/{department}")
+    if keeping.effective_at or keeping.expires_at:
+        document.add_text("terms", DATED)
+    if keeping.effective_at:
+        document.add_integer("effective", math.ceil(keeping.effective_at.timestamp()))
+    if keeping.expires_at:
+        document.add_integer("expires", math.ceil(keeping.expires_at.timestamp()))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Which of the store the index holds."""
+
+    revision: int
+    """Every change up to this one."""
+
+    built: int
+    """The store's revision from which it was built anew: what was gone by then was never written to its files."""
+
+
+def revision_document(standing: Standing) -> tantivy.Document:
     """Return the one document that says which revision of the store the index holds."""
     document = tantivy.Document()
     document.add_text("part", REVISION)
-    document.add_bytes("body", msgspec.json.encode(revision))
+    document.add_bytes("body", msgspec.json.encode(standing))
     return document
 
 
@@ -205,8 +241,43 @@ class View:
         bodies = self._bodies([REVISION])
         if not bodies:
             raise ValueError("the index does not say which revision it holds")
-        self.revision = msgspec.json.decode(bodies[0], type=int)
+        standing = msgspec.json.decode(bodies[0], type=Standing)
+        self.revision = standing.revision
         """The store's revision that this view shows; 0 shows nothing."""
+
+        self.built = standing.built
+        """The store's revision from which the index was built anew."""
+
+        self._restricts = self._searcher.doc_freq("terms", RESTRICTED) > 0
+        self._dates = self._searcher.doc_freq("terms", DATED) > 0
+        self._conditions: list[tuple[tantivy.Occur, tantivy.Query]] = []
+
+    def for_reader(self, reader: Reader, moment: datetime) -> "View":
+        """Return this view as somebody may read it at a moment: nothing else is found by its searches."""
+        seen = copy(self)
+        seen._conditions = [*self._hidden_from(reader), *self._out_of_effect(moment)]
+        return seen
+
+    def _hidden_from(self, reader: Reader) -> list[tuple[tantivy.Occur, tantivy.Query]]:
+        readable = reader.readable
+        if readable is None or not self._restricts:
+            return []
+        restricted = tantivy.Query.term_query(self._schema, "terms", RESTRICTED, index_option="basic")
+        if not readable:
+            return [(tantivy.Occur.MustNot, restricted)]
+        theirs = tantivy.Query.term_set_query(self._schema, "terms", [f"/{path}" for path in sorted(readable)])
+        not_theirs = [(tantivy.Occur.Must, restricted), (tantivy.Occur.MustNot, theirs)]
+        return [(tantivy.Occur.MustNot, tantivy.Query.boolean_query(not_theirs))]
+
+    def _out_of_effect(self, moment: datetime) -> list[tuple[tantivy.Occur, tantivy.Query]]:
+        """Return queries for what is not yet in effect, and for what no longer is; to whole seconds."""
+        if not self._dates:
+            return []
+        now, kind = math.floor(moment.timestamp()), tantivy.FieldType.Integer
+        inside = {"use_inverted_index": True}  # only what has dates is looked at
+        later = tantivy.Query.range_query(self._schema, "effective", kind, now, None, include_lower=False, **inside)
+        over = tantivy.Query.range_query(self._schema, "expires", kind, None, now, **inside)
+        return [(tantivy.Occur.MustNot, later), (tantivy.Occur.MustNot, over)]
 
     def search(self, field: Field, wanted: Sequence[str], *, bases: Sequence[str], limit: int) -> list[Hit]:
         """Return what shares terms with a question, the best BM25 score first."""
@@ -263,6 +334,8 @@ class View:
             query = tantivy.Query.boolean_query(
                 [(tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0)), (tantivy.Occur.Must, query)]
             )
+        if self._conditions:
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), *self._conditions])
         found: list[tuple[float, tantivy.DocAddress]] = self._searcher.search(query, limit, count=False).hits
         return found
 

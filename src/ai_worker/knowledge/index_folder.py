@@ -14,10 +14,10 @@ import tantivy
 
 from ai_worker.foundation.errors import Busy
 from ai_worker.knowledge import terms
-from ai_worker.knowledge.index import REVISION, View, documents, key_of, revision_document, schema
+from ai_worker.knowledge.index import REVISION, Standing, View, documents, key_of, revision_document, schema
 from ai_worker.knowledge.store import Change
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Raise it with every change to the index's fields or to what they hold."""
 
 WRITER_BYTES = 32_000_000
@@ -67,7 +67,7 @@ class IndexFolder:
                 self._start_over()
             writer = self._opened().writer(WRITER_BYTES, 1)
             undo.pop_all()
-        return IndexWriting(writer, lock, view.revision if view else 0)
+        return IndexWriting(writer, lock, Standing(view.revision, view.built) if view else Standing(0, 0))
 
     def copied(self, to: Path) -> "IndexFolder":
         """Return an index of its own in `to` that begins where this one stands. It shares the files' bytes.
@@ -117,16 +117,22 @@ class IndexFolder:
 class IndexWriting:
     """A change of the index in progress."""
 
-    def __init__(self, writer: tantivy.IndexWriter, lock: int, revision: int) -> None:
+    def __init__(self, writer: tantivy.IndexWriter, lock: int, standing: Standing) -> None:
         self._writer = writer
         self._lock = lock
-        self.revision = revision
+        self.revision = standing.revision
         """The store's revision that the index shows, uncommitted changes included."""
 
-    def clear(self) -> None:
-        """Take everything out: the index belongs to another store, or to another time of this one."""
+        self.built = standing.built
+        """The store's revision from which the index was built anew."""
+
+    def clear(self, built: int) -> None:
+        """Take everything out, to be built anew from the store as it stands at the revision `built`.
+
+        What searches see stays as it is until the commit; with that the old files are deleted.
+        """
         self._writer.delete_all_documents()
-        self.revision = 0
+        self.revision, self.built = 0, built
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Take over changes of the store, oldest first."""
@@ -140,7 +146,7 @@ class IndexWriting:
     def commit(self, revision: int) -> None:
         """Show the changes, together with the revision that they lead to."""
         self._writer.delete_documents_by_term("part", REVISION)
-        self._writer.add_document(revision_document(revision))
+        self._writer.add_document(revision_document(Standing(revision, self.built)))
         self._writer.commit()
         self.revision = revision
 
@@ -148,6 +154,7 @@ class IndexWriting:
         """Drop what was not committed, and let others write. Blocks until the index's files are in order."""
         try:
             self._writer.rollback()
+            self._writer.garbage_collect_files()
             self._writer.wait_merging_threads()
         finally:
             os.close(self._lock)

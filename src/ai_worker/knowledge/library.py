@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -24,12 +24,16 @@ from ai_worker.knowledge.ingest.refusals import BadBaseName, DocumentRefused, Du
 from ai_worker.knowledge.ingest.rows import row_of
 from ai_worker.knowledge.intents.folder import IntentFolder
 from ai_worker.knowledge.intents.lessons import lessons_in
+from ai_worker.knowledge.keeping import OPEN, Keeping
 from ai_worker.knowledge.passage import ENTRIES, Passage, Scored
 from ai_worker.knowledge.records.book import RecordBook
 from ai_worker.knowledge.records.shelf import RecordShelves
 from ai_worker.knowledge.retrieve import ANYBODY, Nearness, Reader
-from ai_worker.knowledge.store import Document, KnowledgeStore
+from ai_worker.knowledge.store import KnowledgeStore, Trouble
 from ai_worker.knowledge.trial import Trial
+
+TROUBLES = 20
+"""Rows that were left out of a document that are kept with it."""
 
 PAGE = 1_000
 COMMIT_EVERY = 20_000
@@ -98,43 +102,68 @@ class Library:
         vector: Sequence[float] | None = None,
     ) -> list[Scored]:
         """Return the best passages, best first; see `Retriever.search`."""
-        view = self._view
-        if view is None:
+        if self._view is None:
             return []
+        moment = self._clock.now()
+        view = self._view.for_reader(reader, moment)
         found = search.find(view, question, bases=bases, limit=limit, intents=self._intents.current)
         if vector is None or self._nearness is None:
             return found
+
+        def fetch(keys: Sequence[str]) -> dict[str, Passage]:
+            """Return passages near in meaning, as far as this reader finds them."""
+            return {key: one for key, one in view.passages(keys).items() if reader.finds(one.keeping, moment)}
+
         nearest = self._nearness.nearest(vector, bases=bases, limit=NEAREST)
-        return fuse(found, nearest, key_of=_key, fetch=view.passages, limit=limit)
+        return fuse(found, nearest, key_of=_key, fetch=fetch, limit=limit)
 
     def records(self, *, bases: Sequence[str] = ("*",), reader: Reader = ANYBODY) -> RecordBook:
-        """Return the records of the tables; see `RecordShelf.records`."""
-        return self._records.within(bases)
+        """Return the records of the tables that a reader finds; see `RecordShelf.records`."""
+        return self._records.within(bases, reader=reader, moment=self._clock.now())
 
-    async def add(self, paths: Sequence[Path], *, base: str = "default", progress: Progress | None = None) -> AddReport:
+    async def add(
+        self,
+        paths: Sequence[Path],
+        *,
+        base: str = "default",
+        progress: Progress | None = None,
+        keeping: Keeping | None = None,
+        by: str = "",
+    ) -> AddReport:
         """Read files and folders and make them findable. What cannot be read is reported, not raised.
 
         A document that was added before is replaced; one that could be read then and cannot now
         keeps its old passages.
 
+        Args:
+            paths: Files and folders.
+            base: The knowledge base that they go into.
+            progress: Hears of each document.
+            keeping: How they are kept; `None`: as before, and for everybody if they are new.
+            by: Who brings them.
+
         Raises:
             BadBaseName: `base` cannot be the name of a knowledge base.
         """
-        _check_base(base)
+        check_base(base)
         found = await asyncio.to_thread(find_documents, paths)
-        return await self._add(found, base, progress)
+        return await self.take(found, base=base, keeping=keeping, by=by, progress=progress)
 
-    async def add_upload(self, name: str, content: bytes, *, base: str) -> AddReport:
+    async def add_upload(
+        self, name: str, content: bytes, *, base: str, keeping: Keeping | None = None, by: str = ""
+    ) -> AddReport:
         """Read one document that was sent in and make it findable; see `KnowledgeDesk.add_upload`.
 
         Raises:
             BadBaseName: `base` cannot be the name of a knowledge base.
             BadDocumentName: Nothing of `name` can be an id.
         """
-        _check_base(base)
-        return await self._add([uploaded(name, content)], base, None)
+        check_base(base)
+        return await self.take([uploaded(name, content)], base=base, keeping=keeping, by=by)
 
-    async def put_entries(self, entries: Sequence[Entry | Mapping[str, object]], *, base: str) -> AddReport:
+    async def put_entries(
+        self, entries: Sequence[Entry | Mapping[str, object]], *, base: str, by: str = ""
+    ) -> AddReport:
         """Add or replace single entries, all of them or none.
 
         Raises:
@@ -143,7 +172,9 @@ class Library:
         """
         passages = _entries(entries, base)
         if passages:
-            await self._store.put_entries(base, ENTRIES, passages)
+            told = {entry.id for entry in entries if isinstance(entry, Entry) and entry.keeping is not None}
+            inherit = {passage.id for passage in passages} - told
+            await self._store.put_entries(base, ENTRIES, passages, by=by, inherit=inherit)
             await self.refresh()
         return AddReport(1 if passages else 0, len(passages), ())
 
@@ -157,7 +188,7 @@ class Library:
         """
         passages = _entries(entries, base)
         await self.refresh()
-        return await asyncio.to_thread(Trial.of, self._folder, self._root, passages)
+        return await asyncio.to_thread(Trial.of, self._folder, self._root, passages, self._clock)
 
     @property
     def revision(self) -> int:
@@ -203,8 +234,9 @@ class Library:
     async def _write(self, revision: int) -> None:
         writing = await _in_thread(self._folder.begin)
         try:
-            if writing.revision > revision:  # a restored database, or another one
-                writing.clear()
+            # A restored database or another one, a new index, or one whose files hold what must be gone.
+            if writing.revision > revision or not writing.revision or writing.built < await self._store.purged():
+                writing.clear(revision)
             waiting = 0
             while changes := await self._store.changes(writing.revision, PAGE):
                 await _in_thread(partial(writing.apply, changes))
@@ -217,19 +249,29 @@ class Library:
         finally:
             await _in_thread(writing.end)
 
-    async def _add(self, found: Sequence[Found], base: str, progress: Progress | None) -> AddReport:
+    async def take(
+        self,
+        found: Sequence[Found],
+        *,
+        base: str,
+        keeping: Keeping | None = None,
+        by: str = "",
+        source: str = "",
+        progress: Progress | None = None,
+    ) -> AddReport:
+        """Read documents that were found somewhere and make them findable; see `add`. `source` is what found them."""
         async with self._adding:  # one reader at a time: each may use a gigabyte
-            known = [one.id for one in await self._store.documents() if one.base == base and one.state == "ready"]
-            run = Addition(base, frozenset(known))
+            known = {one.id: one for one in await self._store.documents() if one.base == base}
+            run = Addition(base, known, keeping, by, source)
             async with DocumentReader(self._limits) as reader:
                 for document in found:
                     if progress is not None:
                         progress(document.id)
-                    await self._add_one(document, reader, run)
+                    await self._take_one(document, reader, run)
             await self.refresh()
             return run.report()
 
-    async def _add_one(self, found: Found, reader: DocumentReader, run: Addition) -> None:
+    async def _take_one(self, found: Found, reader: DocumentReader, run: Addition) -> None:
         try:
             content = await asyncio.to_thread(found.read)
         except DocumentRefused as error:
@@ -239,24 +281,28 @@ class Library:
         if isinstance(parsed, Refusal):
             await self._refuse(found.id, parsed, run)
             return
-        run.failed += [Failure(found.id, refused.code, refused.reason) for refused in parsed.refused_rows]
+        before = len(run.failed)
+        run.failed += [Failure(found.id, one.code, one.reason, one.place) for one in parsed.refused_rows]
         passages = run.passages_of(found.id, parsed)
         if not passages:
             await self._refuse(found.id, Refusal(Empty.code, "No row of it could be taken"), run)
             return
         title = parsed.title or PurePosixPath(found.id).stem
-        document = Document(found.id, run.base, title, "ready", len(passages), self._clock.now())
-        await self._store.put_document(document, passages)
+        troubles = tuple(Trouble(one.place, one.code, one.reason) for one in run.failed[before:][:TROUBLES])
+        document = run.document_of(found.id, title, "ready", self._clock.now())
+        document = replace(document, passages=len(passages), troubles=troubles)
+        rows = [row.id for row in parsed.rows] if run.keeping is None else []
+        await self._store.put_document(document, passages, by=run.by, inherit=rows)
         run.documents += 1
         run.passages += len(passages)
 
     async def _refuse(self, document_id: str, refusal: Refusal, run: Addition) -> None:
-        run.failed.append(Failure(document_id, refusal.code, refusal.reason))
-        if document_id in run.known:
+        run.failed.append(Failure(document_id, refusal.code, refusal.reason, refusal.place))
+        if document_id in run.known and run.known[document_id].state == "ready":
             return
-        title = PurePosixPath(document_id).stem
-        failed = Document(document_id, run.base, title, "failed", 0, self._clock.now(), refusal.reason, refusal.code)
-        await self._store.put_document(failed, [])
+        document = run.document_of(document_id, PurePosixPath(document_id).stem, "failed", self._clock.now())
+        failed = replace(document, reason=refusal.reason, code=refusal.code, place=refusal.place)
+        await self._store.put_document(failed, [], by=run.by)
 
 
 async def _in_thread(work: Callable[[], Result]) -> Result:
@@ -280,17 +326,23 @@ def _entries(entries: Sequence[Entry | Mapping[str, object]], base: str) -> list
         BadBaseName: `base` cannot be the name of a knowledge base.
         RowRefused: An entry lacks something, or two have the same id; the words say which.
     """
-    _check_base(base)
+    check_base(base)
     passages: dict[str, Passage] = {}
     for number, entry in enumerate(entries, 1):
         values = asdict(entry) if isinstance(entry, Entry) else entry
+        keeping = (entry.keeping if isinstance(entry, Entry) else None) or OPEN
         row = row_of(values, f"entry {number}", ENTRIES)
         if row.id in passages:
             raise DuplicateRow(f"entry {number}: the id {row.id!r} is that of an earlier entry, too")
-        passages[row.id] = Passage(row.id, base, ENTRIES, row.kind, row.title, row.text, row.aliases)
+        passages[row.id] = Passage(row.id, base, ENTRIES, row.kind, row.title, row.text, row.aliases, keeping=keeping)
     return list(passages.values())
 
 
-def _check_base(base: str) -> None:
+def check_base(base: str) -> None:
+    """Make sure that a knowledge base can be called so.
+
+    Raises:
+        BadBaseName: It cannot.
+    """
     if not _BASE_NAME.fullmatch(base):
         raise BadBaseName(f"{base!r} is no name for a knowledge base: letters, digits, '.', '-', '_', at most 64")

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from ai_worker.foundation.text import shorten
+from ai_worker.knowledge.keeping import OPEN, Keeping
 
 ENTRIES = "entries"
 """The table that single entries are put in. No file has this id: a file's has an ending."""
@@ -39,6 +40,9 @@ class Passage:
 
     locator: str = ""
     """Where in the document: `§3.2`, `第 4 页`, `表 价格!A12`; empty for an entry."""
+
+    keeping: Keeping = OPEN
+    """Who may read it, and when it holds. Both are part of every search."""
 
     @property
     def cut(self) -> bool:

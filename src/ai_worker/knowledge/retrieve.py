@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from ai_worker.knowledge.keeping import Keeping, readable_from
 from ai_worker.knowledge.passage import Scored
 
 
@@ -16,6 +18,17 @@ class Reader:
 
     everything: bool = False
     """An administrator, or an evaluation: departments do not matter."""
+
+    @property
+    def readable(self) -> frozenset[str] | None:
+        """The departments whose knowledge they may read beside what is open to all; `None`: every one's."""
+        return None if self.everything else readable_from(self.department)
+
+    def finds(self, keeping: Keeping, moment: datetime) -> bool:
+        """Return whether a search at `moment` may find what is kept so: the rule that the index's query follows."""
+        readable = self.readable
+        open_to = readable is None or not keeping.departments or not readable.isdisjoint(keeping.departments)
+        return open_to and keeping.holds_at(moment)
 
 
 ANYBODY = Reader()
@@ -67,3 +80,22 @@ class Meanings(Protocol):
     async def of(self, question: str) -> Sequence[float] | None:
         """Return a question's vector; `None` if there is none within the time that a search may wait."""
         ...
+
+
+class ForEverything:
+    """Searches on behalf of somebody who may read everything, whoever asks: an administrator's own trial."""
+
+    def __init__(self, retriever: Retriever) -> None:
+        self._retriever = retriever
+
+    def search(
+        self,
+        question: str,
+        *,
+        bases: Sequence[str] = ("*",),
+        limit: int = 8,
+        reader: Reader = ANYBODY,
+        vector: Sequence[float] | None = None,
+    ) -> list[Scored]:
+        """Return the best passages of all that are in effect; see `Retriever.search`."""
+        return self._retriever.search(question, bases=bases, limit=limit, reader=EVERYTHING, vector=vector)

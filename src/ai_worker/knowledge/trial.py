@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge import search
 from ai_worker.knowledge.index import View
 from ai_worker.knowledge.index_folder import IndexFolder
@@ -18,12 +19,13 @@ class Trial:
     It lives in a folder beside the index, and is gone when it is closed.
     """
 
-    def __init__(self, folder: "TemporaryDirectory[str]", view: View) -> None:
+    def __init__(self, folder: "TemporaryDirectory[str]", view: View, clock: Clock) -> None:
         self._folder = folder
         self._view = view
+        self._clock = clock
 
     @classmethod
-    def of(cls, index: IndexFolder, beside: Path, passages: Sequence[Passage]) -> "Trial":
+    def of(cls, index: IndexFolder, beside: Path, passages: Sequence[Passage], clock: Clock) -> "Trial":
         """Make a trial of an index. Blocks while the passages are indexed.
 
         Raises:
@@ -47,7 +49,7 @@ class Trial:
             folder.cleanup()
             raise
         assert view is not None  # it was committed just now
-        return cls(folder, view)
+        return cls(folder, view, clock)
 
     def search(
         self,
@@ -59,7 +61,8 @@ class Trial:
         vector: Sequence[float] | None = None,
     ) -> list[Scored]:
         """Return the best passages, best first; see `Retriever.search`."""
-        return search.find(self._view, question, bases=bases, limit=limit)
+        view = self._view.for_reader(reader, self._clock.now())
+        return search.find(view, question, bases=bases, limit=limit)
 
     def close(self) -> None:
         """Forget it. Blocks shortly."""

@@ -30,12 +30,15 @@ class Rating:
     correct_answer: str = ""
     """What the answer should have been, if they say so."""
 
+    withdrawn: bool = False
+    """They take back what they have said of it before; `mark` then says nothing."""
+
 
 class FeedbackStore(Protocol):
     """Keeps the latest rating that each contact gave each answer."""
 
     async def record(self, rating: Rating) -> bool:
-        """Make a rating durable; the same contact's earlier one of that turn is replaced.
+        """Make a rating durable; the same contact's earlier one of that turn is replaced, or forgotten if withdrawn.
 
         Returns:
             Whether the turn is known; nothing is kept of an unknown one.

@@ -48,6 +48,8 @@ class Metrics:
         )
         self._connections = counter("channel_connections", "Long connections that came to stand.", "channel")
         self._connected: dict[str, datetime | None] = {}
+        self._reviews = self._gauge("knowledge_reviews_due", "Entries and documents that should be looked at again.")
+        self._sources = self._gauge("knowledge_sources_failing", "Sources whose last run could not take something.")
         self._cpu = self._gauge("host_cpu_ratio", "Processor time in use, 0 to 1.")
         self._memory = self._gauge("host_memory_ratio", "Memory in use, 0 to 1.")
         self._disk = self._gauge("host_disk_ratio", "Disk of the data folder in use, 0 to 1.")
@@ -82,6 +84,11 @@ class Metrics:
         """Set the gauges of the queue before the store."""
         self._queue_up.set(up)
         self._queue_unread.set(unread)
+
+    def knowledge(self, *, due: int, failing: int) -> None:
+        """Set the gauges of the knowledge."""
+        self._reviews.set(due)
+        self._sources.set(failing)
 
     def concurrency(self, active: int, limit: int, waiting: int) -> None:
         """Set the gauges of the pipeline."""

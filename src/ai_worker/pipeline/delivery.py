@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -13,13 +14,19 @@ from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.retry import backoff
 from ai_worker.pipeline.facts import ReplySettled
+from ai_worker.pipeline.files import FileStore, NoSuchFile
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.leases import LeaseRanOut, Leases
-from ai_worker.pipeline.outbox import Apology, as_sent
+from ai_worker.pipeline.outbox import Apology, Uncarried, as_carried, as_sent
 from ai_worker.pipeline.sending import Deliverer, Need, SendFailed, Sent
 from ai_worker.pipeline.store import FinalState, OutboundMessage, PipelineStore
 
 log = structlog.get_logger(__name__)
+
+
+def _named(text: str, names: Sequence[str]) -> str:
+    """Return a reply's words with the names of what could not go with it."""
+    return "\n".join([text, *names]).strip()
 
 
 class _NoRoom(Exception):
@@ -43,6 +50,9 @@ SOONEST_S = 1.0
 MAX_ATTEMPTS = 8
 PER_CHANNEL = 200
 """Sends in progress at once on one channel; more wait here, with their leases renewed."""
+
+CARRYING = 3
+"""Sends with files at once: each holds what it carries in memory."""
 
 PATIENCE_S = 2.0
 """How long a message waits here, all in all, for room under a platform's limit; else it goes back to the store."""
@@ -71,6 +81,8 @@ class Delivery:
         clock: Clock,
         owner: str,
         apology: Apology = str,
+        files: FileStore | None = None,
+        uncarried: Uncarried = _named,
         patience_s: float = PATIENCE_S,
     ) -> None:
         """Put the delivery between a store and its channels.
@@ -83,6 +95,8 @@ class Delivery:
             clock: Tells the time.
             owner: Name of this process.
             apology: What a late answer begins with; by default it goes out as it is.
+            files: Has what replies carry; `None` where none does.
+            uncarried: Words a reply whose files cannot go where it goes.
             patience_s: How long a message waits here for room under a platform's limit.
         """
         self._store = store
@@ -92,6 +106,9 @@ class Delivery:
         self._clock = clock
         self._owner = owner
         self._apology = apology
+        self._files = files
+        self._uncarried = uncarried
+        self._carrying = asyncio.Semaphore(CARRYING)
         self._patience_s = patience_s
         self._wake = asyncio.Event()
         self._stopping = False
@@ -208,13 +225,28 @@ class Delivery:
         while True:
             async with self._slots[message.channel]:
                 made = as_sent(message, now=self._clock.now(), apology=self._apology)
+                made = as_carried(made, deliverer, self._uncarried)
                 wait = await self._ask(message, deliverer.needs(made))
                 if wait <= 0:
                     whole = await self._merged(deliverer, made)
-                    return await self._leases.within(message.id, partial(deliverer.deliver, whole))
+                    return await self._carry(deliverer, whole)
             if (patience := patience - wait) < 0:
                 raise _NoRoom(wait)
             await asyncio.sleep(wait)
+
+    async def _carry(self, deliverer: Deliverer, message: OutboundMessage) -> Sent:
+        """Hand a message over, with the contents of the files that it carries."""
+        if not message.reply.attachments or self._files is None:
+            return await self._leases.within(message.id, partial(deliverer.deliver, message))
+        async with self._carrying:
+            try:
+                contents = {file.id: await self._files.read(file.id) for file in message.reply.attachments}
+            except Busy as busy:
+                raise _NoRoom(busy.retry_after) from None
+            except NoSuchFile as gone:
+                raise SendFailed(message.channel, str(gone), retry_after=None) from None
+            whole = replace(message, contents=contents)
+            return await self._leases.within(message.id, partial(deliverer.deliver, whole))
 
     async def _merged(self, deliverer: Deliverer, message: OutboundMessage) -> OutboundMessage:
         """Return a proactive message with those that wait behind it, where the platform's limits are so low."""

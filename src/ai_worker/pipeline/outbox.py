@@ -1,11 +1,12 @@
 """The outbox: replies with ids that are derived from their turns, and what age does to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.foundation.ids import derived_id
+from ai_worker.pipeline.sending import Deliverer
 from ai_worker.pipeline.store import Claim, OutboundKind, OutboundMessage
 
 LIFETIME = timedelta(hours=2)
@@ -13,6 +14,9 @@ LIFETIME = timedelta(hours=2)
 
 LATE = timedelta(minutes=10)
 """An answer that goes out this long after its question begins with words that say so."""
+
+Uncarried = Callable[[str, Sequence[str]], str]
+"""Returns the words of a reply, and the names of what could not go with it, in their language."""
 
 Apology = Callable[[str], str]
 """Returns the words of a late answer with a short apology before them, in their language."""
@@ -54,3 +58,14 @@ def as_sent(message: OutboundMessage, *, now: datetime, apology: Apology) -> Out
     if now - (message.asked_at or message.created_at) < LATE:
         return message
     return replace(message, reply=replace(message.reply, text=apology(message.reply.text)))
+
+
+def as_carried(message: OutboundMessage, deliverer: Deliverer, uncarried: Uncarried) -> OutboundMessage:
+    """Return a message with those files that can go where it goes, and a word about the others."""
+    reply = message.reply
+    if not reply.attachments:
+        return message
+    taken = tuple(attachment for attachment in reply.attachments if deliverer.carries(message, attachment))
+    left = [attachment.name for attachment in reply.attachments if attachment not in taken]
+    text = uncarried(reply.text, left) if left else reply.text
+    return replace(message, reply=replace(reply, text=text, attachments=taken))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from ai_worker.conversation.message import Attachment
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.pipeline.store import OutboundMessage
 
@@ -110,6 +111,10 @@ class Deliverer(Protocol):
         """
         group = to.removeprefix("group:")
         return {} if not to else {"user": to} if group == to else {"chat": group}
+
+    def carries(self, message: OutboundMessage, attachment: Attachment) -> bool:
+        """Return whether a file can go where a message goes; for one that cannot, words take its place."""
+        return False
 
     def sends_here(self) -> bool:
         """Return whether this process can send now; False while the one connection is another node's."""

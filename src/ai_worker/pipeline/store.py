@@ -140,6 +140,9 @@ class OutboundMessage:
     """When the message that it answers was sent or, where that is not known (any more), accepted; `None`
     where no message was."""
 
+    contents: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """What the reply's attachments are made of, by id; empty until it is about to be delivered."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProactiveMessage:

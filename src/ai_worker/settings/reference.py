@@ -77,9 +77,19 @@ def reference() -> list[Entry]:
                 entries += _leaves(inner, f"{name}.<name>.", f"{name}.<name>", f"{name}.")
         elif _is_model(kind):
             entries += _leaves(kind, f"{name}.", name, f"{name}.")
+            entries += _named_parts(kind, name)
             for inner, model in _rows(kind):
                 entries += _leaves(model, f"{name}.{inner}[].", f"[{name}.{inner}]", f"{name}.{inner}.")
     return entries
+
+
+def _named_parts(model: type[BaseModel], section: str) -> Iterator[Entry]:
+    """Yield what stands in tables whose names the administrator chooses, inside a section."""
+    for name, field in model.model_fields.items():
+        kind = shape.bare(field.annotation)
+        if get_origin(kind) is dict and _is_model(inner := shape.bare(get_args(kind)[1])):
+            place = f"{section}.{name}.<name>"
+            yield from _leaves(inner, f"{place}.", place, f"{section}.{name}.")
 
 
 def _leaves(model: type[BaseModel], prefix: str, section: str, known_by: str) -> Iterator[Entry]:

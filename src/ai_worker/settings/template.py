@@ -16,7 +16,7 @@ _INTRO = {
         "A secret may be env:NAME or file:PATH, so that it need not stand here. Only channels need no restart.",
     ),
 }
-_NAMES = {"workers": "xiaozhi"}
+_NAMES = {"workers": "xiaozhi", "knowledge": "handbook"}
 """What `<name>` is called in a section that the template writes; channels are named after their kind."""
 
 _WIDTH = 100
@@ -32,7 +32,10 @@ def template(language: str, chosen: Mapping[str, str]) -> str:
     entries = [entry for entry in reference() if not entry.section.startswith("[")]  # several, or none
     lines = [f"# {line}" for line in _INTRO[language]]
     for section in dict.fromkeys(entry.section for entry in entries):
-        own = [entry for entry in entries if entry.section == section]
+        # A table whose parts have sections of their own stands there, and not as a line.
+        parts = tuple(f"{entry.key}.<name>" for entry in entries if entry.section == section and entry.type == "table")
+        within = {entry.section for entry in entries} & set(parts)
+        own = [entry for entry in entries if entry.section == section and f"{entry.key}.<name>" not in within]
         used = any(entry.name in chosen for entry in own)
         lines.append("")
         if section:
@@ -55,7 +58,7 @@ def _line(entry: Entry, value: str | None) -> str:
     if value is not None:
         return f"{key} = {json.dumps(value, ensure_ascii=False)}"
     if key == "kind":
-        kind = entry.section.partition(" ")[2].strip("()")
+        kind = entry.section.partition(" ")[2].strip("()") or entry.type.partition(" ")[0]
         return f'# kind = "{kind}"'
     default = entry.default if entry.default not in ("", "—") else '""'
     return f"# {key} = {default}"

@@ -23,6 +23,7 @@ from ai_worker.channels.contract import ChannelSettings
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.foundation.secret import Secret, SecretField, TextField
+from ai_worker.knowledge.settings import KnowledgeSettings
 from ai_worker.llm.contract import ModelSettings
 from ai_worker.llm.embeddings import EmbeddingsSettings
 from ai_worker.settings.handoff import HandoffSettings
@@ -205,6 +206,9 @@ class Settings(_Section):
 
     embeddings: EmbeddingsSettings | None = None
     """An endpoint that turns texts into vectors. Left out: knowledge is searched by words alone."""
+
+    knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
+    """How the knowledge is kept, and with which sources it is kept in step."""
 
     workers: dict[ConfiguredName, WorkerSettings] = Field(default_factory=_default_workers)
     """The digital employees; the first is the default."""

@@ -136,6 +136,18 @@ WORDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "zh-CN": ("这不是 Kafka 主题的名字。", "只用英文字母、数字、点、- 和 _，最多 249 个字符。"),
         "en": ("This is not the name of a Kafka topic.", "Use letters, digits, dots, - and _, at most 249 of them."),
     },
+    "span": {
+        "zh-CN": ("这不是一段时间，或者太短、太长。", "写成 30m、1h、1d 这样，从 10s 到 366d。"),
+        "en": ("This is no span of time, or too short or long.", "Write 30m, 1h or 1d; from 10s to 366d."),
+    },
+    "page_url": {
+        "zh-CN": ("这不是网页地址。", "写成 https://主机/路径，里面不能有密码。"),
+        "en": ("This is not the address of a page.", "Write https://host/path, without a password in it."),
+    },
+    "source_place": {
+        "zh-CN": ("来源的种类和地址对不上。", 'kind = "folder" 要写 path；kind = "urls" 要写 urls。'),
+        "en": ("The source's kind and place do not fit.", 'kind = "folder" needs path; kind = "urls" needs urls.'),
+    },
     "no_kind": {
         "zh-CN": ("没有写渠道类型。", '补上 kind = "…"，可用的有：{choices}。'),
         "en": ("The channel's kind is missing.", 'Add kind = "…"; there are: {choices}.'),

@@ -16,8 +16,10 @@ from ai_worker.storage.schema import SchemaTooNew, migrations
 if TYPE_CHECKING:
     import apsw
 
-BATCH = 2_000
-"""Rows that are held in memory at once."""
+BATCH, FEW = 2_000, 32
+"""Rows that are held in memory at once; few of a table whose rows are long."""
+
+LONG_ROWS = frozenset({"file_piece"})
 
 CHUNK_S = 600.0
 """How long one statement of the move may take; a table's count reads the table."""
@@ -25,7 +27,8 @@ CHUNK_S = 600.0
 TABLES = (
     *("conversation", "inbound", "turn", "progress", "outbound", "notice", "gap"),
     *("document", "passage", "knowledge_revision", "api_key", "console_link", "first_answer"),
-    *("channel_memory", "channel_limit", "feedback", "contact"),
+    *("channel_memory", "channel_limit", "feedback", "contact", "file", "file_piece"),
+    *("knowledge_version", "knowledge_source", "knowledge_item"),
     *("handoff_wait", "seat"),
     *("golden_question", "eval_run", "threshold"),
 )
@@ -164,7 +167,8 @@ async def _table(source: "apsw.Connection", target: Any, schema: str, table: str
     flags = [n for n, (_, kind) in enumerate(shared) if kind == "boolean"]
     cursor = source.execute(f"SELECT {', '.join(names)} FROM {table}")
     added = ["reply"] if table == "turn" else []
-    while batch := [_row(row, flags) for row in _some(cursor)]:
+    most = FEW if table in LONG_ROWS else BATCH
+    while batch := [_row(row, flags) for row in _some(cursor, most)]:
         if added:
             batch = [[*row, _words(row[names.index("result")])] for row in batch]
         await target.copy_records_to_table(
@@ -179,8 +183,8 @@ async def _table(source: "apsw.Connection", target: Any, schema: str, table: str
     return Moved(table, there, await target.fetchval(f"SELECT count(*) FROM {table}", timeout=CHUNK_S))
 
 
-def _some(cursor: "apsw.Cursor") -> Iterator[tuple[Any, ...]]:
-    for _ in range(BATCH):
+def _some(cursor: "apsw.Cursor", most: int) -> Iterator[tuple[Any, ...]]:
+    for _ in range(most):
         row = cursor.fetchone()
         if row is None:
             return

@@ -17,13 +17,16 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.store import KeyStore
+from ai_worker.knowledge.archive import Archive
 from ai_worker.knowledge.gaps import GapStore
+from ai_worker.knowledge.sources import SourceStore
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.stats import StatsStore
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
+from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import PipelineStore
 from ai_worker.storage.folder import make_folder
 
@@ -59,6 +62,8 @@ class Stores:
     pipeline: PipelineStore
     conversations: ConversationStore
     knowledge: KnowledgeStore
+    archive: Archive
+    sources: SourceStore
     keys: KeyStore
     stats: StatsStore
     dead_letters: DeadLetterStore
@@ -67,6 +72,7 @@ class Stores:
     contacts: ContactStore
     handoffs: HandoffStore
     answers: FirstAnswerStore
+    files: FileStore
     gaps: GapStore
     evaluation: EvaluationStore
     check: Callable[[], Awaitable[None]]
@@ -102,6 +108,7 @@ async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterato
 @asynccontextmanager
 async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+    from ai_worker.storage.sqlite.archive import SqliteArchive
     from ai_worker.storage.sqlite.channels import SqliteChannelStore
     from ai_worker.storage.sqlite.contacts import SqliteContactStore
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -109,12 +116,14 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.deadletters import SqliteDeadLetterStore
     from ai_worker.storage.sqlite.evaluation import SqliteEvaluationStore
     from ai_worker.storage.sqlite.feedback import SqliteFeedbackStore
+    from ai_worker.storage.sqlite.files import SqliteFileStore
     from ai_worker.storage.sqlite.gaps import SqliteGapStore
     from ai_worker.storage.sqlite.handoff import SqliteHandoffStore
     from ai_worker.storage.sqlite.keys import SqliteKeyStore
     from ai_worker.storage.sqlite.knowledge import SqliteKnowledgeStore
     from ai_worker.storage.sqlite.ops import SqliteStatsStore
     from ai_worker.storage.sqlite.pipeline import SqlitePipelineStore
+    from ai_worker.storage.sqlite.sources import SqliteSourceStore
 
     make_folder(file.parent)
     database = SqliteDatabase.open(file, clock=clock)
@@ -124,6 +133,8 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             pipeline=pipeline,
             conversations=SqliteConversationStore(database, clock),
             knowledge=SqliteKnowledgeStore(database, clock),
+            archive=SqliteArchive(database, clock),
+            sources=SqliteSourceStore(database),
             keys=SqliteKeyStore(database, clock),
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
@@ -134,6 +145,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
             handoffs=SqliteHandoffStore(database),
+            files=SqliteFileStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )
@@ -145,6 +157,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
 async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
     need_driver()
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.archive import PostgresArchive
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
@@ -152,12 +165,14 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.deadletters import PostgresDeadLetterStore
     from ai_worker.storage.postgres.evaluation import PostgresEvaluationStore
     from ai_worker.storage.postgres.feedback import PostgresFeedbackStore
+    from ai_worker.storage.postgres.files import PostgresFileStore
     from ai_worker.storage.postgres.gaps import PostgresGapStore
     from ai_worker.storage.postgres.handoff import PostgresHandoffStore
     from ai_worker.storage.postgres.keys import PostgresKeyStore
     from ai_worker.storage.postgres.knowledge import PostgresKnowledgeStore
     from ai_worker.storage.postgres.ops import PostgresStatsStore
     from ai_worker.storage.postgres.pipeline import PostgresPipelineStore
+    from ai_worker.storage.postgres.sources import PostgresSourceStore
 
     database = await PostgresDatabase.open(url, clock=clock, node=node_of(data_dir))
     pipeline = PostgresPipelineStore(database)
@@ -166,6 +181,8 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             pipeline=pipeline,
             conversations=PostgresConversationStore(database),
             knowledge=PostgresKnowledgeStore(database),
+            archive=PostgresArchive(database),
+            sources=PostgresSourceStore(database),
             keys=PostgresKeyStore(database),
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
@@ -176,6 +193,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),
             handoffs=PostgresHandoffStore(database),
+            files=PostgresFileStore(database),
             check=database.check,
             sweep=pipeline.sweep,
         )

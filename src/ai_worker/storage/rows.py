@@ -18,7 +18,7 @@ from ai_worker.foundation.ids import derived_id, new_id
 from ai_worker.foundation.text import fold, shorten
 from ai_worker.knowledge.gaps import Gap
 from ai_worker.pipeline.store import Claim, FinalState, OutboundMessage, ProactiveMessage
-from ai_worker.storage import codec
+from ai_worker.storage import codec, filing
 
 LINE = 120
 """Characters of the latest message that lists show."""
@@ -70,11 +70,11 @@ def without_nul(row: dict[str, Any]) -> dict[str, Any]:
 
 def inbound(message: InboundMessage) -> dict[str, Any]:
     """Return what is stored of a message; made before it is anybody's turn, so that nobody waits for it."""
-    text = show(message)
+    text, turn_id = show(message), message.turn_id or new_id("t")
     return {
         "channel": message.channel,
         "message_id": message.message_id,
-        "turn_id": message.turn_id or new_id("t"),
+        "turn_id": turn_id,
         "key": message.conversation_key,
         "contact_id": message.contact.id,
         "contact_name": message.contact.name,
@@ -88,6 +88,7 @@ def inbound(message: InboundMessage) -> dict[str, Any]:
         "digest": message.digest,
         "text": text,
         "body": codec.encode(message),
+        "files": filing.wanted(message, turn_id),
     }
 
 

@@ -119,8 +119,15 @@ def _letter(dropped_at: int | None) -> Literal["dead", "dropped"]:
 
 def _persons(rows: Sequence[Any]) -> Iterator[ThreadItem]:
     for person, created_at, body, *fate in reversed(rows):
-        text = codec.reply(body).text
-        yield ThreadItem(at=from_micros(created_at), author="human", text=text, name=person, **_fate(*fate))
+        reply = codec.reply(body)
+        yield ThreadItem(
+            at=from_micros(created_at),
+            author="human",
+            text=reply.text,
+            name=person,
+            attachments=reply.attachments,
+            **_fate(*fate),
+        )
 
 
 def _notices(rows: Sequence[Any]) -> Iterator[ThreadItem]:

@@ -2,10 +2,12 @@
 
 python sdk_peer.py listen BASE APP SECRET     connects and prints what it hears, one JSON line each
 python sdk_peer.py speak BASE APP SECRET      sends, replies, streams a card; prints what came of it
+python sdk_peer.py files BASE APP SECRET ID KEY   uploads, sends, and fetches a file of a message
 python sdk_peer.py open KEY TOKEN             opens callbacks given as JSON lines on stdin
 python sdk_peer.py frames                     writes frames, and reads those given as hex on stdin
 """
 
+import io
 import json
 import logging
 import random
@@ -26,14 +28,21 @@ from lark_oapi.api.cardkit.v1 import (
 )
 from lark_oapi.api.contact.v3 import GetUserRequest
 from lark_oapi.api.im.v1 import (
+    CreateFileRequest,
+    CreateFileRequestBody,
+    CreateImageRequest,
+    CreateImageRequestBody,
     CreateMessageRequest,
     CreateMessageRequestBody,
+    GetMessageResourceRequest,
     ReplyMessageRequest,
     ReplyMessageRequestBody,
 )
 from lark_oapi.core.model import RawRequest
 from lark_oapi.event.callback.model.p2_card_action_trigger import P2CardActionTriggerResponse
 from lark_oapi.ws.pb.pbbp2_pb2 import Frame
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
 
 def tell(**words: Any) -> None:
@@ -110,6 +119,29 @@ def speak(base: str, app: str, secret: str, heard: str) -> None:
     tell(name=user.data.user.name)
 
 
+def files(base: str, app: str, secret: str, message_id: str, key: str) -> None:
+    """Upload a picture and a file, send both, and fetch a file of a message."""
+    client = lark.Client.builder().app_id(app).app_secret(secret).domain(base).build()
+    picture = CreateImageRequestBody.builder().image_type("message").image(io.BytesIO(PNG)).build()
+    image = client.im.v1.image.create(CreateImageRequest.builder().request_body(picture).build())
+    body = (
+        CreateFileRequestBody.builder().file_type("pdf").file_name("报价单.pdf").file(io.BytesIO(b"%PDF-1.7")).build()
+    )
+    file = client.im.v1.file.create(CreateFileRequest.builder().request_body(body).build())
+    tell(image=image.code, file=file.code)
+    contents = {"image": {"image_key": image.data.image_key}, "file": {"file_key": file.data.file_key}}
+    for kind, content in contents.items():
+        made = CreateMessageRequestBody.builder().receive_id("ou_a").msg_type(kind).content(json.dumps(content))
+        request = CreateMessageRequest.builder().receive_id_type("open_id")
+        sent = client.im.v1.message.create(request.request_body(made.uuid(str(uuid.uuid4())).build()).build())
+        tell(sent=sent.code)
+    asked = GetMessageResourceRequest.builder().message_id(message_id).file_key(key).type("file").build()
+    found = client.im.v1.message_resource.get(asked)
+    tell(found=found.code, name=found.file_name, content=found.file.read().decode())
+    foreign = GetMessageResourceRequest.builder().message_id("om_other").file_key(key).type("file").build()
+    tell(foreign=client.im.v1.message_resource.get(foreign).code)
+
+
 def open_callbacks(key: str, token: str) -> None:
     handler = dispatcher(key, token)
     for line in sys.stdin:
@@ -156,5 +188,5 @@ def told_of(frame: Any) -> dict[str, Any]:
 if __name__ == "__main__":
     logging.disable()
     ways: dict[str, Callable[..., None]]
-    ways = {"listen": listen, "speak": speak, "open": open_callbacks, "frames": frames}
+    ways = {"files": files, "listen": listen, "speak": speak, "open": open_callbacks, "frames": frames}
     ways[sys.argv[1]](*sys.argv[2:])

@@ -97,6 +97,20 @@ async def test_its_api_client_is_served_as_it_expects() -> None:
         assert (text.text, reply.answers, card.versions[:3]) == ("已完成", "om_heard", ["退", "退货", "退货须在"])
 
 
+async def test_its_api_client_uploads_sends_and_fetches_files() -> None:
+    async with platform() as at:
+        key = at.api.files.keep("om_heard", "file", "手册.txt", "第一步".encode())
+        async with sdk("files", at.base_url, APP, SECRET, "om_heard", key) as peer:
+            assert await peer.told() == {"image": 0, "file": 0}
+            assert [await peer.told(), await peer.told()] == [{"sent": 0}, {"sent": 0}]
+            told = await peer.told()
+            assert (told["found"], told["content"]) == (0, "第一步")
+            assert await peer.told() == {"foreign": 234003}
+        picture, file = at.shown_to("ou_a")
+        assert (picture.kind, file.kind, file.text) == ("image", "file", "报价单.pdf")
+        assert list(at.counts.violations) == []
+
+
 async def test_it_opens_our_platforms_callbacks_and_refuses_the_same_forgeries() -> None:
     async with platform() as at, sdk("open", KEY, TOKEN) as peer:
         raw = msgspec.json.encode(message_event("还能退吗？"))

@@ -240,9 +240,10 @@ async def test_a_thumb_is_a_rating_of_the_answers_turn() -> None:
         await platform.rate(USER, shown, 2, content="没说到点上", reasons=[2, 99])
         await platform.rate(USER, shown, 3)
         await platform.rate(USER, shown, 1)
-        await eventually(lambda: len(desk.ratings) == 2)
+        await eventually(lambda: len(desk.ratings) == 3)
 
-        by_mark = {rating.mark: rating for rating in desk.ratings}
+        assert [rating.turn_id for rating in desk.ratings if rating.withdrawn] == [turn_of(message)]
+        by_mark = {rating.mark: rating for rating in desk.ratings if not rating.withdrawn}
         assert by_mark["down"].turn_id == by_mark["up"].turn_id == turn_of(message)
         assert (by_mark["down"].reason, by_mark["down"].contact) == ("内容不完整；没说到点上", USER)
         assert len(platform.shown_to(USER)) == 1  # never a second message

@@ -22,9 +22,11 @@ from ai_worker.conversation.progress import Act, Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.sources import RunReport, Seen, SourceState
 from ai_worker.knowledge.store import Document
 from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.answers import FirstAnswer
+from ai_worker.pipeline.files import attached
 from ai_worker.pipeline.sending import Limit, Need
 from ai_worker.settings import load
 from ai_worker.storage.opening import Stores, open_stores
@@ -38,6 +40,9 @@ SQLITE = "sqlite:///ai-worker.db"
 
 LI_LEI = Colleague("李雷", "service-desk", "li-lei")
 FIRST = FirstAnswer(b"p" * 32, b"d" * 32, 202, "application/json", b"\x00{}", CLOCK.now())
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(1_200_000)
+"""Three pieces."""
 
 
 async def _furnish(stores: Stores) -> None:
@@ -53,11 +58,16 @@ async def _furnish(stores: Stores) -> None:
             if claim.seq % 2:
                 await stores.pipeline.settle(reply(claim), "delivered", now=now())
     await stores.handoffs.take_seat(LI_LEI, 1, now())
-    await stores.conversations.say(1, "李雷", Reply("我来帮您。"), now())
+    picture = attached(PICTURE, name="截图.png")
+    await stores.files.put(picture, PICTURE, kind="image", channel="desk", conversation_id=1, at=now())
+    await stores.conversations.say(1, "李雷", Reply("我来帮您。", attachments=(picture,)), now())
     (held, *_) = await stores.pipeline.claim(owner="run-1", limit=2, now=now())
     await stores.pipeline.keep(held, DONE_SO_FAR)
     await stores.pipeline.hold(held, None, until=now())
     entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
+    state = SourceState("handbook", CLOCK.now(), CLOCK.now(), RunReport(checked=1))
+    await stores.sources.put(state)
+    await stores.sources.remember("handbook", {"售后.md": Seen("1")})
     await stores.knowledge.put_document(Document("faq.csv", "faq", "常见问题", "ready", 1, now()), [entry])
     await stores.answers.keep(FIRST)
     await stores.evaluation.put_golden([GoldenQuestion("q1", "怎么退货", ("faq-1",))], at=now())
@@ -125,6 +135,9 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         assert [claim.progress for claim in claims if claim.progress] == [DONE_SO_FAR]
         assert await new.pipeline.claim_outbound(owner="run-2", limit=99, now=now)
         assert await new.channels.recall("desk", "cursor") == "有没有"
+        (shown,) = [line for line in await new.conversations.thread(1) if line.attachments]
+        assert await new.files.read(shown.attachments[0].id) == PICTURE
+        assert await new.files.said_in([shown.outbound_id]) == await old.files.said_in([shown.outbound_id]) != []
         assert await new.contacts.search("lin") == await old.contacts.search("lin") != []
         assert (await new.channels.spend("desk", [[Need(Limit("robot", 18, 61.0))]]))[0] > 500, "the platform knows"
         assert await new.channels.own("bot:desk", owner="run-2", lease=timedelta(minutes=5)), "nobody runs"

@@ -1,5 +1,6 @@
 // The web chat page. What the visitor writes is kept in the browser until the server has it on disk.
 
+import { bringer, filed } from "./files.js";
 import { prose } from "./prose.js";
 
 const { path, channel, name, words: rawWords } = document.body.dataset;
@@ -20,6 +21,12 @@ let retry = 0;
 let banner = 0;
 let memory = { token: null, unsent: [] };
 const pieces = new Map(); // turn -> the answer that is being written
+
+const bringing = bringer(document.getElementById("files"), document.getElementById("brought"), {
+  words,
+  address: `/chat/${path}/files`,
+  token: () => memory.token,
+});
 
 // What the browser remembers. A page inside another site may have no storage: then it forgets.
 
@@ -86,9 +93,9 @@ const hearing = {
     if (lines.length === 0) show({ author: "worker", text: words.hello });
     for (const line of lines) show(line);
     for (const each of memory.unsent) {
-      show({ author: "contact", text: each.text, id: each.id });
+      show({ author: "contact", ...each });
       mark(each.id, words.sending);
-      send({ type: "say", ...each });
+      utter(each);
     }
   },
   kept({ id, turn }) {
@@ -153,17 +160,21 @@ function hear(message) {
 
 // What the visitor says
 
-function say(text) {
-  const each = { id: crypto.getRandomValues(new Uint32Array(4)).join("-"), text };
+function say(text, files = []) {
+  const each = { id: crypto.getRandomValues(new Uint32Array(4)).join("-"), text, files };
   memory.unsent.push(each);
   remember();
-  show({ author: "contact", text, id: each.id });
-  mark(each.id, send({ type: "say", ...each }) ? words.sending : words.waiting);
+  show({ author: "contact", ...each });
+  mark(each.id, utter(each) ? words.sending : words.waiting);
+}
+
+function utter({ id, text, files = [] }) {
+  return send({ type: "say", id, text, files: files.map((file) => file.id) });
 }
 
 function resend(id) {
   const each = memory.unsent.find((one) => one.id === id);
-  if (each && send({ type: "say", ...each })) mark(id, words.sending);
+  if (each && utter(each)) mark(id, words.sending);
 }
 
 function forget(id) {
@@ -173,7 +184,7 @@ function forget(id) {
 
 // What is to be seen
 
-function show({ author, text, name: who = "", turn = "", id = "", held = false, choices = [], citations = [] }) {
+function show({ author, text, name: who = "", turn = "", id = "", held = false, choices = [], citations = [], files = [] }) {
   const mine = author === "contact";
   const line = element("div", author === "notice" ? "line happened" : `line ${mine ? "mine" : "theirs"}`);
   line.dataset.turn = turn;
@@ -186,7 +197,8 @@ function show({ author, text, name: who = "", turn = "", id = "", held = false, 
     const bubble = element("div", "bubble");
     if (mine) bubble.textContent = text;
     else bubble.append(prose(text));
-    line.append(bubble);
+    if (text || !files.length) line.append(bubble);
+    if (files.length) line.append(filed(files));
     if (citations.length) line.append(sources(citations));
     if (choices.length) line.append(buttons(choices));
   }
@@ -283,10 +295,10 @@ function fit() {
 form.onsubmit = (event) => {
   event.preventDefault();
   const text = field.value.trim();
-  if (!text) return;
+  if (bringing.pending || (!text && !bringing.files.length)) return;
   field.value = "";
   fit();
-  say(text);
+  say(text, bringing.give());
 };
 
 field.oninput = fit;

@@ -14,6 +14,7 @@ from ai_worker.channels.contract import (
     Channel,
     ChannelHealth,
     Draft,
+    Fetched,
     Need,
     Probe,
     Proof,
@@ -31,13 +32,14 @@ from ai_worker.channels.dingtalk.directory import Directory
 from ai_worker.channels.dingtalk.frames import CARD_TOPIC, ROBOT_TOPIC
 from ai_worker.channels.dingtalk.hosts import TrustedHosts
 from ai_worker.channels.dingtalk.lines import SECOND_S, Lines
+from ai_worker.channels.dingtalk.media import Media, carried
 from ai_worker.channels.dingtalk.parts import send_parts
 from ai_worker.channels.dingtalk.post import Post
 from ai_worker.channels.dingtalk.reception import Reception
 from ai_worker.channels.dingtalk.settings import DingtalkSettings
 from ai_worker.channels.dingtalk.stream import Gateway, Pulse
 from ai_worker.channels.dingtalk.words import pieces
-from ai_worker.conversation.message import Contact
+from ai_worker.conversation.message import Attachment, Contact, InboundMessage, Part
 from ai_worker.foundation.clock import Clock
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.store import OutboundMessage
@@ -87,6 +89,7 @@ class Dingtalk(Channel):
         self._chat = Chat(
             robot_code=settings.robot_code, post=self._post, client=self._client, hosts=hosts, clock=clock
         )
+        self._media = Media(settings, post=self._post, client=self._client, old_token=self._directory.token)
         self._cards = self._with_cards(card_pace or CardPace())
         self._reception = Reception(channel=name, settings=settings, hosts=hosts, cards=self._cards, clock=clock)
         handlers = {ROBOT_TOPIC: self._reception.robot, CARD_TOPIC: self._reception.card}
@@ -161,9 +164,24 @@ class Dingtalk(Channel):
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return the limits: the organisation's calls a second, or those of the chat's session."""
         address, count = Address.read(message.address), len(pieces(message.reply.text))
+        files = len(message.reply.attachments)
         if not count or not self._as_card(message, address):
-            return self._chat.needs(address, count)
-        return (Need(CARDS, CARD_CALLS), *self._chat.needs(address, count - 1))
+            return self._chat.needs(address, count, files=files)
+        return (Need(CARDS, CARD_CALLS), *self._chat.needs(address, count - 1, files=files))
+
+    def carries(self, message: OutboundMessage, attachment: Attachment) -> bool:
+        """Return whether the platform takes a file, and can bring it there: people outside the company get none."""
+        address = Address.read(message.address)
+        return carried(attachment) and bool(address.staff or (address.group and address.conversation))
+
+    async def fetch(self, part: Part, message: InboundMessage) -> Fetched:
+        """Bring what a part of a message names.
+
+        Raises:
+            SendFailed: It could not be had.
+            FileTooLarge: It is larger than what is kept.
+        """
+        return await self._media.fetch(part)
 
     async def deliver(self, message: OutboundMessage) -> Sent:
         """Send a reply: on its card where there can be one, else as one or more Markdown messages, in order.
@@ -184,17 +202,21 @@ class Dingtalk(Channel):
         return Sent(platform_id, confirmed=True)
 
     async def _deliver(self, message: OutboundMessage) -> str:
-        address, texts = Address.read(message.address), pieces(message.reply.text)
-        if not texts or not (address.conversation or address.contact):
+        address, texts, files = Address.read(message.address), pieces(message.reply.text), message.reply.attachments
+        if not (texts or files) or not (address.conversation or address.contact):
             raise SendFailed("dingtalk", "there is nobody to send to, or nothing to say", retry_after=None)
 
         async def send(number: int, text: str) -> str:
+            if number >= len(texts):
+                file = files[number - len(texts)]
+                return await self._chat.send_file(address, await self._media.message(file, message.contents[file.id]))
             if not number and await self._on_card(message, address, text):
                 return message.id
             mention = address.group and not number and bool(address.contact)
             return await self._chat.send(address, text, mention=mention)
 
-        return await send_parts(message, texts, send, store=self._store)
+        named = [file.name for file in files]
+        return await send_parts(message, [*texts, *named], send, store=self._store)
 
     def _as_card(self, message: OutboundMessage, address: Address) -> bool:
         """Return whether a message goes out on a card: answers do, what a person wrote or was pushed does not."""

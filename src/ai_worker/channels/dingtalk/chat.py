@@ -39,15 +39,14 @@ class Chat:
         self._robot_code = robot_code
         self._post, self._client, self._hosts, self._clock = post, client, hosts, clock
 
-    def needs(self, address: Address, count: int) -> Sequence[Need]:
-        """Return which limits so many messages count to, by the way that they would go now."""
-        if not count:
-            return ()
-        if not address.session(self._clock.now(), self._hosts):
-            return (Need(API, min(count, API.most)),)
-        if not address.group:  # no limit is known of private sessions
-            return ()
-        return (Need(Limit(_session_key(address), SESSION_MOST, SESSION_S), min(count, SESSION_MOST)),)
+    def needs(self, address: Address, count: int, *, files: int = 0) -> Sequence[Need]:
+        """Return which limits so many messages count to, by the way that they would go now; files go by the API."""
+        session = address.session(self._clock.now(), self._hosts)
+        by_api = files if session else files + count
+        needs = [Need(API, min(by_api, API.most))] if by_api else []
+        if session and count and address.group:  # no limit is known of private sessions
+            needs.append(Need(Limit(_session_key(address), SESSION_MOST, SESSION_S), min(count, SESSION_MOST)))
+        return needs
 
     async def send(self, address: Address, text: str, *, mention: bool) -> str:
         """Send one message and return the platform's id of it, if it gives one.
@@ -61,6 +60,14 @@ class Chat:
         if address.group:
             return await self._to_group(address, text, mention=mention)
         return await self._to_person(address, text)
+
+    async def send_file(self, address: Address, message: Fields) -> str:
+        """Send a picture or file, which no session takes; return the platform's id of it.
+
+        Raises:
+            SendFailed: The platform did not take it.
+        """
+        return await (self._group_message if address.group else self._personal_message)(address, message)
 
     async def _by_session(self, session: str, address: Address, text: str, *, mention: bool) -> bool:
         """Return whether the session took it; False when it is over and there is another way."""
@@ -80,11 +87,14 @@ class Chat:
         raise refusal or SendFailed("dingtalk", f"HTTP status {answer.status} of the session", retry_after=LOST_S)
 
     async def _to_person(self, address: Address, text: str) -> str:
+        return await self._personal_message(address, self._message(text))
+
+    async def _personal_message(self, address: Address, message: Fields) -> str:
         if not address.staff:
             detail = "the session is over, and people outside the company are reached by nothing else"
             raise SendFailed("dingtalk", detail, retry_after=None)
         path = "/v1.0/robot/oToMessages/batchSend"
-        found = await self._by_api(path, {"userIds": [address.staff], **self._message(text)})
+        found = await self._by_api(path, {"userIds": [address.staff], **message})
         if found.get("invalidStaffIdList"):
             raise SendFailed("dingtalk", "the person is unknown, or may not use the robot", retry_after=None)
         if found.get("flowControlledStaffIdList"):
@@ -95,8 +105,11 @@ class Chat:
     async def _to_group(self, address: Address, text: str, *, mention: bool) -> str:
         # This interface mentions nobody: the name is there for people to read.
         shown = f"@{_name(address)}  \n{text}" if mention else text
+        return await self._group_message(address, self._message(shown))
+
+    async def _group_message(self, address: Address, message: Fields) -> str:
         path = "/v1.0/robot/groupMessages/send"
-        found = await self._by_api(path, {"openConversationId": address.conversation, **self._message(shown)})
+        found = await self._by_api(path, {"openConversationId": address.conversation, **message})
         return text_of(found, "processQueryKey")
 
     async def _by_api(self, path: str, body: Fields) -> Fields:

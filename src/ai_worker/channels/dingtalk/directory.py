@@ -31,13 +31,13 @@ class Directory:
         self._post = post
         # A token of its own in the store: the two APIs must not take each other's for theirs.
         kept_as = f"{channel}/oapi"
-        self._token = AccessToken(
+        self.token = AccessToken(
             self._fetch_token, channel=kept_as, secret=settings.client_secret, store=store, clock=clock
         )
 
     async def close(self) -> None:
         """End what is in progress."""
-        await self._token.close()
+        await self.token.close()
 
     async def look_up(self, staff: str) -> Contact | None:
         """Return somebody's name and departments; `None` if the directory does not say.
@@ -59,11 +59,11 @@ class Directory:
 
     async def _ask(self, path: str, body: Fields) -> Fields:
         """Return what the directory says; nothing if it refuses to."""
-        token = await self._token.get()
+        token = await self.token.get()
         answer = await self._call(path, token, body)
         if text_of(answer.found, "errcode") in TOKEN_REFUSED:
-            self._token.drop(token)
-            answer = await self._call(path, await self._token.get(), body)
+            self.token.drop(token)
+            answer = await self._call(path, await self.token.get(), body)
         if answer.status >= 500 or text_of(answer.found, "errcode") == "-1":
             raise SendFailed("dingtalk", f"the directory has trouble (HTTP {answer.status})", retry_after=LOST_S)
         return object_of(answer.found, "result") if answer.ok else {}

@@ -13,6 +13,9 @@ from urllib.parse import SplitResult, urlsplit
 MAX_ADDRESS = 4_096
 
 _PLATFORM = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,5}dingtalk\.com")
+_STORE = "wukong-file-im-zjk.oss-cn-zhangjiakou.aliyuncs.com"
+"""Where the addresses lead that `messageFiles/download` gives: a bucket of DingTalk's own."""
+
 _PLAIN = re.compile(r"[!#-\[\]^-~]+")
 """Printable ASCII without space, quotation mark and backslash, which parsers read differently."""
 
@@ -32,6 +35,10 @@ class TrustedHosts:
     def may_call(self, address: str) -> bool:
         """Return whether an address for HTTP calls is the platform's."""
         return self._is_trusted(address, "https", self._bases)
+
+    def may_fetch(self, address: str) -> bool:
+        """Return whether a file may be fetched from an address: the platform's, or its own store of robots' files."""
+        return self.may_call(address) or self._is_trusted(address, "https", {("https", _STORE, 443)})
 
     def may_connect(self, address: str) -> bool:
         """Return whether an address for a WebSocket is the platform's."""

@@ -97,6 +97,15 @@ class Post:
         timeout = aiohttp.ClientWSTimeout(ws_close=CLOSE_S)
         return await self._running().ws_connect(url, autoping=False, max_msg_size=FRAME_BYTES, timeout=timeout)
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The pool, for files.
+
+        Raises:
+            SendFailed: It is not open.
+        """
+        return self._running()
+
     def _running(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise SendFailed("dingtalk", "the channel is not started", retry_after=LOST_S)

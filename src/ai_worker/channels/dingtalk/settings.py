@@ -31,6 +31,10 @@ def _base_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _file_addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_base_address(value) for value in values)
+
+
 def _robot_address(value: Secret) -> Secret:
     address = urlsplit(value.reveal())
     if address.scheme not in ("http", "https") or not address.hostname or address.username is not None:
@@ -86,6 +90,9 @@ class DingtalkSettings(ChannelSettings):
 
     oapi_base: Annotated[TextField, AfterValidator(_base_address)] = "https://oapi.dingtalk.com"
     """Where the old API is, which has the directory. May carry a path."""
+
+    media_hosts: Annotated[tuple[TextField, ...], AfterValidator(_file_addresses)] = ()
+    """More addresses (`https://files.example.com`) from which files may be fetched, if they are elsewhere."""
 
     timeout_s: float = Field(10.0, gt=0, le=60)
     """How long one call to the API may take, in seconds."""

@@ -17,6 +17,7 @@ from ai_worker.channels.contract import (
     Channel,
     ChannelHealth,
     Draft,
+    Fetched,
     Limit,
     Need,
     Probe,
@@ -31,6 +32,7 @@ from ai_worker.channels.feishu.api import FeishuApi
 from ai_worker.channels.feishu.client import FeishuClient
 from ai_worker.channels.feishu.events import Challenge, from_connection, from_http
 from ai_worker.channels.feishu.faces import Faces
+from ai_worker.channels.feishu.files import Files
 from ai_worker.channels.feishu.growing import GrowingCards
 from ai_worker.channels.feishu.identity import Identity
 from ai_worker.channels.feishu.link import GRACE_S, PING_S, FeishuLink, connect
@@ -39,7 +41,7 @@ from ai_worker.channels.feishu.probing import advice
 from ai_worker.channels.feishu.refused import Refused
 from ai_worker.channels.feishu.settings import FeishuSettings
 from ai_worker.channels.feishu.speaking import Speaking
-from ai_worker.conversation.message import Contact
+from ai_worker.conversation.message import Attachment, Contact, InboundMessage, Part
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
 from ai_worker.pipeline.channel_store import ChannelStore
@@ -96,7 +98,10 @@ class Feishu(Channel):
         self._identity = Identity(self._api, channel=name)
         self._faces = Faces(channel=name, clock=clock, store=store)
         self._cards = GrowingCards(self._api, channel=name, clock=clock, store=store)
-        self._speaking = Speaking(self._api, self._cards, self._faces, per_minute=settings.messages_per_minute)
+        self._files = Files(self._client)
+        self._speaking = Speaking(
+            self._api, self._cards, self._faces, self._files, per_minute=settings.messages_per_minute
+        )
         self._connection = LongConnection(
             name, self._dial, silent_s=PING_S + grace_s, single=False, clock=clock, store=store, pace=pace
         )
@@ -189,6 +194,19 @@ class Feishu(Channel):
         """
         await self._cards.show(draft, self._speaking.needs_of_one(draft.address))
         self._said()
+
+    def carries(self, message: OutboundMessage, attachment: Attachment) -> bool:
+        """Return True: the platform takes every file that is kept."""
+        return True
+
+    async def fetch(self, part: Part, message: InboundMessage) -> Fetched:
+        """Bring what a part of a message names by its key.
+
+        Raises:
+            SendFailed: It could not be had.
+            FileTooLarge: It is larger than what is kept.
+        """
+        return await self._files.fetch(part, message)
 
     async def probe(self) -> Probe:
         """Ask the platform for a token and for who we are."""

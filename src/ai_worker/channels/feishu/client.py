@@ -10,12 +10,15 @@ import msgspec
 import structlog
 from yarl import URL
 
+from ai_worker.channels import transfer
 from ai_worker.channels.access_token import AccessToken
 from ai_worker.channels.feishu.answers import APP_FREQUENCY, CHAT_FREQUENCY, OK, TOKEN_REJECTED, Answered, verdict
+from ai_worker.conversation.message import Attachment
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.secret import Secret
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.channel_store import ChannelStore
+from ai_worker.pipeline.files import Fetched
 from ai_worker.pipeline.sending import SendFailed
 
 log = structlog.get_logger(__name__)
@@ -34,6 +37,7 @@ _LOST_S = 5.0
 """Wait this long after a call whose outcome is unknown, or that never reached the platform."""
 
 _LONGEST_RESET_S = 300.0
+_KEY = re.compile(r"[0-9A-Za-z_-]{1,200}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 
 
@@ -146,6 +150,62 @@ class FeishuClient:
         checked = _checked(answer, headers, path=path, chat=chat)
         return checked.data if checked.data is not None else {"bot": checked.bot or {}}
 
+    async def download(self, path: tuple[str, ...], **query: str) -> Fetched:
+        """Fetch a file.
+
+        Args:
+            path: Its steps below the base address, each as it is.
+            query: Of the address.
+
+        Raises:
+            SendFailed: It could not be had.
+            FileTooLarge: It is larger than what is kept.
+        """
+        url = URL(self._base).joinpath(*(step.replace("/", "%2F") for step in path)).with_query(query)
+        for final in (False, True):
+            token = await self._token.get()
+            headers = {"Authorization": f"Bearer {token}"}
+            taken = await transfer.download(self.session, url, platform="feishu", headers=headers)
+            if taken.status == 200 and (taken.attached or taken.content_type != "application/json"):
+                return taken.fetched
+            answer = _read_answer(taken.content[:ANSWER_BYTES], taken.status)
+            if final or answer.code not in TOKEN_REJECTED:
+                break
+            self._token.drop(token)
+        _checked(answer, {}, path=url.path)
+        raise SendFailed("feishu", "the platform sent no file", retry_after=None)
+
+    async def upload(
+        self, path: str, field: str, attachment: Attachment, content: bytes, fields: Mapping[str, str]
+    ) -> str:
+        """Upload a file and return its key.
+
+        Raises:
+            SendFailed: It was not taken.
+        """
+        url = URL(f"{self._base}{path}")
+        for final in (False, True):
+            token = await self._token.get()
+            status, raw = await transfer.upload(
+                self.session,
+                url,
+                attachment,
+                content,
+                platform="feishu",
+                field=field,
+                fields=fields,
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            answer = _read_answer(raw, status)
+            if final or answer.code not in TOKEN_REJECTED:
+                break
+            self._token.drop(token)
+        told = _checked(answer, {}, path=path).data or {}
+        key = told.get(f"{field}_key")
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
+            raise SendFailed("feishu", "the platform's answer lacks a key", retry_after=_LOST_S)
+        return key
+
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None, *, token: str, retries_harm: bool
     ) -> tuple[_Answer, Mapping[str, str]]:
@@ -166,12 +226,8 @@ class FeishuClient:
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             detail = f"the connection broke before the answer ({type(error).__name__})"
             raise SendFailed("feishu", detail, retry_after=_LOST_S, unsure=retries_harm) from None
-        try:
-            return _decode(raw), {name.lower(): value for name, value in told.items()}
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            detail = f"the answer is not Feishu's (HTTP status {status})"
-            unsure = retries_harm and (status == 200 or status >= 500)
-            raise SendFailed("feishu", detail, retry_after=_LOST_S, unsure=unsure) from None
+        unsure = retries_harm and (status == 200 or status >= 500)
+        return _read_answer(raw, status, unsure=unsure), {name.lower(): value for name, value in told.items()}
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -182,6 +238,14 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(raw) > ANSWER_BYTES:
             break
     return bytes(raw[:ANSWER_BYTES])
+
+
+def _read_answer(raw: bytes, status: int, *, unsure: bool = False) -> _Answer:
+    try:
+        return _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        detail = f"the answer is not Feishu's (HTTP status {status})"
+        raise SendFailed("feishu", detail, retry_after=_LOST_S, unsure=unsure) from None
 
 
 def _checked(answer: _Answer, headers: Mapping[str, str], *, path: str, chat: str = "") -> _Answer:

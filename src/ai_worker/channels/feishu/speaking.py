@@ -10,6 +10,7 @@ from ai_worker.channels.feishu.api import FeishuApi, send_uuid
 from ai_worker.channels.feishu.cards import Face, finished
 from ai_worker.channels.feishu.client import APP
 from ai_worker.channels.feishu.faces import Faces
+from ai_worker.channels.feishu.files import Files
 from ai_worker.channels.feishu.growing import GrowingCards
 from ai_worker.channels.feishu.places import Place
 from ai_worker.channels.feishu.words import RICH_BYTES, card, pieces, plain, said
@@ -34,8 +35,9 @@ SHORTEST = 200
 class Speaking:
     """Sends the messages of one channel."""
 
-    def __init__(self, api: FeishuApi, cards: GrowingCards, faces: Faces, *, per_minute: int) -> None:
+    def __init__(self, api: FeishuApi, cards: GrowingCards, faces: Faces, files: Files, *, per_minute: int) -> None:
         self._api = api
+        self._files = files
         self._cards = cards
         self._faces = faces
         self._app = (
@@ -50,7 +52,7 @@ class Speaking:
 
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return the limits that a message counts to, with all of its pieces."""
-        count = len(self._pieces(message)) or 1
+        count = len(self._pieces(message)) + len(message.reply.attachments) or 1
         try:
             needs = self.needs_of_one(message.address)
         except SendFailed:  # nobody to send to: the delivery says so
@@ -63,13 +65,14 @@ class Speaking:
         return [Need(limit) for limit in (chat, *self._app)]
 
     async def deliver(self, message: OutboundMessage) -> Sent:
-        """Send a message in as many pieces as it needs; its card, if it has grown, ends with the last one.
+        """Send a message in as many pieces as it needs, its files behind its words; its card, if it has grown, ends.
 
         Raises:
             SendFailed: Some of it was not taken.
         """
         place, texts = Place.of(message.address), self._pieces(message)
-        if not texts:
+        files = message.reply.attachments
+        if not texts and not files:
             raise SendFailed("feishu", "there is nothing to say", retry_after=None)
         mention = place.user if place.group else ""
         sent, number = "", 0
@@ -87,10 +90,15 @@ class Speaking:
                 if number < len(texts) - 1:
                     face = msgspec.structs.replace(face, choices=(), rateable=False)
                 sent = await self._piece(message.id, number, face, place)
+            for number, file in enumerate(files, len(texts)):
+                if number and number % PAUSE_AFTER == 0:
+                    await asyncio.sleep(PAUSE_S)
+                content = await self._files.content(file, message.contents[file.id])
+                sent = await self._api.say(place, content, uuid=send_uuid(message.id, "file", file.id))
         except SendFailed as failure:
             if not number:
                 raise
-            detail = f"{number} of {len(texts)} messages went out, then {failure}"
+            detail = f"{number} of {len(texts) + len(files)} messages went out, then {failure}"
             raise SendFailed("feishu", detail, retry_after=failure.retry_after, blocks=failure.blocks) from failure
         return Sent(sent)
 

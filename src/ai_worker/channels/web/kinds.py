@@ -6,9 +6,9 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.pipeline.channel_store import ChannelStore
 
 
-def _build(name: str, settings: ChannelSettings, clock: Clock, _store: ChannelStore) -> Channel:
+def _build(name: str, settings: ChannelSettings, clock: Clock, store: ChannelStore) -> Channel:
     assert isinstance(settings, WebSettings), "the registry pairs settings and kind"
-    return WebChannel(name, settings, clock=clock)
+    return WebChannel(name, settings, clock=clock, store=store)
 
 
 KINDS: tuple[Kind, ...] = (Kind("web", WebSettings, _build),)

@@ -6,12 +6,15 @@ from typing import Any, TypeVar
 import msgspec
 from yarl import URL
 
+from ai_worker.channels import transfer
 from ai_worker.channels.access_token import AccessToken
 from ai_worker.channels.wecom.answers import OK, TOKEN_REJECTED, Declined
-from ai_worker.channels.wecom.http import LOST_S, Http
+from ai_worker.channels.wecom.http import ANSWER_BYTES, LOST_S, Http
+from ai_worker.conversation.message import Attachment
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.secret import Secret
 from ai_worker.pipeline.channel_store import ChannelStore
+from ai_worker.pipeline.files import Fetched
 from ai_worker.pipeline.sending import SendFailed
 
 
@@ -87,6 +90,49 @@ class WecomApi:
             SendFailed: It was not done, or nobody knows whether it was.
         """
         return await self._call("POST", path, {}, msgspec.json.encode(body), answer, limit)
+
+    async def download(self, path: str, query: Mapping[str, str]) -> Fetched:
+        """Fetch a file.
+
+        Raises:
+            SendFailed: It could not be had.
+            FileTooLarge: It is larger than what is kept.
+        """
+        for final in (False, True):
+            token = await self._token.get()
+            url = (self._base / path).with_query(query).update_query(access_token=token)
+            taken = await transfer.download(self._http.session, url, platform="wecom")
+            if taken.status != 200:
+                raise SendFailed("wecom", f"HTTP status {taken.status}", retry_after=LOST_S)
+            if taken.attached:
+                return taken.fetched
+            told = read(taken.content[:ANSWER_BYTES], Answer, sends=False)  # no file, but why there is none
+            if final or told.errcode not in TOKEN_REJECTED:
+                break
+            self._token.drop(token)
+        checked(told)
+        raise SendFailed("wecom", "the platform sent no file", retry_after=None)
+
+    async def upload(
+        self, path: str, query: Mapping[str, str], attachment: Attachment, content: bytes, answer: type[A]
+    ) -> A:
+        """Upload a file.
+
+        Raises:
+            SendFailed: It was not taken.
+        """
+        for final in (False, True):
+            token = await self._token.get()
+            url = (self._base / path).with_query(query).update_query(access_token=token)
+            session = self._http.session
+            status, raw = await transfer.upload(session, url, attachment, content, platform="wecom", field="media")
+            if status != 200:
+                raise SendFailed("wecom", f"HTTP status {status}", retry_after=LOST_S)
+            told = read(raw, answer, sends=False)
+            if final or told.errcode not in TOKEN_REJECTED:
+                break
+            self._token.drop(token)
+        return checked(told)
 
     async def _call(
         self, method: str, path: str, query: Mapping[str, str], body: bytes | None, answer: type[A], limit: str

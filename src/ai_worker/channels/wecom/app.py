@@ -6,7 +6,7 @@ told "received" at once. Replies go out by `message/send` when they are ready.
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -19,6 +19,7 @@ from ai_worker.channels.contract import (
     CallbackResponse,
     Channel,
     ChannelHealth,
+    Fetched,
     Probe,
     Rate,
     Receive,
@@ -29,11 +30,12 @@ from ai_worker.channels.wecom import directory, wire
 from ai_worker.channels.wecom.answers import fix
 from ai_worker.channels.wecom.api import Answer, WecomApi
 from ai_worker.channels.wecom.door import RECEIVED, Door, come_again
+from ai_worker.channels.wecom.media import Media, carried
 from ai_worker.channels.wecom.refused import Refused
 from ai_worker.channels.wecom.seen import Seen
 from ai_worker.channels.wecom.settings import WecomAppSettings
 from ai_worker.channels.wecom.words import pieces
-from ai_worker.conversation.message import Contact, InboundMessage
+from ai_worker.conversation.message import Attachment, Contact, InboundMessage, Part
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
 from ai_worker.pipeline.channel_store import ChannelStore
@@ -96,6 +98,7 @@ class WecomApp(Channel):
             clock=clock,
             store=store,
         )
+        self._media = Media(name, self._api, clock=clock, store=store)
         self._receive: Receive | None = None
         self._welcoming: dict[str, asyncio.Task[None]] = {}
 
@@ -135,12 +138,13 @@ class WecomApp(Channel):
 
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return what a message takes of its member's limits."""
-        user, count = message.address.get("user", ""), max(1, len(pieces(message.reply.text)))
+        reply = message.reply
+        user, count = message.address.get("user", ""), max(1, len(pieces(reply.text)) + len(reply.attachments))
         minute, hour = Limit(f"member:{user}", PER_MINUTE, MINUTE_S), Limit(f"member-hour:{user}", PER_HOUR, HOUR_S)
         return Need(minute, min(count, minute.most)), Need(hour, min(count, hour.most))
 
     async def deliver(self, message: OutboundMessage) -> Sent:
-        """Send a reply as one or more text messages, in order.
+        """Send a reply as one or more text messages, in order, and a message for each file behind them.
 
         When an earlier send's outcome is unknown, or the first of several messages went out before
         another failed, the platform is asked to drop what it has seen since the reply was made.
@@ -152,20 +156,24 @@ class WecomApp(Channel):
         if message.unsure:
             age = (self._clock.now() - message.created_at).total_seconds()
             window = max(0.0, age) + DUPLICATE_MARGIN_S
-        user, texts = message.address.get("user", ""), pieces(message.reply.text)
-        if not user or not texts:
+        user, texts, files = message.address.get("user", ""), pieces(message.reply.text), message.reply.attachments
+        if not user or not (texts or files):
             raise SendFailed("wecom", "there is nobody to send to, or nothing to say", retry_after=None)
         platform_id = ""
         sent = 0
         try:
             for text in texts:
-                platform_id = await self._send_text(user, text, duplicate_window_s=window)
+                platform_id = await self._send(user, _text(text), duplicate_window_s=window)
+                sent += 1
+            for file in files:
+                body = await self._media.body(message, file)
+                platform_id = await self._send(user, body, duplicate_window_s=window)
                 sent += 1
         except SendFailed as failure:
             self._seen.failed(failure)
             if not sent:
                 raise
-            detail = f"{sent} of {len(texts)} messages went out, then {failure}"
+            detail = f"{sent} of {len(texts) + len(files)} messages went out, then {failure}"
             raise SendFailed(
                 "wecom", detail, retry_after=failure.retry_after, unsure=True, blocks=failure.blocks
             ) from failure
@@ -183,6 +191,19 @@ class WecomApp(Channel):
         except SendFailed as failure:
             return Probe(ok=False, detail=str(failure), fix=fix(failure))
         return Probe(ok=True, detail="the platform gave a token and knows the application")
+
+    def carries(self, message: OutboundMessage, attachment: Attachment) -> bool:
+        """Return whether the platform takes a file."""
+        return carried(attachment)
+
+    async def fetch(self, part: Part, message: InboundMessage) -> Fetched:
+        """Bring what a message names by its media id.
+
+        Raises:
+            SendFailed: It could not be had.
+            FileTooLarge: It is larger than what is kept.
+        """
+        return await self._media.fetch(part)
 
     async def look_up(self, contact_id: str) -> Contact | None:
         """Return a member's name and department, as far as the application may see them.
@@ -219,20 +240,19 @@ class WecomApp(Channel):
         self._seen.inbound()
         return RECEIVED
 
-    async def _send_text(self, user: str, content: str, *, duplicate_window_s: float | None) -> str:
-        """Send a text of at most 2,048 bytes; return the platform's id of it.
+    async def _send(self, user: str, body: Mapping[str, Any], *, duplicate_window_s: float | None) -> str:
+        """Send one message; return the platform's id of it.
 
         Args:
             user: Whom to send it to.
-            content: The words.
-            duplicate_window_s: Have the platform drop it if the same words went to the same user in
-                the last so many seconds. `None`: send it in any case.
+            body: `msgtype` and what belongs to it.
+            duplicate_window_s: Have the platform drop it if the same went to the same user in the
+                last so many seconds. `None`: send it in any case.
         """
         message: dict[str, Any] = {
             "touser": user,
-            "msgtype": "text",
             "agentid": int(self._settings.agent_id),  # the API wants a number
-            "text": {"content": content},
+            **body,
         }
         if duplicate_window_s is not None:
             message["enable_duplicate_check"] = 1
@@ -255,6 +275,11 @@ class WecomApp(Channel):
                 return
             await self._store.remember(self.name, key, "1", until=self._clock.now() + WELCOMED_FOR)
             try:
-                await self._send_text(user, self._settings.welcome, duplicate_window_s=None)
+                await self._send(user, _text(self._settings.welcome), duplicate_window_s=None)
             except SendFailed as failure:
                 log.warning("channel.not_welcomed", channel=self.name, error=str(failure))
+
+
+def _text(words: str) -> dict[str, Any]:
+    """Return the message of at most 2,048 bytes that says `words`."""
+    return {"msgtype": "text", "text": {"content": words}}

@@ -10,21 +10,26 @@ from ai_worker.channels.contract import (
     CallbackResponse,
     Channel,
     ChannelHealth,
+    Fetched,
     Probe,
     Rate,
     Receive,
     SendFailed,
     Sent,
 )
+from ai_worker.channels.wecom import bot_media
 from ai_worker.channels.wecom.bot_callbacks import PULL_WAIT_S, BotCallbacks
 from ai_worker.channels.wecom.bot_connection import BotConnection
 from ai_worker.channels.wecom.bot_limits import limits
 from ai_worker.channels.wecom.bot_link import ANSWER_S, PING_S
 from ai_worker.channels.wecom.bot_sender import STREAM_BYTES, mention
 from ai_worker.channels.wecom.bot_streams import LASTS_S
+from ai_worker.channels.wecom.http import Http
+from ai_worker.channels.wecom.media import carried
 from ai_worker.channels.wecom.seen import Seen
 from ai_worker.channels.wecom.settings import WecomBotSettings
 from ai_worker.channels.wecom.words import markdown_pieces
+from ai_worker.conversation.message import Attachment, InboundMessage, Part
 from ai_worker.foundation.clock import Clock
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.sending import Draft, Need
@@ -68,6 +73,7 @@ class WecomBot(Channel):
         self._settings = settings
         self._seen = Seen(clock)
         self._started = False
+        self._http = Http(settings.timeout_s)
         self._connection: BotConnection | None = None
         self._connects = False
         self._callbacks: BotCallbacks | None = None
@@ -97,6 +103,7 @@ class WecomBot(Channel):
     async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Begin to receive; an unreachable platform is tried again in the background."""
         self._started, self._connects = True, connects
+        self._http.open()
         if self._callbacks is not None:
             self._callbacks.start(receive, rate)
         if self._connection is not None and connects:
@@ -108,6 +115,7 @@ class WecomBot(Channel):
             await self._callbacks.stop()
         if self._connection is not None and self._started and self._connects:
             await self._connection.stop()
+        await self._http.close()
         self._started = False
 
     async def callback(self, request: CallbackRequest) -> CallbackResponse:
@@ -126,7 +134,22 @@ class WecomBot(Channel):
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return what a message takes of its conversation's limits."""
         pieces = markdown_pieces(message.reply.text, STREAM_BYTES, before=mention(message.address))
-        return [Need(limit, max(1, len(pieces))) for limit in limits(message.address)]
+        count = max(1, len(pieces) + len(message.reply.attachments))
+        return [Need(limit, count) for limit in limits(message.address)]
+
+    def carries(self, message: OutboundMessage, attachment: Attachment) -> bool:
+        """Return whether a file can go: only the long connection takes any."""
+        pulled = self._callbacks is not None and "stream" in message.address
+        return self._connection is not None and not pulled and carried(attachment)
+
+    async def fetch(self, part: Part, message: InboundMessage) -> Fetched:
+        """Bring what a part of a message names, and decrypt it.
+
+        Raises:
+            SendFailed: It could not be had.
+            FileTooLarge: It is larger than what is kept.
+        """
+        return await bot_media.fetch(self._http, part, self._settings)
 
     async def show(self, draft: Draft) -> None:
         """Show an answer while it is being written.

@@ -11,7 +11,7 @@ from ai_worker.channels.contract import REFUSED, CallbackRequest, CallbackRespon
 from ai_worker.channels.wecom.api import Answer, checked, read
 from ai_worker.channels.wecom.bot_pulled import PULLED_S, PulledAnswers
 from ai_worker.channels.wecom.bot_sender import STREAM_BYTES, mention
-from ai_worker.channels.wecom.bot_wire import BotEvent, BotMessage, BotPoll, decode, opinion
+from ai_worker.channels.wecom.bot_wire import BotEvent, BotMessage, BotPoll, decode, opinion, rating_of
 from ai_worker.channels.wecom.door import RECEIVED, Door, come_again
 from ai_worker.channels.wecom.group_rules import answers
 from ai_worker.channels.wecom.hosts import may_call
@@ -24,7 +24,6 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.ids import derived_id
 from ai_worker.foundation.text import cut_bytes
-from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.sending import Draft, SendFailed
 from ai_worker.pipeline.store import OutboundMessage
@@ -167,9 +166,8 @@ class BotCallbacks:
         if event.kind == "feedback_event" and (found := opinion(event)) is not None:
             if self._rate is None:
                 raise Busy("the channel is stopping", retry_after=1.0)
-            turn_id, mark, reason = found
             now = self._clock.now()
-            await self._rate(Rating(turn_id, mark, now, channel=self._channel, contact=event.user, reason=reason))
+            await self._rate(rating_of(found, channel=self._channel, contact=event.user, at=now))
         return None
 
     def _sealed(self, answer: dict[str, Any], nonce: str) -> CallbackResponse:

@@ -14,7 +14,7 @@ from ai_worker.channels.wecom import bot_cards
 from ai_worker.channels.wecom.bot_link import ANSWER_S, PING_S, BotDial, BotLink, Frame
 from ai_worker.channels.wecom.bot_sender import BotSender
 from ai_worker.channels.wecom.bot_streams import LASTS_S
-from ai_worker.channels.wecom.bot_wire import BotEvent, BotMessage, decode, opinion
+from ai_worker.channels.wecom.bot_wire import BotEvent, BotMessage, decode, opinion, rating_of
 from ai_worker.channels.wecom.group_rules import answers
 from ai_worker.channels.wecom.reception import Reception
 from ai_worker.channels.wecom.refused import Refused
@@ -24,7 +24,6 @@ from ai_worker.conversation.message import Contact, InboundMessage
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.ids import derived_id
-from ai_worker.learning.feedback import Rating
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.sending import Draft, SendFailed
 from ai_worker.pipeline.store import OutboundMessage
@@ -241,8 +240,7 @@ class BotConnection:
         found = opinion(event)
         if found is None or self._rate is None:
             return
-        turn_id, mark, reason = found
-        rating = Rating(turn_id, mark, self._clock.now(), channel=self._channel, contact=event.user, reason=reason)
+        rating = rating_of(found, channel=self._channel, contact=event.user, at=self._clock.now())
         for _ in range(TRIES):
             with suppress(Busy):
                 await self._rate(rating)

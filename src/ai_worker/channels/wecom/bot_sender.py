@@ -10,6 +10,7 @@ from ai_worker.channels.wecom import bot_cards
 from ai_worker.channels.wecom.answers import OK, Declined
 from ai_worker.channels.wecom.bot_limits import chat_of, limits
 from ai_worker.channels.wecom.bot_link import BotLink, Frame
+from ai_worker.channels.wecom.bot_media import upload
 from ai_worker.channels.wecom.bot_streams import LASTS_S, Streams
 from ai_worker.channels.wecom.words import markdown_pieces
 from ai_worker.conversation.message import InboundMessage
@@ -68,7 +69,7 @@ class BotSender:
         stream.text = text
 
     async def deliver(self, link: BotLink, message: OutboundMessage) -> Sent:
-        """Send an answer whole: at the end of its stream if it has one, else in its place.
+        """Send an answer whole: at the end of its stream if it has one, else in its place; its files behind it.
 
         Raises:
             SendFailed: Not all of it was taken.
@@ -78,7 +79,8 @@ class BotSender:
         if bot_cards.fits(message.reply) and not self._streams.get(message.id):
             return await self._send_card(link, message)
         pieces = markdown_pieces(message.reply.text, STREAM_BYTES, before=mention(message.address))
-        if not pieces:
+        files = message.reply.attachments
+        if not pieces and not files:
             raise SendFailed("wecom", "there is nothing to say", retry_after=None)
         done = self._streams.sent(message.id)
         try:
@@ -86,10 +88,14 @@ class BotSender:
                 if number >= done:
                     await self._say(link, message, text, number)
                     self._streams.count(message.id, number + 1)
+            for number, file in enumerate(files, len(pieces)):
+                if number >= done:
+                    await self._push(link, message, await upload(link, file, message.contents[file.id]))
+                    self._streams.count(message.id, number + 1)
         except SendFailed as failure:
             if not self._streams.sent(message.id) or failure.unsure:
                 raise
-            detail = f"{self._streams.sent(message.id)} of {len(pieces)} messages went out, then {failure}"
+            detail = f"{self._streams.sent(message.id)} of {len(pieces) + len(files)} messages went out, then {failure}"
             raise SendFailed(
                 "wecom", detail, retry_after=failure.retry_after, unsure=True, blocks=failure.blocks
             ) from failure

@@ -9,9 +9,13 @@ from typing import Any, Literal
 from ai_worker.channels.wecom.refused import Refused
 from ai_worker.conversation.message import Contact, InboundMessage, Part, PartKind
 from ai_worker.foundation.text import clean
+from ai_worker.learning.feedback import Rating
 
 MAX_ID = 256
 """Characters of an id; the platform's own are shorter."""
+
+MAX_URL, MAX_SEAL = 4_096, 128
+"""Characters of a file's address, and of its key."""
 
 MAX_ITEMS = 50
 """Pieces of a mixed message that are looked at."""
@@ -139,9 +143,19 @@ def _content(kind: str, body: dict[str, Any]) -> tuple[str, tuple[Part, ...]]:
     if kind == "voice":  # the platform has written down what was said
         words = clean(_text(told, "content"))
         return words, (Part("voice", text=words),)
-    if kind in _MEDIA:  # its address is good for five minutes and leads to ciphertext: nothing to keep
-        return "", (Part(_MEDIA[kind], text=clean(_text(told, "filename") or _text(told, "name"))),)
+    if kind in _MEDIA:  # its address is good for five minutes and leads to ciphertext
+        return "", (_media(_MEDIA[kind], told),)
     return "", (Part("card", text=clean(kind)),)
+
+
+def _media(kind: PartKind, told: Mapping[str, Any]) -> Part:
+    url, seal = _text(told, "url") or _text(told, "pic_url"), _text(told, "aeskey")
+    return Part(
+        kind,
+        text=clean(_text(told, "filename") or _text(told, "name")),
+        url=url if len(url) <= MAX_URL else "",
+        seal=seal if len(seal) <= MAX_SEAL else "",
+    )
 
 
 def _inner(body: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -171,20 +185,21 @@ def _moment(seconds: Any) -> datetime | None:
 
 Mark = Literal["up", "down"]
 _MARKS: dict[int, Mark] = {1: "up", 2: "down"}
+TAKEN_BACK = 3
 _REASONS = {1: "与问题无关", 2: "内容不完整", 3: "内容有错误", 4: "数据分析错误"}
 """The reasons that the platform offers with a thumb down, by number, in its own words."""
 
 MAX_REASON = 500
 
 
-def opinion(event: BotEvent) -> tuple[str, Mark, str] | None:
-    """Return turn, mark and reason of a `feedback_event`; `None` when it takes an opinion back, or says nothing.
+def opinion(event: BotEvent) -> tuple[str, Mark | None, str] | None:
+    """Return turn, mark and reason of a `feedback_event`, without a mark if it takes an opinion back; `None` of others.
 
     The turn is the `feedback.id` that went out with the answer.
     """
     told, turn_id = event.told.get("type"), event.text("id")
     mark = _MARKS.get(told) if isinstance(told, int) else None
-    if mark is None or not 0 < len(turn_id) <= MAX_ID:
+    if (mark is None and told != TAKEN_BACK) or not 0 < len(turn_id) <= MAX_ID:
         return None
     listed = event.told.get("inaccurate_reason_list")
     reasons = [_REASONS[code] for code in (listed if isinstance(listed, list) else []) if _known(code)]
@@ -193,3 +208,9 @@ def opinion(event: BotEvent) -> tuple[str, Mark, str] | None:
 
 def _known(code: Any) -> bool:
     return isinstance(code, int) and code in _REASONS
+
+
+def rating_of(found: tuple[str, Mark | None, str], *, channel: str, contact: str, at: datetime) -> Rating:
+    """Return what an opinion means for the answer that it is about."""
+    turn_id, mark, reason = found
+    return Rating(turn_id, mark or "up", at, channel=channel, contact=contact, reason=reason, withdrawn=mark is None)

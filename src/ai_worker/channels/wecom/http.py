@@ -36,6 +36,17 @@ class Http:
                 timeout=self._timeout,
             )
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The pool, for files.
+
+        Raises:
+            SendFailed: It is not open.
+        """
+        if self._session is None:
+            raise SendFailed("wecom", "the channel is not started", retry_after=LOST_S)
+        return self._session
+
     async def close(self) -> None:
         """Close every connection."""
         if self._session is not None:
@@ -48,11 +59,9 @@ class Http:
         Raises:
             SendFailed: There was no answer, or not one with status 200.
         """
-        if self._session is None:
-            raise SendFailed("wecom", "the channel is not started", retry_after=LOST_S)
-        sends = body is not None
+        session, sends = self.session, body is not None
         try:
-            async with self._session.request(method, url, data=body, headers=_JSON, allow_redirects=False) as response:
+            async with session.request(method, url, data=body, headers=_JSON, allow_redirects=False) as response:
                 status, raw = response.status, await _read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             detail = f"no connection ({type(error).__name__})"

@@ -18,6 +18,7 @@ from ai_worker.channels.contract import (
     CallbackResponse,
     Channel,
     ChannelHealth,
+    Fetched,
     Probe,
     Rate,
     Receive,
@@ -30,9 +31,11 @@ from ai_worker.channels.wecom.api import Answer, WecomApi
 from ai_worker.channels.wecom.door import RECEIVED, Door, come_again
 from ai_worker.channels.wecom.kf_sync import KfSync
 from ai_worker.channels.wecom.kf_wire import CUSTOMER, Item, message_of, opinion_of
+from ai_worker.channels.wecom.media import Media, carried
 from ai_worker.channels.wecom.refused import Refused
 from ai_worker.channels.wecom.seen import Seen
 from ai_worker.channels.wecom.settings import WecomKfSettings
+from ai_worker.conversation.message import Attachment, InboundMessage, Part
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
 from ai_worker.foundation.ids import derived_id
@@ -85,6 +88,7 @@ class WecomKf(Channel):
             clock=clock,
             store=store,
         )
+        self._media = Media(name, self._api, clock=clock, store=store)
         self._sync = KfSync(name, self._api, self._on_item, store=store)
         self._receive: Receive | None = None
         self._rate: Rate | None = None
@@ -123,17 +127,31 @@ class WecomKf(Channel):
     def needs(self, message: OutboundMessage) -> Sequence[Need]:
         """Return what a message takes of the five that its customer's message allows."""
         limit = Limit(f"asked:{message.address.get('asked', '')}", ANSWERS, ANSWERS_S)
-        return [Need(limit, min(ANSWERS, max(1, len(kf_words.bodies(message)))))]
+        count = len(kf_words.bodies(message)) + len(message.reply.attachments)
+        return [Need(limit, min(ANSWERS, max(1, count)))]
+
+    def carries(self, message: OutboundMessage, attachment: Attachment) -> bool:
+        """Return whether the platform takes a file, and has room for it among the answers to one message."""
+        return carried(attachment) and attachment in message.reply.attachments[: kf_words.FILES]
+
+    async def fetch(self, part: Part, message: InboundMessage) -> Fetched:
+        """Bring what a customer's message names by its media id.
+
+        Raises:
+            SendFailed: It could not be had.
+            FileTooLarge: It is larger than what is kept.
+        """
+        return await self._media.fetch(part)
 
     async def deliver(self, message: OutboundMessage) -> Sent:
-        """Send a reply, in at most four messages.
+        """Send a reply, in at most four messages, its files behind its words.
 
         Raises:
             SendFailed: The platform did not take it, or not all of it.
         """
         user, account = message.address.get("user", ""), message.address.get("account", "")
-        bodies = kf_words.bodies(message)
-        if not user or not account or not bodies:
+        bodies, files = kf_words.bodies(message), message.reply.attachments
+        if not user or not account or not (bodies or files):
             raise SendFailed("wecom", "there is nobody to send to, or nothing to say", retry_after=None)
         sent = 0
         try:
@@ -141,11 +159,15 @@ class WecomKf(Channel):
                 msgid = derived_id("k", message.id, str(number))
                 await self._send(user, account, body, msgid=msgid)
                 sent += 1
+            for number, file in enumerate(files, len(bodies)):
+                body = await self._media.body(message, file)
+                await self._send(user, account, body, msgid=derived_id("k", message.id, str(number)))
+                sent += 1
         except SendFailed as failure:
             self._seen.failed(failure)
             if not sent:
                 raise
-            detail = f"{sent} of {len(bodies)} messages went out, then {failure}"
+            detail = f"{sent} of {len(bodies) + len(files)} messages went out, then {failure}"
             raise SendFailed("wecom", detail, retry_after=failure.retry_after, unsure=True) from failure
         self._seen.outbound()
         self._seen.proved("credentials")

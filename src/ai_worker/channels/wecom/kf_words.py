@@ -10,6 +10,9 @@ from ai_worker.pipeline.store import OutboundMessage
 MOST = 4
 """Messages of one reply: the platform takes five in answer to one message, and one may be a holding notice."""
 
+FILES = 3
+"""Files that one reply can carry among its messages."""
+
 HEAD_BYTES = 1_024
 CLICK_BYTES = 128
 CLICKS = 10
@@ -19,10 +22,10 @@ HELPED, HELPED_NOT = "有帮助", "没帮助"
 
 
 def bodies(message: OutboundMessage) -> list[dict[str, Any]]:
-    """Return what is sent for a reply, in order; each has `msgtype` and what belongs to it."""
-    texts = pieces(message.reply.text)
-    if len(texts) > MOST:
-        texts = [*texts[: MOST - 1], cut_bytes(texts[MOST - 1], TEXT_BYTES - len(CUT.encode())) + CUT]
+    """Return what is sent for a reply's words, in order; each has `msgtype` and what belongs to it."""
+    texts, most = pieces(message.reply.text), max(1, MOST - len(message.reply.attachments))
+    if len(texts) > most:
+        texts = [*texts[: most - 1], cut_bytes(texts[most - 1], TEXT_BYTES - len(CUT.encode())) + CUT]
     told: list[dict[str, Any]] = [{"msgtype": "text", "text": {"content": text}} for text in texts]
     clicks = _clicks(message)
     if clicks and texts and len(texts[-1].encode()) <= HEAD_BYTES:

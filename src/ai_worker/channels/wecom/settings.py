@@ -52,6 +52,10 @@ def _base_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _file_addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_base_address(value) for value in values)
+
+
 def _socket_address(value: str) -> str:
     address = urlsplit(value)
     if address.scheme not in ("ws", "wss") or not address.hostname:
@@ -140,6 +144,9 @@ class WecomBotSettings(WecomSettings):
 
     api_base: ApiBase = API_BASE
     """Where the API is, without `/cgi-bin`: late answers to callbacks go there, and nowhere else."""
+
+    media_hosts: Annotated[tuple[TextField, ...], AfterValidator(_file_addresses)] = ()
+    """More addresses (`https://files.example.com`) from which files may be fetched, if WeCom keeps them elsewhere."""
 
     welcome: TextField = "您好，我是 AI 数字员工，有问题直接问我就行。"
     """What is said to a person who opens the chat for the first time in a day; empty: nothing."""

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ai_worker.console import inbox
+from ai_worker.console.attaching import FORM_BYTES, Attaching
 from ai_worker.console.channels import ChannelNames
 from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
@@ -21,13 +22,14 @@ from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.persona import Staff
-from ai_worker.conversation.store import ConversationStore
+from ai_worker.conversation.store import AlreadyTaken, ConversationStore
 from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.errors import BadInput
+from ai_worker.foundation.errors import BadInput, Busy
 from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.text import clean
 from ai_worker.pipeline.board import Board, PersonSaid
 from ai_worker.pipeline.facts import ConversationChanged
+from ai_worker.pipeline.files import MOST_AT_ONCE, MOST_BYTES
 
 MAX_REPLY = 4_000
 """Characters of one reply; the channels split what is too long for them."""
@@ -60,6 +62,7 @@ class ConversationsPage:
         staff: Staff,
         names: ChannelNames,
         identities: Identities,
+        attaching: Attaching,
         board: Board,
         events: EventBus,
         duty: Duty,
@@ -73,6 +76,7 @@ class ConversationsPage:
         self._staff = staff
         self._names = names
         self._identities = identities
+        self._attaching = attaching
         self._board = board
         self._events = events
         self._wake = wake
@@ -84,7 +88,6 @@ class ConversationsPage:
         changes: dict[str, Change] = {
             "take-over": self._take_over,
             "hand-back": self._hand_back,
-            "say": self._say,
             "retry": self._retry,
             "link": self._identities.link,
             "unlink": self._identities.unlink,
@@ -92,9 +95,11 @@ class ConversationsPage:
         return [
             Route("/conversations", guard(self._page), methods=["GET"]),
             Route(one, guard(self._page), methods=["GET"]),
+            Route(f"{one}/files/{{file}}", guard(self._attaching.serve), methods=["GET"]),
             Route("/parts/conversations", guard(self._list), methods=["GET"]),
             Route("/parts/conversations/{id:int}", guard(self._thread), methods=["GET"]),
             Route("/parts/conversations/{id:int}/link", guard(self._linking), methods=["GET"]),
+            Route(f"{one}/say", guard(self._act(self._say)), methods=["POST"], max_body_size=FORM_BYTES),
             *(Route(f"{one}/{name}", guard(self._act(change)), methods=["POST"]) for name, change in changes.items()),
         ]
 
@@ -173,12 +178,17 @@ class ConversationsPage:
 
     async def _say(self, number: int, person: str, form: FormData) -> None:
         text = clean(str(form.get("text", "")))
-        if not text:
-            raise EmptyReply("the reply has no words")
         if len(text) > MAX_REPLY:
             raise LongReply(f"the reply has {len(text)} characters; at most {MAX_REPLY} can be sent")
-        reply = Reply(text)
-        await self._conversations.say(number, person, reply, self._clock.now())
+        attachments = await self._attaching.keep(await self._conversations.conversation(number), form)
+        if not text and not attachments:
+            raise EmptyReply("the reply has no words")
+        reply = Reply(text, attachments=attachments)
+        try:
+            await self._conversations.say(number, person, reply, self._clock.now())
+        except (AlreadyTaken, Busy):
+            await self._attaching.give_up(attachments)
+            raise
         self._board.post(PersonSaid(number, reply, person), conversation_id=number)
         self._wake()
 
@@ -217,7 +227,9 @@ class ConversationsPage:
             "mark": self._names.mark(t, conversation.channel),
             "kind": self._names.kind(t, conversation.channel),
             "reason": inbox.reason_words(t, conversation.handoff_reason),
-            "lines": inbox.lines(t, items, staff=self._staff, now=now),
+            "lines": inbox.lines(t, items, staff=self._staff, now=now, files=await self._attaching.of(items)),
+            "attach_most": MOST_AT_ONCE,
+            "attach_bytes": MOST_BYTES,
             "composer": inbox.composer_of(conversation, person),
             "card": card(t, self._duty, conversation, items, now),
             "group_id": inbox.group_id(conversation),

@@ -171,6 +171,16 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// ---- uploading ----------------------------------------------------------------------------------
+for (const [moment, show] of [["htmx:xhr:progress", true], ["htmx:afterRequest", false]]) {
+  document.addEventListener(moment, (event) => {
+    const bar = event.target.querySelector?.("progress.sending");
+    if (!bar) return;
+    bar.hidden = !show;
+    if (show && event.detail.lengthComputable) bar.value = (100 * event.detail.loaded) / event.detail.total;
+  });
+}
+
 // ---- copying ------------------------------------------------------------------------------------
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
 

@@ -191,7 +191,8 @@ class Check:
         if factual and not _SILENT.sub("", _COURTESY.sub("", fold(words))):
             return "courtesy", []
         places = [number - 1 for number in marks.named(sentence) if 0 < number <= len(self._sources)]
-        if contradicts(words, [*self._sources, *self._results]):
+        # What was said earlier settles nothing: the same question may be asked of another thing.
+        if contradicts(words, [*self._sources[: len(self._shown.titles)], *self._results]):
             return "removed", []
         if factual and (rests := self._rests(words, places)) is not None:
             return "supported", rests

@@ -2,7 +2,7 @@
 
 import codecs
 
-from ai_worker.knowledge.ingest.refusals import UnknownEncoding
+from ai_worker.knowledge.ingest.refusals import CutOff, UnknownEncoding
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -11,6 +11,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+DIRECTORY_BYTES = 22 + 65_535
+"""How far from an archive's end the last part of its directory begins at most (APPNOTE.TXT 4.3.16)."""
+
 COMMON_SHARE = 0.85
 """Of the Chinese characters in real GB18030 text nearly all are in GB2312. Big5 or Latin-1 that is
 read as GB18030 comes out as rare characters instead."""
@@ -21,14 +24,16 @@ def decode(content: bytes) -> str:
 
     Raises:
         UnknownEncoding: It is none of these.
+        CutOff: It is UTF-8 and ends in the middle of a character.
     """
     for mark, name in _MARKS:
         if content.startswith(mark):
             return _exactly(content[len(mark) :], name)
     try:
         return content.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
+    except UnicodeDecodeError as error:
+        if error.start and error.end == len(content) and error.reason == "unexpected end of data":
+            raise CutOff("The text ends in the middle of a character") from error
     if (unmarked := _unmarked_utf16(content)) is not None:
         return _exactly(content, unmarked)
     text = _exactly(content, "gb18030")
@@ -37,6 +42,16 @@ def decode(content: bytes) -> str:
     if common < COMMON_SHARE * len(foreign):
         raise UnknownEncoding("The text is neither UTF-8, UTF-16 nor GB18030")
     return text
+
+
+def check_whole(content: bytes) -> None:
+    """Make sure that an archive's directory, which stands at its end, is there; DOCX and XLSX are archives.
+
+    Raises:
+        CutOff: It begins as an archive and has no end.
+    """
+    if content.startswith(b"PK\x03\x04") and b"PK\x05\x06" not in content[-DIRECTORY_BYTES:]:
+        raise CutOff("The file ends before its directory")
 
 
 def _exactly(content: bytes, name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ai_worker.foundation.text import shorten
-from ai_worker.knowledge.ingest.encoding import decode
+from ai_worker.knowledge.ingest.encoding import check_whole, decode
 from ai_worker.knowledge.ingest.outline import Outline
 from ai_worker.knowledge.ingest.parsed import Parsed
 from ai_worker.knowledge.ingest.refusals import DocumentRefused, Encrypted, UnknownEncoding
@@ -46,6 +46,7 @@ def read_docx(title: str, content: bytes) -> Parsed:
     try:
         page = mammoth.convert_to_html(io.BytesIO(content), convert_image=mammoth.images.img_element(lambda _: {}))
     except (zipfile.BadZipFile, KeyError) as error:
+        check_whole(content)
         raise DocumentRefused(f"The file is not a DOCX document: {error}") from error
     return _outline(title, page.value)
 

@@ -32,6 +32,8 @@ class Refusal:
 
     code: str
     reason: str
+    place: str = ""
+    """Where in the document: `第 4 页`, `row 7`; empty where nobody can say."""
 
 
 @dataclass(frozen=True, slots=True)

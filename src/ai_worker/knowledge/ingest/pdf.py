@@ -1,11 +1,12 @@
 """PDF documents."""
 
 import re
+from typing import Any
 
 from ai_worker.foundation.text import shorten
 from ai_worker.knowledge.ingest.outline import Outline
-from ai_worker.knowledge.ingest.parsed import Parsed
-from ai_worker.knowledge.ingest.refusals import DocumentRefused, Empty, Encrypted
+from ai_worker.knowledge.ingest.parsed import Parsed, Refusal
+from ai_worker.knowledge.ingest.refusals import DocumentRefused, Encrypted, NoTextLayer
 
 PASSWORD_ERROR = 4
 """FPDF_ERR_PASSWORD in PDFium's fpdfview.h."""
@@ -20,11 +21,11 @@ _HAN_OR_PUNCTUATION = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 
 
 def read_pdf(title: str, content: bytes) -> Parsed:
-    """Read the text of each page; a passage never spans two.
+    """Read the text of each page; a passage never spans two. Pages that cannot be read are left out and named.
 
     Raises:
         Encrypted: It cannot be opened without a password.
-        Empty: It has pages, but no text on them.
+        NoTextLayer: It has pages, but no text on them.
         DocumentRefused: It is no PDF.
     """
     import pypdfium2
@@ -36,17 +37,32 @@ def read_pdf(title: str, content: bytes) -> Parsed:
             raise Encrypted("The document has a password") from error
         raise DocumentRefused(f"The file is not a PDF document that can be opened: {error}") from error
     outline = Outline(named(document.get_metadata_value("Title")) or title)
-    for number in range(len(document)):
+    left_out = [refused for number in range(len(document)) if (refused := _read_page(document, number, outline))]
+    pieces = outline.pieces()
+    if pieces:
+        return Parsed(outline.title, pieces, refused_rows=tuple(left_out))
+    if left_out and all(refused.code == DocumentRefused.code for refused in left_out):
+        raise DocumentRefused(f"None of its {len(document)} pages can be read")
+    raise NoTextLayer(f"The {len(document)} pages hold pictures, but no text")
+
+
+def _read_page(document: Any, number: int, outline: Outline) -> Refusal | None:
+    """Read one page; return why it was left out, if it was."""
+    import pypdfium2
+
+    place = f"第 {number + 1} 页"
+    try:
         page = document[number]
         text_page = page.get_textpage()
-        for paragraph in paragraphs(text_page.get_text_range()):
-            outline.paragraph(paragraph, f"第 {number + 1} 页")
+        text = text_page.get_text_range()
+        pictures = not text.strip() and any(page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=2))
         text_page.close()
         page.close()
-    pieces = outline.pieces()
-    if not pieces:
-        raise Empty(f"The {len(document)} pages hold pictures, but no text")
-    return Parsed(outline.title, pieces)
+    except pypdfium2.PdfiumError as error:
+        return Refusal(DocumentRefused.code, f"The page is damaged: {error}", place)
+    for paragraph in paragraphs(text):
+        outline.paragraph(paragraph, place)
+    return Refusal(NoTextLayer.code, "The page is a picture without text", place) if pictures else None
 
 
 def named(title: str) -> str:

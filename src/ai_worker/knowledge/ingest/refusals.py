@@ -37,7 +37,21 @@ class Empty(DocumentRefused):
     """A document holds no text."""
 
     code = "knowledge.document_empty"
-    hint = "A scanned document must be run through text recognition first."
+    hint = "Put text into it, or leave it out."
+
+
+class NoTextLayer(Empty):
+    """Pages are pictures, and no text lies behind them: a scan."""
+
+    code = "knowledge.no_text_layer"
+    hint = "Run text recognition (OCR) over it first, and add the result."
+
+
+class CutOff(DocumentRefused):
+    """A file ends in the middle, as one does whose writing or sending was cut off."""
+
+    code = "knowledge.document_cut_off"
+    hint = "Export or upload it again, whole."
 
 
 class TooCostly(DocumentRefused):

@@ -1,5 +1,6 @@
 """Rows of tables: questions with approved answers, or texts with an id of their own."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from ai_worker.foundation.text import clean, shorten
@@ -8,6 +9,8 @@ from ai_worker.knowledge.ingest.refusals import DuplicateRow, RowRefused
 
 COLUMNS = frozenset(("id", "question", "answer"))
 """A sheet that has these columns is a table of entries; `aliases` may be missing."""
+
+_WHERE = re.compile(r"(?:sheet '(.*)' )?(?:row|line) (\d+)")
 
 ID_CHARACTERS = 200
 WORDING_CHARACTERS = 1_000
@@ -54,11 +57,17 @@ def rows_of(numbered: Iterable[tuple[str, Mapping[str, object]]], document: str)
             if row.id in taken:
                 raise DuplicateRow(f"{where}: the id {row.id!r} is already that of {taken[row.id]}, which was kept")
         except RowRefused as error:
-            refused.append(Refusal(error.code, str(error)))
+            refused.append(Refusal(error.code, str(error), place_of(where)))
         else:
             taken[row.id] = where
             rows.append(row)
     return rows, refused
+
+
+def place_of(where: str) -> str:
+    """Return where a row stands as citations say it: `sheet '价格' row 4` is `表 价格 第 4 行`."""
+    found = _WHERE.fullmatch(where)
+    return "" if found is None else f"{f'表 {found[1]} ' if found[1] else ''}第 {found[2]} 行"
 
 
 def _text(values: Mapping[str, object], key: str, where: str, limit: int) -> str:

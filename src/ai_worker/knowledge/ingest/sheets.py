@@ -4,14 +4,15 @@ import csv
 import datetime
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from ai_worker.foundation.text import clean
-from ai_worker.knowledge.ingest.encoding import decode
+from ai_worker.knowledge.ingest.encoding import check_whole, decode
 from ai_worker.knowledge.ingest.outline import LONGEST, PIECES, SEPARATOR, cut
 from ai_worker.knowledge.ingest.parsed import Parsed, Piece, Refusal
-from ai_worker.knowledge.ingest.refusals import DocumentRefused, Encrypted, RowRefused, TooCostly
+from ai_worker.knowledge.ingest.refusals import CutOff, DocumentRefused, Encrypted, RowRefused, TooCostly
 from ai_worker.knowledge.ingest.rows import COLUMNS, TEXT_CHARACTERS, rows_of
 from ai_worker.knowledge.records.row import written
 
@@ -24,11 +25,26 @@ def read_csv(title: str, content: bytes, document: str) -> Parsed:
     head = text.split("\n", 1)[0]
     delimiter = max(",\t;", key=head.count)  # Excel writes tabs into "Unicode text", and ; in some countries
     csv.field_size_limit(TEXT_CHARACTERS * 4)
+    _check_end(text, delimiter)
     try:
         sheet = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
         raise DocumentRefused(f"The file is not a CSV table: {error}") from error
     return _read_sheets(title, [("", sheet)], document)
+
+
+def _check_end(text: str, delimiter: str) -> None:
+    """Make sure that a table's last quoted cell is closed; otherwise all that follows a quote is one cell.
+
+    Raises:
+        CutOff: It is not.
+    """
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        if "unexpected end of data" in str(error):
+            raise CutOff("The table ends inside a quoted cell") from error
 
 
 def read_jsonl(title: str, content: bytes, document: str) -> Parsed:
@@ -42,7 +58,8 @@ def read_jsonl(title: str, content: bytes, document: str) -> Parsed:
             try:
                 yield f"line {number}", msgspec.json.decode(line, type=dict[str, object])
             except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-                refused.append(Refusal(RowRefused.code, f"line {number} is not a JSON object: {error}"))
+                reason = f"line {number} is not a JSON object: {error}"
+                refused.append(Refusal(RowRefused.code, reason, f"第 {number} 行"))
 
     rows, unusable = rows_of(numbered(), document)
     return Parsed(title, rows=tuple(rows), refused_rows=(*refused, *unusable))
@@ -60,15 +77,22 @@ def read_xlsx(title: str, content: bytes, document: str) -> Parsed:
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
         shown = [sheet.name for sheet in book.sheets_metadata if sheet.visible == calamine.SheetVisibleEnum.Visible]
-        sheets = [
-            (name, [[_cell(value) for value in row] for row in book.get_sheet_by_name(name).to_python(False)])
-            for name in shown
-        ]
     except calamine.PasswordError as error:
         raise Encrypted("The workbook has a password") from error
     except calamine.CalamineError as error:
+        check_whole(content)
         raise DocumentRefused(f"The file is not a workbook that can be opened: {error}") from error
-    return _read_sheets(title, sheets, document)
+    sheets: list[tuple[str, Sheet]] = []
+    broken: list[Refusal] = []
+    for name in shown:
+        try:
+            rows = book.get_sheet_by_name(name).to_python(False)
+        except calamine.CalamineError as error:
+            broken.append(Refusal(DocumentRefused.code, f"The sheet cannot be read: {error}", f"表 {name}"))
+        else:
+            sheets.append((name, [[_cell(value) for value in row] for row in rows]))
+    parsed = _read_sheets(title, sheets, document)
+    return replace(parsed, refused_rows=(*broken, *parsed.refused_rows))
 
 
 def _read_sheets(title: str, sheets: Sequence[tuple[str, Sheet]], document: str) -> Parsed:

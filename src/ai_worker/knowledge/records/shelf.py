@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import msgspec
 import structlog
 
 from ai_worker.knowledge.index import View
+from ai_worker.knowledge.keeping import Keeping
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.records.book import RecordBook
 from ai_worker.knowledge.records.table import tables_of
@@ -37,6 +39,7 @@ class RecordShelves:
     def __init__(self) -> None:
         self._mark = b""
         self._book = RecordBook(())
+        self._keepings: tuple[frozenset[Keeping], ...] = ()
         self._narrowed = lru_cache(SHELVES)(_narrowed)
 
     def take(self, view: View) -> None:
@@ -48,13 +51,23 @@ class RecordShelves:
         mark = hashlib.blake2b(b"\x00".join(sorted(rows))).digest()
         if mark != self._mark:
             self._book = RecordBook(tables_of(msgspec.json.decode(row, type=Passage) for row in rows))
+            self._keepings = tuple(
+                frozenset(record.passage.keeping for record in table.records) for table in self._book.tables
+            )
             self._mark = mark
             self._narrowed.cache_clear()
 
-    def within(self, bases: Sequence[str]) -> RecordBook:
-        """Return the records of these bases. Whoever reads the same tables gets the same book."""
+    def within(self, bases: Sequence[str], *, reader: Reader, moment: datetime) -> RecordBook:
+        """Return the records of these bases that `reader` finds at `moment`: of a table all of them or none.
+
+        Whoever reads the same tables gets the same book.
+        """
         book = self._book
-        seen = tuple(at for at, table in enumerate(book.tables) if "*" in bases or table.base in bases)
+        seen = tuple(
+            at
+            for at, (table, keepings) in enumerate(zip(book.tables, self._keepings, strict=True))
+            if ("*" in bases or table.base in bases) and all(reader.finds(keeping, moment) for keeping in keepings)
+        )
         return book if len(seen) == len(book.tables) else self._narrowed(book, seen)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.message import Reply
-from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, ThreadItem, TurnRecord
+from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, ThreadItem, TurnRecord, show_reply
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import Heard
 from ai_worker.storage import rows
-from ai_worker.storage.postgres import outbox, thread
+from ai_worker.storage.postgres import files, outbox, thread
 from ai_worker.storage.postgres.database import PostgresDatabase
 
 COLUMNS = """
@@ -126,13 +126,14 @@ class PostgresConversationStore:
 
     async def say(self, conversation_id: int, person: str, reply: Reply, at: datetime) -> str:
         """Make a person's reply durable and due for delivery; return its outbound id."""
-        line = rows.plain(shorten(reply.text, rows.LINE))
+        line = rows.plain(shorten(show_reply(reply), rows.LINE))
         async with self._database.transaction() as connection:
             lane = await connection.fetchrow(SAID, to_micros(at), line, conversation_id, person)
             if lane is None:
                 raise rows.not_theirs(await one(connection, conversation_id), person)
             row = rows.said(conversation_id, lane, person, reply, at)
             await outbox.insert(self._database, connection, [{**row, "owner": None}])
+            await files.belong(connection, reply.attachments, str(row["id"]), conversation_id)
         self._database.bell.ring(Heard("outbound", conversation_id))
         self._database.bell.ring(Heard("turn", conversation_id))
         return str(row["id"])

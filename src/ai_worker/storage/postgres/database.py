@@ -1,7 +1,7 @@
 """The database as every store here sees it: transactions with a deadline, and one statement of time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -24,6 +24,7 @@ takes nor loses what belongs to another. What a node says of time (`until`) coun
 """
 
 CLOSE_S = 5.0
+TIDY_S = 60.0
 
 _HARMLESS = (AiWorkerError, asyncpg.PostgresError)
 """What a connection survives that is not in a transaction any more."""
@@ -126,6 +127,11 @@ class PostgresDatabase:
         """
         async with self.transaction(deadline_s=self.accept_deadline_s) as connection:
             await connection.execute(f"UPDATE pulse SET at = {MOMENT}", self.moment)
+
+    async def tidy(self, tables: Sequence[str]) -> None:
+        """Let the server overwrite what was deleted from some tables, as far as nobody can see it any more."""
+        async with self._connection(TIDY_S) as connection:
+            await connection.execute(f"VACUUM {', '.join(tables)}", timeout=TIDY_S)
 
     async def now(self) -> datetime:
         """Return the database's time."""

@@ -31,6 +31,11 @@ WHERE turn.conversation_id = (SELECT id FROM conversation WHERE channel = $1 AND
 ORDER BY seq DESC LIMIT $3
 """
 
+WITHDRAW = """
+WITH gone AS (DELETE FROM feedback WHERE turn_id = $1 AND channel = $2 AND contact = $3 AND at <= $4)
+SELECT EXISTS (SELECT FROM inbound WHERE turn_id = $1)
+"""
+
 OF_TURN = """
 SELECT turn_id, mark, at, channel, contact, reason, correct_answer FROM feedback WHERE turn_id = $1 ORDER BY at, n
 """
@@ -49,6 +54,8 @@ class PostgresFeedbackStore:
             *(to_micros(rating.at), rows.plain(rating.reason), rows.plain(rating.correct_answer)),
         )
         async with self._database.transaction() as connection:
+            if rating.withdrawn:
+                return bool(await connection.fetchval(WITHDRAW, *given[:3], given[4]))
             row = await connection.fetchrow(RECORD, *given)
             if row is None:
                 return False

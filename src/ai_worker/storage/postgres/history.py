@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ai_worker.conversation.message import Utterance
+from ai_worker.conversation.store import show_reply
 from ai_worker.storage import codec, rows
 
 UTTERANCES = 12
@@ -46,7 +47,7 @@ async def latest(connection: Any, lanes: Sequence[tuple[int, bool]]) -> dict[int
     for conversation_id, at, row, text, reply, body, contact_id, name in await connection.fetch(SAID, *asked):
         said = found[conversation_id]
         if body is not None:
-            said.append(((at, False, row, 0), Utterance("assistant", codec.reply(body).text)))
+            said.append(((at, False, row, 0), Utterance("assistant", show_reply(codec.reply(body)))))
             continue
         who = None if contact_id is None else rows.speaker(contact_id, name)
         said.append(((at, True, row, 0), Utterance("user", text, who)))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ai_worker.pipeline.store import Accepted, Heard, IdReused
+from ai_worker.storage.postgres import files
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
 
 TRIES = 3
@@ -106,6 +107,7 @@ async def _accept(database: PostgresDatabase, rows: Sequence[Mapping[str, Any]])
         found = await connection.fetch(ACCEPT, database.moment, *given)
         if any(not known and turn_id != rows[place - 1]["turn_id"] for place, turn_id, _, _, known in found):
             raise _Raced
+        await files.accept(connection, _files(rows, found))
     accepted: dict[int, Accepted | IdReused] = {}
     for place, turn_id, conversation_id, digest, known in found:
         row = rows[place - 1]
@@ -117,3 +119,13 @@ async def _accept(database: PostgresDatabase, rows: Sequence[Mapping[str, Any]])
     if any(not row[4] for row in found):
         database.bell.ring(Heard("work"))
     return [accepted[place + 1] for place in range(len(rows))]
+
+
+def _files(rows: Sequence[Mapping[str, Any]], found: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the files of those messages that are new, with their conversations."""
+    return [
+        {**file, "conversation_id": conversation_id}
+        for place, _, conversation_id, _, known in found
+        if not known
+        for file in rows[place - 1]["files"]
+    ]

@@ -13,7 +13,7 @@ from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.postgres import channels, contacts, gaps, inbound, lane, outbox, push, retention
+from ai_worker.storage.postgres import channels, contacts, files, gaps, inbound, lane, outbox, push, retention
 from ai_worker.storage.postgres.batch import Batch
 from ai_worker.storage.postgres.connect import DEADLINE_S
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -209,7 +209,7 @@ class PostgresPipelineStore:
         async with self._database.transaction() as connection:
             bodies = await connection.fetch(SWEEP_BODIES, to_micros(now - BODIES_KEPT), SWEEP)
             gone = len(bodies) + await retention.sweep(connection, now)
-            gone += await contacts.sweep(connection, now)
+            gone += await contacts.sweep(connection, now) + await files.sweep(connection, now)
             return gone + await channels.sweep(self._database, connection)
 
     async def close(self) -> None:

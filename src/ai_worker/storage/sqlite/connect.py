@@ -28,7 +28,9 @@ _SETTINGS = """
     PRAGMA foreign_keys = OFF;
     PRAGMA temp_store = MEMORY;
     PRAGMA journal_size_limit = 67108864;
+    PRAGMA secure_delete = ON;
 """
+"""`secure_delete`: what is deleted is overwritten with zeros, so that it is in no free page of the file."""
 
 
 class StorageUnusable(Misconfigured):
@@ -74,6 +76,19 @@ def open_reader(path: Path) -> apsw.Connection:
     connection.set_busy_timeout(LOCK_WAIT_MS * 8)
     connection.execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4000").fetchall()
     return connection
+
+
+def tidy(path: Path) -> bool:
+    """Bring everything from the log into the file, and empty the log; return whether nobody was in the way."""
+    connection = _connect(path)
+    try:
+        connection.set_busy_timeout(LOCK_WAIT_MS * 8)
+        busy, _, _ = next(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
+    except apsw.BusyError:
+        return False
+    finally:
+        connection.close()
+    return not busy
 
 
 def _connect(path: Path) -> apsw.Connection:

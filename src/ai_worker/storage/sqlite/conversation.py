@@ -10,11 +10,11 @@ import apsw
 from ai_worker.conversation.contacts import ContactKey
 from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.message import Reply
-from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, ThreadItem, TurnRecord
+from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, ThreadItem, TurnRecord, show_reply
 from ai_worker.foundation.clock import Clock, to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.storage import rows
-from ai_worker.storage.sqlite import outbox, thread
+from ai_worker.storage.sqlite import files, outbox, thread
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 COLUMNS = """
@@ -130,7 +130,7 @@ class SqliteConversationStore:
 
     async def say(self, conversation_id: int, person: str, reply: Reply, at: datetime) -> str:
         """Make a person's reply durable and due for delivery; return its outbound id."""
-        line, moment = shorten(reply.text, rows.LINE), to_micros(at)
+        line, moment = shorten(show_reply(reply), rows.LINE), to_micros(at)
 
         def work(connection: apsw.Connection) -> str:
             lane = connection.execute(SAID, (moment, line, conversation_id, person)).fetchone()
@@ -138,6 +138,7 @@ class SqliteConversationStore:
                 raise rows.not_theirs(one(connection, conversation_id), person)
             row = rows.said(conversation_id, lane, person, reply, at)
             outbox.insert_waiting(connection, row, at)
+            files.belong(connection, reply.attachments, row["id"], conversation_id)
             return str(row["id"])
 
         return await self._database.write(work)

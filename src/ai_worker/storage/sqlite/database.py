@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Self
 
 import apsw
+import structlog
 
 from ai_worker.foundation.clock import Clock, to_micros
 from ai_worker.pipeline.store import StoreBusy
-from ai_worker.storage.sqlite.connect import open_reader, open_writer
+from ai_worker.storage.sqlite.connect import open_reader, open_writer, tidy
 from ai_worker.storage.sqlite.writer import UNAVAILABLE, Result, Work, Writer
 
 READERS = 4
@@ -19,8 +20,12 @@ READERS = 4
 READS = 2_000
 """Most reads in progress and waiting; more are refused at once."""
 
+TIDY_TRIES, TIDY_PAUSE_S = 20, 0.05
+
 WRITE_DEADLINE_S = 30.0
 """How long a write waits that no platform's deadline hurries: longer than any lock that we foresee."""
+
+log = structlog.get_logger(__name__)
 
 
 class SqliteDatabase:
@@ -98,6 +103,14 @@ class SqliteDatabase:
             StoreBusy: The file cannot be read now.
         """
         return await asyncio.get_running_loop().run_in_executor(self._watcher, self._version)
+
+    async def tidy(self) -> None:
+        """Bring the log into the file and empty it, so that what was deleted is in neither. Tried a few times."""
+        for _ in range(TIDY_TRIES):
+            if await asyncio.get_running_loop().run_in_executor(self._watcher, tidy, self.path):
+                return
+            await asyncio.sleep(TIDY_PAUSE_S)
+        log.info("sqlite.log_not_emptied")
 
     async def close(self) -> None:
         """Finish what is waiting and close the file. What comes later is refused as `StoreBusy`."""

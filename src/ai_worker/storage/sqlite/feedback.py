@@ -29,6 +29,8 @@ WHERE turn.conversation_id = (SELECT id FROM conversation WHERE channel = ? AND 
 ORDER BY seq DESC LIMIT ?
 """
 
+WITHDRAW = "DELETE FROM feedback WHERE turn_id = ? AND channel = ? AND contact = ? AND at <= ?"
+
 OF_TURN = """
 SELECT turn_id, mark, at, channel, contact, reason, correct_answer FROM feedback WHERE turn_id = ? ORDER BY at, n
 """
@@ -49,6 +51,9 @@ class SqliteFeedbackStore:
             asked: Any = connection.execute(KNOWN, (rating.turn_id,)).fetchone()
             if asked is None:
                 return False
+            if rating.withdrawn:
+                connection.execute(WITHDRAW, (*whose, to_micros(rating.at)))
+                return True
             before = connection.execute(STANDS, whose).fetchone()
             connection.execute(RECORD, (*said, rating.turn_id))
             if asked[1] and connection.execute(STANDS, whose).fetchone() == ("down",) and before != ("down",):

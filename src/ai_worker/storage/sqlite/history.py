@@ -3,6 +3,7 @@
 import apsw
 
 from ai_worker.conversation.message import Utterance
+from ai_worker.conversation.store import show_reply
 from ai_worker.storage import codec, rows
 
 UTTERANCES = 12
@@ -40,7 +41,7 @@ def latest(connection: apsw.Connection, conversation_id: int, *, grouped: bool) 
         if len(found) >= UTTERANCES:
             break
     for at, body in connection.execute(PERSONS, (conversation_id, UTTERANCES)):
-        found.append((at, Utterance("assistant", codec.reply(body).text)))
+        found.append((at, Utterance("assistant", show_reply(codec.reply(body)))))
     found.reverse()
     found.sort(key=_moment)
     return tuple(utterance for _, utterance in found[-UTTERANCES:])

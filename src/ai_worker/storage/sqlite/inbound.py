@@ -6,6 +6,7 @@ from typing import Any
 import apsw
 
 from ai_worker.pipeline.store import Accepted, IdReused
+from ai_worker.storage.sqlite import files
 
 KNOWN = "SELECT turn_id, conversation_id, digest FROM inbound WHERE channel = :channel AND message_id = :message_id"
 
@@ -57,4 +58,5 @@ def accept(connection: apsw.Connection, row: Mapping[str, Any]) -> Accepted:
         return Accepted(turn_id, conversation_id, duplicate=True)
     (conversation_id,) = next(connection.execute(LANE, row))
     connection.execute(INSERT, {**row, "conversation_id": conversation_id})
+    files.accept(connection, row["files"], conversation_id)
     return Accepted(row["turn_id"], conversation_id, duplicate=False)

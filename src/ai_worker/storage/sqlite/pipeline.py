@@ -15,7 +15,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec, rows
-from ai_worker.storage.sqlite import channels, contacts, gaps, inbound, lane, outbox, push, retention
+from ai_worker.storage.sqlite import channels, contacts, files, gaps, inbound, lane, outbox, push, retention
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BODIES_KEPT = timedelta(days=7)
@@ -198,6 +198,7 @@ class SqlitePipelineStore:
 
         def work(connection: apsw.Connection) -> int:
             outbox.free(connection, owner, now)
+            files.free(connection)
             return lane.recover(connection, owner, now)
 
         return await self._database.write(work)
@@ -215,7 +216,8 @@ class SqlitePipelineStore:
         def work(connection: apsw.Connection) -> int:
             connection.execute(SWEEP_BODIES, (before, SWEEP))
             gone = connection.changes() + retention.sweep(connection, now)
-            return gone + channels.sweep(connection, now) + contacts.sweep(connection, now)
+            gone += channels.sweep(connection, now) + contacts.sweep(connection, now)
+            return gone + files.sweep(connection, now)
 
         return await self._database.write(work)
 

@@ -1,0 +1,7 @@
+"""The roof: the only place that knows everything. It wires the rooms to the sockets and has no logic."""
+
+from ai_worker.app.line import API_CHANNEL
+from ai_worker.app.parts import Role
+from ai_worker.app.service import Service, running, serve
+
+__all__ = ["API_CHANNEL", "Role", "Service", "running", "serve"]

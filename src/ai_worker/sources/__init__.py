@@ -1,0 +1,1 @@
+"""Where documents come from that is not a folder of this machine."""
