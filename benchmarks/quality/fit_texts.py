@@ -13,7 +13,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question
 from ai_worker.knowledge.search import lead_of
-from ai_worker.knowledge.text_search import by_text, reordered, trust_figures
+from ai_worker.knowledge.text_search import by_text, trust_figures
 from benchmarks.quality.regression import Group, conditional_logit, logistic_regression
 from benchmarks.quality.views import read, view_of
 
@@ -87,6 +87,12 @@ def collect(data: Path) -> tuple[list[Asked], list[Asked]]:
             mixed = inside + [{**query, "gold": []} for query in chance.sample(outside, STRANGERS)]
             small += ask(name, part, mixed, 0.1)
     return whole, small
+
+
+def reordered(candidates: Sequence[Candidate], weights: Sequence[float]) -> list[Candidate]:
+    """Return candidates ranked by weights of their figures, the best first."""
+    ranked = [replace(candidate, rank=confidence.weigh(weights, candidate.figures)) for candidate in candidates]
+    return sorted(ranked, key=lambda candidate: (-candidate.rank, candidate.key))
 
 
 def rank_weights(asked: Sequence[Asked]) -> Weights:

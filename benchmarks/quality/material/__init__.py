@@ -61,3 +61,35 @@ def slip(text: str, chance: random.Random) -> str:
 
 def _cut(line: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in line.split("|"))
+
+
+@dataclass(frozen=True)
+class Small:
+    """A small knowledge base, and what people ask it: what it answers, and what only comes near."""
+
+    name: str
+    entries: tuple[tuple[tuple[str, ...], str], ...]
+    """Each with its wordings and its answer; entry n has the id `str(n)`, from 1."""
+
+    questions: tuple[tuple[str, str, str], ...]
+    """A question, the id of the entry that answers it, and its kind: `known`; `near` (differs in what matters)
+    and `generic` (does not say what it is about) are answered by none."""
+
+
+KINDS = {"?": "known", "!": "near", "~": "generic"}
+
+
+def small() -> Iterator[Small]:
+    """Yield the small knowledge bases of `near.txt`."""
+    for block in (FOLDER / "near.txt").read_text("utf-8").split("# ")[1:]:
+        name, *lines = block.splitlines()
+        entries: list[tuple[tuple[str, ...], str]] = []
+        questions: list[tuple[str, str, str]] = []
+        for line in lines:
+            if kind := KINDS.get(line[0]):
+                gold = str(len(entries)) if kind == "known" else ""
+                questions += ((text, gold, kind) for text in _cut(line[1:]))
+            else:
+                wordings, _, answer = line.partition("=>")
+                entries.append((_cut(wordings), answer.strip()))
+        yield Small(name, tuple(entries), tuple(questions))

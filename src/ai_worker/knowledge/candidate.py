@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,6 @@ class Candidate:
     passage: Passage | None
     titles: bool = False
     """Whether it was found by a document's title, which is no question."""
+
+    heard: tuple[Wording, ...] = ()
+    """The wordings by which it was found; none if it was found otherwise."""

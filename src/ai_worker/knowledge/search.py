@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ai_worker.knowledge import confidence, letter
 from ai_worker.knowledge.candidate import Candidate
+from ai_worker.knowledge.doubt import doubted
 from ai_worker.knowledge.fit import Question
 from ai_worker.knowledge.fusing import fuse
 from ai_worker.knowledge.index import View
@@ -48,6 +49,8 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
     if guesses:
         by_wordings = fuse(by_wordings, guesses, question, view, bases)
         by_texts = [one for one in by_texts if not guesses.knows(one[1].key)]
+    by_wordings = doubted(by_wordings, question, view)
+    by_texts = doubted(by_texts, question, view, known=by_wordings)
     found: dict[str, tuple[float, float, Candidate]] = {}
     for candidates in (by_texts, by_wordings):
         for sure, candidate in candidates:

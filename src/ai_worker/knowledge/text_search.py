@@ -1,7 +1,6 @@
 """Search by text: passages and answers that have what a question seeks, put in order."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
@@ -21,14 +20,9 @@ def by_text(question: Question, view: View, bases: Sequence[str]) -> list[Candid
     candidates = []
     for hit, fit in zip(hits, text_fits(question.sought, texts), strict=True):
         figures = (*fit, hit.score / best)
-        candidates.append(Candidate(hit.key, hit.answer, hit.key, 0.0, figures, "", hit.passage))
-    return reordered(candidates, confidence.TEXT_RANK)
-
-
-def reordered(candidates: Sequence[Candidate], weights: Sequence[float]) -> list[Candidate]:
-    """Return candidates ranked by weights of their figures, the best first."""
-    ranked = [replace(candidate, rank=confidence.weigh(weights, candidate.figures)) for candidate in candidates]
-    return sorted(ranked, key=lambda candidate: (-candidate.rank, candidate.key))
+        rank = confidence.weigh(confidence.TEXT_RANK, figures)
+        candidates.append(Candidate(hit.key, hit.answer, hit.key, rank, figures, "", hit.passage))
+    return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
 
 
 def sure_of_text(first: Candidate, lead: float, question: Question) -> float:

@@ -31,10 +31,18 @@ def sure_of_wording(first: Candidate, lead: float, question: Question) -> float:
 
 
 def _candidate(question: Question, hits: Sequence[Hit], view: View) -> Candidate:
-    wordings = [hit.wording for hit in hits if hit.wording is not None]
+    wordings = tuple(hit.wording for hit in hits if hit.wording is not None)
     like = likeness(question, wordings, hits[0].siblings, view.weights("asked"))
     rank = confidence.weigh(confidence.WORDING_RANK, like.figures)
     answer, matched = hits[0].answer, like.best.text
     return Candidate(
-        hits[0].key, answer, f"{answer}\x1f{matched}", rank, like.figures, matched, None, titles=hits[0].titles
+        key=hits[0].key,
+        answer=answer,
+        group=f"{answer}\x1f{matched}",
+        rank=rank,
+        figures=like.figures,
+        matched=matched,
+        passage=None,
+        titles=hits[0].titles,
+        heard=wordings,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from ai_worker.knowledge import english
@@ -20,6 +20,9 @@ class Lexicon(NamedTuple):
     meanings: Mapping[str, tuple[str, ...]]
     """What each wording means; nothing for filler."""
 
+    heads: frozenset[str]
+    """All meanings."""
+
     related: Mapping[str, frozenset[str]]
     """The meanings that stand near a meaning."""
 
@@ -28,6 +31,15 @@ class Lexicon(NamedTuple):
 
     refusing: frozenset[str]
     """The meanings that say that something does not work, or is not there."""
+
+    acts: frozenset[str]
+    """What can be done with many things: it does not say what a question is about."""
+
+    attributes: frozenset[str]
+    """What is asked of a thing: where, when, how much."""
+
+    aside: frozenset[str]
+    """When, where and for whom: it says nothing of what a question is about."""
 
     longest: Mapping[str, int]
     """The length of the longest wording that begins with a character."""
@@ -44,7 +56,7 @@ def lexicon() -> Lexicon:
         if kind == "~":
             for one, other in (words, words[::-1]):
                 related.setdefault(one, set()).add(other)
-        elif kind and kind in "?!":
+        elif kind and kind in "?!+@/":
             marked[kind] = frozenset(words)
         elif kind != "#" and "=" in line:
             heads, _, wordings = line.partition("=")
@@ -54,7 +66,8 @@ def lexicon() -> Lexicon:
     for wording in meanings:
         longest[wording[0]] = max(longest.get(wording[0], 0), len(wording))
     near = {one: frozenset(others) for one, others in related.items()}
-    return Lexicon(meanings, near, marked["?"], marked["!"], longest)
+    every = frozenset(chain.from_iterable(meanings.values()))
+    return Lexicon(meanings, every, near, marked["?"], marked["!"], marked["+"], marked["@"], marked["/"], longest)
 
 
 class Reading(NamedTuple):
