@@ -67,7 +67,7 @@ def test_what_is_asked_in_its_own_words_is_surer_than_what_is_none_of_it(model: 
         return guesses.confidence(guesses.figures(guesses.best(1)[0][0]))
 
     strangers = ("明天会不会下雨", "tell me a joke about penguins", "附近有什么好吃的")
-    assert sure("年假怎么申请") > max(0.6, *(sure(stranger) + 0.2 for stranger in strangers))
+    assert sure("年假怎么申请") > max(0.6, *(sure(stranger) + 0.15 for stranger in strangers))
 
 
 def test_a_text_of_which_nothing_is_known_has_no_guess(model: Intents) -> None:
