@@ -133,6 +133,18 @@ def look_up(
     return best
 
 
+def in_full(text: str, history: Sequence[Utterance], findings: Findings, *, corrects: bool) -> str:
+    """Return what `text` asks in words that say it all; empty if it says it itself.
+
+    A sentence that was made of it, or the question before and a message too short to be one.
+    """
+    before = leaned_on(text, history) if findings.leans else ""
+    if not before:
+        return ""
+    ways = completions(text, before, history, corrects=corrects)
+    return ways[0] if len(ways) > 1 or len(squash(text)) <= SHORT else ""
+
+
 def _better(one: Findings, other: Findings, bars: Bars) -> Findings:
     """Return the surer of two; a clear answer comes before one that has a rival, if it is sure."""
     if not other.found or not one.found:
