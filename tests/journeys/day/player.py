@@ -6,9 +6,10 @@ message that none expects is found by the next one, or at the end.
 """
 
 import asyncio
+import contextlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ai_worker.demo.wecom import SimulatedWecom
@@ -16,13 +17,16 @@ from ai_worker.drills.site import Site
 from ai_worker.llm.scripted import ScriptedModel
 from tests.journeys.day.clerk import Filled, fill
 
-PATIENCE_S = 60.0
+PATIENCE_S = 15.0
 """So long one message is waited for; a quiet machine takes half a second."""
 
 LABEL = re.compile(r"c-\d+")
 
-Told = Mapping[str, Sequence[Sequence[str]]]
-"""Who is shown which messages; of each the words that it holds, or does not if they begin with `!`."""
+Words = str | Callable[[str], str]
+"""Words that a message holds or, if they begin with `!`, does not; or which, by what the same was shown before it."""
+
+Told = Mapping[str, Sequence[Sequence[Words]]]
+"""Who is shown which messages."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,15 @@ class Line:
     when_down: Told | None = None
     """What is shown instead where a model is configured and fails."""
 
-    def shown(self, *words: str) -> "Line":
+    def shown(self, *words: Words) -> "Line":
         """The speaker is shown one more message, with these words."""
         return self.to(self.who, *words)
 
-    def to(self, who: str, *words: str) -> "Line":
+    def to(self, who: str, *words: Words) -> "Line":
         """Somebody is shown one more message, with these words."""
         return replace(self, told={**self.told, who: [*self.told.get(who, ()), words]})
 
-    def down(self, *words: str) -> "Line":
+    def down(self, *words: Words) -> "Line":
         """What the speaker is shown instead while the model fails."""
         return replace(self, when_down={self.who: [words]})
 
@@ -96,20 +100,20 @@ class Player:
         for who, messages in told.items():
             await self._check(who, messages, f"{line.who}: {' | '.join(line.said)}")
 
-    async def _check(self, who: str, messages: Sequence[Sequence[str]], line: str) -> None:
+    async def _check(self, who: str, messages: Sequence[Sequence[Words]], line: str) -> None:
         begins = self.read[who]
         self.read[who] += len(messages)
         shown = await self._shown(who, self.read[who], line)
-        for words, text in zip(messages, shown[begins:], strict=True):
-            for wanted in words:
+        for at, words in enumerate(messages, begins):
+            text = shown[at]
+            for word in words:
+                wanted = word if isinstance(word, str) else word(shown[at - 1])
                 found = wanted.removeprefix("!") in text
                 assert found is not wanted.startswith("!"), f"{line}\n  {who} is shown: {text}\n  wanted: {wanted}"
 
     async def _shown(self, who: str, count: int, line: str) -> list[str]:
-        try:
+        with contextlib.suppress(TimeoutError):
             await self._platform.replies_to(who, count, timeout=PATIENCE_S)
-        except TimeoutError:
-            pass
         texts = [one.text for one in self._platform.shown_to(who)]
         assert len(texts) >= count, f"{line}\n  {who} is shown nothing more after: {texts[-2:]}"
         return texts[:count]

@@ -24,9 +24,19 @@ EXCHANGE_FREIGHT, INVOICE = "换货来回的运费都由我们出。", "在「�
 INSTALL, TRADE_IN = "师傅 48 小时内上门。", "旧净水器可抵 200 元，下单时勾选「以旧换新」。"
 REBATE = "年返点 6%"
 
+CLEANING = {"净水器怎么清洗": "滤芯不能水洗", "加湿器怎么清洗": "用柠檬酸浸泡水箱 30 分钟"}
+"""Two answers that are equally near to `怎么清洗`: either may be offered first."""
+
+
+def numbered(number: int, offered: str) -> str:
+    """Return the label of a choice."""
+    return next(line.partition(". ")[2] for line in offered.splitlines() if line.startswith(f"{number}. "))
+
+
+HELLO: Hour = [[says(who, "早上好").shown("我是小澄")] for who in MEMBERS]
+
 MORNING: Hour = [
     [
-        says(WANG, "你好").shown("我是小澄"),
         says(WANG, "怎么退货").shown(RETURN, "依据：《常见问题》"),
         says(WANG, "那运费呢").shown(RETURN_FREIGHT, "!换货来回"),
         says(WANG, "不是，我问的是换货的运费").shown(EXCHANGE_FREIGHT),
@@ -50,11 +60,11 @@ MORNING: Hour = [
         says(CHEN, "发现漏水怎么处理").shown("先关闭进水阀，再拔掉电源", "依据：《保养手册 › 漏水处理》"),
     ],
     [
-        says(ZHAO, "怎么清洗").shown("您想问的是哪一个？", "1. 净水器怎么清洗\n2. 加湿器怎么清洗"),
-        says(ZHAO, "第二个").shown("用柠檬酸浸泡水箱 30 分钟"),
+        says(ZHAO, "怎么清洗").shown("您想问的是哪一个？", *CLEANING),
+        says(ZHAO, "第二个").shown(lambda offered: CLEANING[numbered(2, offered)]),
         says(ZHAO, "怎么清洗").shown("您想问的是哪一个？"),
         says(ZHAO, "都不是").shown("请换个说法再问一次"),
-        says(ZHAO, "净水器怎么清洗").shown("滤芯不能水洗"),
+        says(ZHAO, "怎么清洗加湿器").shown("用柠檬酸浸泡水箱 30 分钟"),
         says(ZHAO, "有帮助").shown("谢谢反馈，很高兴帮到您。"),
     ],
 ]
@@ -67,8 +77,7 @@ NOON: Hour = [
         says(ZHAO, "怎么开发票").shown(INVOICE),
         says(ZHAO, "算了", "你们服务太差了", "我要投诉").shown("给您添麻烦了，很抱歉。"),
         says(ZHAO, "在吗", "有人吗").shown("您的消息收到了，正在等同事处理。"),
-        says(ZHAO, "怎么退货"),
-        says(LI, "排队").shown("1 位在等：", "赵磊", "：怎么退货"),
+        says(LI, "排队").shown("1 位在等：", "赵磊", "：有人吗"),
         says(LI, "接管 {label}").shown("已接管", "赵磊", "问：怎么开发票", "未答：你们支持以旧换新吗"),
         says(HAN, "排队").shown("没有人在等。"),
         says(LI, "您好，我是李娜，马上为您处理。").to(ZHAO, "您好，我是李娜，马上为您处理。"),
@@ -87,7 +96,7 @@ NOON: Hour = [
         says(WANG, "没帮助").shown("没能帮到您很抱歉"),
     ],
     [
-        says(CHEN, "净水器长期不用怎么办").shown("打开龙头冲洗 10 分钟", "依据：《保养手册 › 长期不用》"),
+        says(CHEN, "怎么换货").shown("在「我的订单」里点「申请换货」"),
         says(CHEN, "哈哈").shown("看来您心情不错"),
         says(CHEN, "滤芯多久换一次").shown("前置滤芯 6 个月换一次"),
     ],
@@ -114,7 +123,7 @@ AFTERNOON: Hour = [
         says(CHEN, "返点怎么算").shown(REBATE),
         says(CHEN, "积分怎么用？怎么预约安装？").shown("每 100 积分抵 1 元", INSTALL),
         says(CHEN, "怎么清洗").shown("您想问的是哪一个？"),
-        says(CHEN, "第一个").shown("滤芯不能水洗"),
+        says(CHEN, "第一个").shown(lambda offered: CLEANING[numbered(1, offered)]),
         says(CHEN, "我下班了，再见").shown("再见"),
     ],
 ]
