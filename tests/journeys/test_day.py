@@ -42,7 +42,8 @@ contact = "{script.HAN}"
 def knows_leaks(asked: Asked) -> str:
     """What the model says: from the material about leaks; of all else something that no material says."""
     place = asked.last.partition("漏水处理")[0].rpartition('n="')[2].partition('"')[0]
-    return f"{script.LEAK}[{place}]" if "漏水了" in asked.last and place else "请参考产品说明书。"
+    leaks = "漏水" in asked.last.rpartition("问题：")[2]
+    return f"{script.LEAK}[{place}]" if leaks and place else "请参考产品说明书。"
 
 
 @asynccontextmanager

@@ -24,8 +24,8 @@ EXCHANGE_FREIGHT, INVOICE = "换货来回的运费都由我们出。", "在「�
 INSTALL, TRADE_IN = "师傅 48 小时内上门。", "旧净水器可抵 200 元，下单时勾选「以旧换新」。"
 REBATE = "年返点 6%"
 
-CLEANING = {"净水器怎么清洗": "滤芯不能水洗", "加湿器怎么清洗": "用柠檬酸浸泡水箱 30 分钟"}
-"""Two answers that are equally near to `怎么清洗`: either may be offered first."""
+CLEANING = {"豆浆机怎么清洗": "机头不能水洗", "破壁机怎么清洗": "刀头不能手洗"}
+"""Two answers that are equally near to what is asked: either may be offered first."""
 
 
 def numbered(number: int, offered: str) -> str:
@@ -60,25 +60,25 @@ MORNING: Hour = [
         says(CHEN, "发现漏水怎么处理").shown("先关闭进水阀，再拔掉电源", "依据：《保养手册 › 漏水处理》"),
     ],
     [
-        says(ZHAO, "怎么清洗").shown("您想问的是哪一个？", *CLEANING),
+        says(ZHAO, "机器用脏了要怎么清洗").shown("您想问的是哪一个？", *CLEANING),
         says(ZHAO, "第二个").shown(lambda offered: CLEANING[numbered(2, offered)]),
-        says(ZHAO, "怎么清洗").shown("您想问的是哪一个？"),
+        says(ZHAO, "机器用脏了要怎么清洗").shown("您想问的是哪一个？"),
         says(ZHAO, "都不是").shown("请换个说法再问一次"),
-        says(ZHAO, "怎么清洗加湿器").shown("用柠檬酸浸泡水箱 30 分钟"),
+        says(ZHAO, "豆浆机怎么清洗").shown("机头不能水洗"),
         says(ZHAO, "有帮助").shown("谢谢反馈，很高兴帮到您。"),
     ],
 ]
 
 NOON: Hour = [
     [
-        says(ZHAO, "你们支持以旧换新吗")
+        says(ZHAO, "有没有以旧换新")
         .shown(TO_COLLEAGUE)
-        .to(LI, "【等人工】", "赵磊", "原因：资料里没有答案", "未答：你们支持以旧换新吗"),
+        .to(LI, "【等人工】", "赵磊", "原因：资料里没有答案", "未答：有没有以旧换新"),
         says(ZHAO, "怎么开发票").shown(INVOICE),
         says(ZHAO, "算了", "你们服务太差了", "我要投诉").shown("给您添麻烦了，很抱歉。"),
         says(ZHAO, "在吗", "有人吗").shown("您的消息收到了，正在等同事处理。"),
-        says(LI, "排队").shown("1 位在等：", "赵磊", "：有人吗"),
-        says(LI, "接管 {label}").shown("已接管", "赵磊", "问：怎么开发票", "未答：你们支持以旧换新吗"),
+        says(LI, "排队").shown("1 位在等：", "赵磊", "：我要投诉"),
+        says(LI, "接管 {label}").shown("已接管", "赵磊", "问：怎么开发票", "未答：有没有以旧换新"),
         says(HAN, "排队").shown("没有人在等。"),
         says(LI, "您好，我是李娜，马上为您处理。").to(ZHAO, "您好，我是李娜，马上为您处理。"),
         says(ZHAO, "我的加湿器", "不出雾了").to(LI, "赵磊（客户）：我的加湿器").to(LI, "赵磊（客户）：不出雾了"),
@@ -104,10 +104,10 @@ NOON: Hour = [
 
 AFTERNOON: Hour = [
     [
-        Filled("你们支持以旧换新吗", TRADE_IN),
-        says(ZHAO, "你们支持以旧换新吗").shown(TRADE_IN),
-        says(WANG, "支持以旧换新吗").shown(TRADE_IN),
-        says(WANG, "发票怎么开？支持以旧换新吗？").shown(INVOICE, TRADE_IN),
+        Filled("有没有以旧换新", TRADE_IN),
+        says(ZHAO, "有没有以旧换新").shown(TRADE_IN),
+        says(WANG, "有以旧换新吗").shown(TRADE_IN),
+        says(WANG, "发票怎么开？有没有以旧换新？").shown(INVOICE, TRADE_IN),
         says(WANG, "澄光净水器 P80 有什么颜色").shown("P80的颜色：白色、灰色"),
         says(WANG, "那 P60 呢").shown("P60的颜色：白色"),
     ],
@@ -122,9 +122,9 @@ AFTERNOON: Hour = [
     [
         says(CHEN, "返点怎么算").shown(REBATE),
         says(CHEN, "积分怎么用？怎么预约安装？").shown("每 100 积分抵 1 元", INSTALL),
-        says(CHEN, "怎么清洗").shown("您想问的是哪一个？"),
+        says(CHEN, "机器用脏了要怎么清洗").shown("您想问的是哪一个？"),
         says(CHEN, "第一个").shown(lambda offered: CLEANING[numbered(1, offered)]),
-        says(CHEN, "我下班了，再见").shown("再见"),
+        says(CHEN, "再见").shown("再见"),
     ],
 ]
 
