@@ -104,7 +104,7 @@ async def test_a_day_without_a_model(tmp_path: Path) -> None:
             await player.hour(hour)
 
         assert player.turns >= 60
-        assert await gaps_of(site) == {"积分怎么用", "供应商返点是多少", "供应商返点是多少 那账期呢"}
+        assert await gaps_of(site) == {"积分怎么用", "供应商返点是多少", "供应商返点是多少 那联系人呢"}
         await ended(site, platform, player)
 
 

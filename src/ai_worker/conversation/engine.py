@@ -16,7 +16,7 @@ from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.handoff_rules import NO_RULES, Rules, unhelpful_before
 from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.history import own_talk
-from ai_worker.conversation.message import InboundMessage, Reply, Utterance
+from ai_worker.conversation.message import Choice, InboundMessage, Reply, Utterance
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.outlook import Foresee, foretell
 from ai_worker.conversation.persona import Staff, Worker
@@ -198,25 +198,43 @@ class TurnEngine:
             result = await self._question(given, heard, worker, words, trace, beside)
             return several if several is not None and _says_less(result) else result
         if heard.chosen is not None:
-            with trace.step("retrieve") as note:
-                label = heard.chosen.label
-                book = self._book(given, worker)
-                if book and (told := tell.chosen(words, book, heard.chosen, given.history)) is not None:
-                    return replace(told, question=label)
-                found = by_id(self._shelves(given, worker), heard.chosen.id, label)
-                note.detail = "chosen" if found else "gone"
-            if found is None:  # it was removed since; what it asked is still a question
-                return await self._question(given, replace(heard, text=label), worker, words, trace, beside)
-            approved = compose.approved(words, found, question=label, confidence=compose.CHOSEN)
-            return replace(approved, question=label)
+            return await self._chosen(given, heard, heard.chosen, worker, words, trace, beside)
         if heard.kind == "rating":
-            rated = await self._rated(given, heard.text, words)
-            if rated is not None:
-                return rated
-            if not given.history:
-                return await self._question(given, heard, worker, words, trace, beside)
-            said = hearing().mark(heard.text)  # of a question back, or of having been handed over
-            heard = replace(heard, kind="misunderstood" if said == "down" else "acknowledged")
+            return await self._rating(given, heard, worker, words, trace, beside)
+        return _fixed(heard, given, worker, words, self._clock.now())
+
+    async def _chosen(
+        self,
+        given: TurnInput,
+        heard: Understood,
+        chosen: Choice,
+        worker: Worker,
+        words: Phrases,
+        trace: Trace,
+        beside: _Beside,
+    ) -> TurnResult:
+        with trace.step("retrieve") as note:
+            label = chosen.label
+            book = self._book(given, worker)
+            if book and (told := tell.chosen(words, book, chosen, given.history)) is not None:
+                return replace(told, question=label)
+            found = by_id(self._shelves(given, worker), chosen.id, label)
+            note.detail = "chosen" if found else "gone"
+        if found is None:  # it was removed since; what it asked is still a question
+            return await self._question(given, replace(heard, text=label), worker, words, trace, beside)
+        approved = compose.approved(words, found, question=label, confidence=compose.CHOSEN)
+        return replace(approved, question=label)
+
+    async def _rating(
+        self, given: TurnInput, heard: Understood, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
+    ) -> TurnResult:
+        rated = await self._rated(given, heard.text, words)
+        if rated is not None:
+            return rated
+        if not given.history:
+            return await self._question(given, heard, worker, words, trace, beside)
+        said = hearing().mark(heard.text)  # of a question back, or of having been handed over
+        heard = replace(heard, kind="misunderstood" if said == "down" else "acknowledged")
         return _fixed(heard, given, worker, words, self._clock.now())
 
     async def _found(

@@ -17,7 +17,7 @@ from ai_worker.drills.site import Site
 from ai_worker.llm.scripted import ScriptedModel
 from tests.journeys.day.clerk import Filled, fill
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 """So long one message is waited for; a quiet machine takes half a second."""
 
 LABEL = re.compile(r"c-\d+")
@@ -52,6 +52,10 @@ class Line:
     def down(self, *words: Words) -> "Line":
         """What the speaker is shown instead while the model fails."""
         return replace(self, when_down={self.who: [words]})
+
+    def behind(self) -> "Line":
+        """While the model fails, it waits behind what is held."""
+        return replace(self, when_down={})
 
 
 def says(who: str, *said: str) -> Line:

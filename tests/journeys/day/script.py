@@ -132,8 +132,8 @@ EVENING: Hour = [
     [
         says(WANG, "退货流程是什么").shown(RETURN),
         says(WANG, "供应商返点是多少").shown(TO_COLLEAGUE, "!6%").to(LI, "【等人工】", "王芳", "!6%"),
-        says(WANG, "那账期呢").shown(TO_COLLEAGUE),
-        says(WANG, "转人工").shown("好的，已经转给同事。"),
+        says(WANG, "那联系人呢").shown(TO_COLLEAGUE).down(HOLDING),
+        says(WANG, "转人工").shown("好的，已经转给同事。").behind(),
     ],
     [
         says(ZHAO, "怎么退货").shown(RETURN),
@@ -147,4 +147,5 @@ WITH_MODEL: Scene = [says(CHEN, "净水器漏水了怎么办").shown(LEAK, "依�
 """What only a model makes out."""
 
 MODEL_DOWN: Hour = [[says(CHEN, "净水器漏水了怎么办").shown(HOLDING)]]
-MODEL_BACK: Told = {CHEN: [(LEAK,)]}
+MODEL_BACK: Told = {CHEN: [(LEAK,)], WANG: [(TO_COLLEAGUE,), ("好的，已经转给同事。",)]}
+"""What was held is answered, and what was said after it, in its order."""
