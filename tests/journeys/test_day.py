@@ -25,7 +25,7 @@ OPEN = ("常见问题.csv", "产品价目表.csv", "门店列表.csv", "保养�
 SETTINGS = f"""
 [workers.xiaozhi]
 display_name = "小澄"
-merge_window_ms = 400
+merge_window_ms = 600
 [handoff]
 vip = ["{script.GU}"]
 [[handoff.people]]
