@@ -61,6 +61,19 @@ async def test_an_answer_that_did_not_help_is_a_gap_once_for_each_who_says_so(st
     assert not await stores.feedback.record(replace(bad, turn_id="t-nobody"))
 
 
+async def test_a_gap_is_counted_under_the_question_in_full(stores: Stores) -> None:
+    for number, said in enumerate(("那 P80 呢", "P80 能以旧换新吗")):
+        await stores.pipeline.accept(stores.message(said, id=f"m-{number}"))
+        unknown = replace(handed_over(Reason.UNKNOWN), question="P80 能以旧换新吗")
+        await stores.finish(await stores.claim_one(), unknown)
+    (turn,) = await stores.accept("第二个")
+    await stores.finish(await stores.claim_one(), replace(answered("由您承担。"), question="退货的运费谁出"))
+    await stores.feedback.record(Rating(turn, "down", stores.clock.now(), "service-desk", "wang-fang"))
+
+    gaps = {(gap.question, gap.times) for gap in await stores.gaps.open_gaps(9)}
+    assert gaps == {("P80 能以旧换新吗", 2), ("退货的运费谁出", 1)}
+
+
 async def test_an_answer_that_helped_is_no_gap(stores: Stores) -> None:
     (turn,) = await stores.accept("能开专票吗")
     await stores.finish(await stores.claim_one(), answered("可以。"))

@@ -46,6 +46,11 @@ DIALOGUES: dict[str, list[tuple[str, str]]] = {
         ("谢谢", "不客气"),
         ("退货的那个", RETURN_FREIGHT),
     ],
+    "choices that do not help": [
+        ("运费谁出", "clarify"),
+        ("没帮助", "请换个说法"),
+        ("退货的运费谁出", RETURN_FREIGHT),
+    ],
     "a choice that is put right": [
         ("运费谁出", "clarify"),
         ("不是退货，是换货的", EXCHANGE_FREIGHT),
@@ -187,3 +192,12 @@ async def test_a_number_without_a_question_before_it_chooses_nothing(shop: TurnE
 
 def reply_of(result: Any) -> str:
     return str(result.reply.text) if result.reply else ""
+
+
+async def test_what_has_no_answer_says_in_full_what_was_asked(shop: TurnEngine) -> None:
+    caller = Caller(shop)
+    await caller.say("P80 能以旧换新吗")
+
+    assert (await caller.say("那 L200 呢")).question == "l200 能以旧换新吗"
+    assert (await caller.say("怎么退货？火星上的氧气浓度是多少？")).question == "火星上的氧气浓度是多少？"
+    assert (await caller.say("火星上的氧气浓度是多少")).question == ""

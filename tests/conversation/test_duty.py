@@ -191,6 +191,6 @@ def test_a_call_tells_who_waits_how_long_why_and_what_to_do() -> None:
 
 def test_a_queue_is_shown_with_whoever_comes_first_at_the_top() -> None:
     assert WORDS.queue([], 0, ASKED) == "没有人在等。"
-    shown = WORDS.queue([_waiting()] * 12, 12, ASKED + timedelta(minutes=75)).splitlines()
-    assert shown[:2] == ["12 位在等：", "c-2041 王芳，已等 1 小时 15 分钟：转人工"]
+    shown = WORDS.queue([(_waiting(), "钱没到账")] * 12, 12, ASKED + timedelta(minutes=75)).splitlines()
+    assert shown[:2] == ["12 位在等：", "c-2041 王芳，已等 1 小时 15 分钟：钱没到账"]
     assert len(shown) == 11

@@ -487,7 +487,7 @@ async def test_what_a_model_says_before_it_calls_a_tool_is_not_part_of_its_answe
 async def test_of_several_questions_the_model_reads_what_answers_each() -> None:
     async with answered_by("7 天内申请 [1]。运费由您承担 [2]。") as (office, server):
         office.shelf = Shelf(
-            {"怎么退货？运费谁出？": [], "怎么退货？": [(RETURNS, 0.99)], "运费谁出？": [(FREIGHT, 0.97)]}
+            {"怎么退货？运费谁出？": [], "怎么退货？": [(RETURNS, 0.99)], "运费谁出？": [(FREIGHT, 0.6)]}
         )
         result = await office.say("怎么退货？运费谁出？")
 
@@ -495,6 +495,28 @@ async def test_of_several_questions_the_model_reads_what_answers_each() -> None:
     told = str(server.asked[-1].messages[-1])
     assert RETURNS.text in told
     assert FREIGHT.text in told
+
+
+async def test_several_questions_with_approved_answers_need_no_model() -> None:
+    async with answered_by("不用问我 [1]。") as (office, server):
+        office.shelf = Shelf({"怎么退货？": [(RETURNS, 0.99)], "运费谁出？": [(FREIGHT, 0.97)]})
+        result = await office.say("怎么退货？运费谁出？")
+
+    assert (result.decision, server.calls) == ("answer", 0)
+    assert RETURNS.text in words(result)
+    assert FREIGHT.text in words(result)
+
+
+@pytest.mark.parametrize("broken", ["500", "empty"])
+async def test_what_is_approved_of_several_questions_does_not_wait_for_a_model_that_fails(broken: Misbehaviour) -> None:
+    async with answered_by("运费由您承担 [1]。") as (office, server):
+        server.misbehave = broken
+        office.shelf = Shelf({"怎么退货？": [(RETURNS, 0.99)], "能开专票吗？": []})
+        result = await office.say("怎么退货？能开专票吗？")
+
+    assert (result.decision, result.hold, result.question) == ("handoff", False, "能开专票吗？")
+    assert RETURNS.text in words(result)
+    assert "关于“能开专票吗”：\n这个问题在我的资料里没有可靠的答案" in words(result)
 
 
 @pytest.mark.parametrize("text", ["2", "讲个笑话"])

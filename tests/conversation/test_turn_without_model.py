@@ -7,6 +7,7 @@ import pytest
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Part, Utterance
 from ai_worker.conversation.persona import NoSuchWorker
+from ai_worker.knowledge.passage import Passage
 from ai_worker.learning.feedback import Rating
 from tests.conversation.conftest import EXCHANGE, FREIGHT, REFUND, RETURNS, Office, Shelf, words
 
@@ -407,3 +408,14 @@ async def test_without_an_answer_before_them_such_words_are_a_question(office: O
 
     assert ratings.kept == []
     assert result.decision == "handoff"
+
+
+async def test_a_row_of_a_table_is_offered_by_what_it_is_about() -> None:
+    text = "产品名称：晨风碎纸机 S5\n价格：459 元"
+    row = Passage("价目表.csv#2", "公司", "价目表.csv", "passage", "价目表", text, locator="第 3 行")
+    office = Office(Shelf({"碎纸机能碎光盘吗": [(row, 0.6)]}))
+
+    result = await office.say("碎纸机能碎光盘吗")
+
+    assert result.reply is not None
+    assert [choice.label for choice in result.reply.choices] == ["晨风碎纸机 S5"]

@@ -107,8 +107,8 @@ class DeskWords:
         head = self.say("taken", label=conversation.label, name=self.name(conversation))
         return "\n".join([head, *self.summary(summary)])
 
-    def queue(self, waiting: Sequence[Conversation], count: int, now: datetime) -> str:
-        """Return who waits, the first one first; `count` is how many do."""
+    def queue(self, waiting: Sequence[tuple[Conversation, str]], count: int, now: datetime) -> str:
+        """Return who waits and what about, the first one first; `count` is how many do."""
         if not waiting:
             return self.say("queue_empty")
         lines = [
@@ -117,9 +117,9 @@ class DeskWords:
                 label=one.label,
                 name=self.name(one),
                 waited=self.waited(one, now),
-                text=shorten(one.last_text, 30),
+                text=shorten(about, 30),
             )
-            for one in waiting[:QUEUE]
+            for one, about in waiting[:QUEUE]
         ]
         return "\n".join([self.say("queue", count=count), *lines])
 

@@ -16,7 +16,7 @@ from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.handoff_rules import NO_RULES, Rules, unhelpful_before
 from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.history import own_talk
-from ai_worker.conversation.message import InboundMessage, Reply, Utterance
+from ai_worker.conversation.message import Choice, InboundMessage, Reply, Utterance
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.outlook import Foresee, foretell
 from ai_worker.conversation.persona import Staff, Worker
@@ -26,7 +26,7 @@ from ai_worker.conversation.steps import compose, tell
 from ai_worker.conversation.steps.call import call
 from ai_worker.conversation.steps.decide import Verdict, asks_again, choices, decide, entry_is_better
 from ai_worker.conversation.steps.live import OnDraft
-from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id, look_up, widened
+from ai_worker.conversation.steps.look_up import Bars, Findings, Shelves, by_id, in_full, look_up, widened
 from ai_worker.conversation.steps.reason import Reasoner
 from ai_worker.conversation.steps.several import parts_of, together
 from ai_worker.conversation.steps.understand import Understood, understand
@@ -104,6 +104,21 @@ class TurnEngine:
         self._rules, self._outlook = rules, outlook
         self._meanings = meanings
         self._comfortable = comfortable
+        self._approved = self if model is None else self._without_model()
+        """Answers each of several questions from approved knowledge, which a model need not be asked for."""
+
+    def _without_model(self) -> "TurnEngine":
+        return TurnEngine(
+            staff=self._staff,
+            retriever=self._retriever,
+            records=self._records,
+            toolbox=None,
+            model=None,
+            feedback=self._feedback,
+            clock=self._clock,
+            thresholds=self._thresholds,
+            meanings=self._meanings,
+        )
 
     async def run(
         self,
@@ -174,26 +189,52 @@ class TurnEngine:
             return compose.passed_on(words, given.history)
         if given.progress is None and (reason := self._rules.reason(given.message, heard)) is not None:
             return compose.handed_over(words, reason, confidence=1.0)
-        if heard.kind == "question" and given.progress is None and not heard.corrects and self._reasoner is None:
-            several = await self._several(given, heard.text, worker, words, trace, beside)
-            if several is not None:
+        several = None
+        if heard.kind == "question" and given.progress is None and not heard.corrects:
+            several = await self._approved._several(given, heard.text, worker, words, trace, beside)
+            if several is not None and (self._reasoner is None or several.decision == "answer"):
                 return several
         if heard.kind == "question" or given.progress is not None:
-            return await self._question(given, heard, worker, words, trace, beside)
+            result = await self._question(given, heard, worker, words, trace, beside)
+            return several if several is not None and _says_less(result) else result
         if heard.chosen is not None:
-            with trace.step("retrieve") as note:
-                label = heard.chosen.label
-                book = self._book(given, worker)
-                if book and (told := tell.chosen(words, book, heard.chosen, given.history)) is not None:
-                    return told
-                found = by_id(self._shelves(given, worker), heard.chosen.id, label)
-                note.detail = "chosen" if found else "gone"
-            if found is None:  # it was removed since; what it asked is still a question
-                return await self._question(given, replace(heard, text=label), worker, words, trace, beside)
-            return compose.approved(words, found, question=label, confidence=compose.CHOSEN)
+            return await self._chosen(given, heard, heard.chosen, worker, words, trace, beside)
         if heard.kind == "rating":
-            rated = await self._rated(given, heard.text, words)
-            return rated or await self._question(given, heard, worker, words, trace, beside)
+            return await self._rating(given, heard, worker, words, trace, beside)
+        return _fixed(heard, given, worker, words, self._clock.now())
+
+    async def _chosen(
+        self,
+        given: TurnInput,
+        heard: Understood,
+        chosen: Choice,
+        worker: Worker,
+        words: Phrases,
+        trace: Trace,
+        beside: _Beside,
+    ) -> TurnResult:
+        with trace.step("retrieve") as note:
+            label = chosen.label
+            book = self._book(given, worker)
+            if book and (told := tell.chosen(words, book, chosen, given.history)) is not None:
+                return replace(told, question=label)
+            found = by_id(self._shelves(given, worker), chosen.id, label)
+            note.detail = "chosen" if found else "gone"
+        if found is None:  # it was removed since; what it asked is still a question
+            return await self._question(given, replace(heard, text=label), worker, words, trace, beside)
+        approved = compose.approved(words, found, question=label, confidence=compose.CHOSEN)
+        return replace(approved, question=label)
+
+    async def _rating(
+        self, given: TurnInput, heard: Understood, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
+    ) -> TurnResult:
+        rated = await self._rated(given, heard.text, words)
+        if rated is not None:
+            return rated
+        if not given.history:
+            return await self._question(given, heard, worker, words, trace, beside)
+        said = hearing().mark(heard.text)  # of a question back, or of having been handed over
+        heard = replace(heard, kind="misunderstood" if said == "down" else "acknowledged")
         return _fixed(heard, given, worker, words, self._clock.now())
 
     async def _found(
@@ -315,7 +356,8 @@ class TurnEngine:
         else:
             with trace.step("compose"):
                 result = _composed(verdict, planned, findings, given, words, text, bars)
-        return replace(result, candidates=findings.candidates)
+        question = in_full(text, leaning.history, findings, corrects=heard.corrects)
+        return replace(result, candidates=findings.candidates, question=question)
 
     def _verdict(
         self,
@@ -346,6 +388,16 @@ class TurnEngine:
             if not asks_again(given.pending):
                 return replace(compose.handed_over(words, Reason.UNCLEAR), tools=(called.use,))
             return compose.not_found(words, planned, called, times=_times(given))
+
+
+def _says_less(result: TurnResult) -> bool:
+    """Return whether what is approved of each question says more than a turn that a model was to answer.
+
+    It does when the model failed, knows nothing, or offers to choose among what was all asked for.
+    """
+    if result.tools or (result.pending is not None and not result.pending.choices):
+        return False
+    return result.model is None or result.decision != "answer"
 
 
 def _told(

@@ -125,6 +125,9 @@ class TurnResult:
     joined: bool = False
     """There is no reply because the message is answered together with the next one."""
 
+    question: str = ""
+    """What was asked, in words that say it without what came before; empty where the message's own do."""
+
 
 def answer_object(turn_id: str, result: TurnResult) -> dict[str, Any]:
     """Return the public form of a result: what `POST /api/v1/ask` and `knowledge ask` give back.

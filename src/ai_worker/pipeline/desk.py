@@ -14,7 +14,7 @@ from ai_worker.conversation.conversation import Conversation, State
 from ai_worker.conversation.desk_words import QUEUE, Command, DeskWords, command
 from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.handoff_store import Colleague, HandoffStore, OtherConversation, SeatAsleep
-from ai_worker.conversation.handoff_summary import summarise
+from ai_worker.conversation.handoff_summary import Summary, summarise, topic
 from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.conversation.model import OnDelta
 from ai_worker.conversation.progress import Notebook
@@ -137,7 +137,8 @@ class Desk:
             case "queue":
                 waiting = await self._conversations.conversations(states=[State.WAITING], limit=QUEUE)
                 count = (await self._conversations.counts())[State.WAITING]
-                return self._words.queue(waiting, count, self._clock.now())
+                about = [(one, topic(one, await self._summary(one))) for one in waiting]
+                return self._words.queue(about, count, self._clock.now())
             case "take":
                 return await self._take(colleague, wanted.number, message)
             case "leave":
@@ -166,8 +167,10 @@ class Desk:
             other = await self._handoffs.seat(colleague)
             return self._words.say("other_seat", label=other.label if other else "")
         self._events.publish(ConversationChanged(taken.id))
-        summary = summarise(await self._conversations.thread(taken.id, limit=THREAD))
-        return self._words.taken(taken, summary)
+        return self._words.taken(taken, await self._summary(taken))
+
+    async def _summary(self, conversation: Conversation) -> Summary:
+        return summarise(await self._conversations.thread(conversation.id, limit=THREAD))
 
     async def _wanted(self, number: int | None) -> Conversation | None:
         if number is not None:

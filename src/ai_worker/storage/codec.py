@@ -35,7 +35,14 @@ class _ReplyOnly(msgspec.Struct):
     reply: Reply | None = None
 
 
+class _QuestionOnly(msgspec.Struct):
+    """A stored result, of which only the completed question is wanted."""
+
+    question: str = ""
+
+
 _reply_of = msgspec.json.Decoder(_ReplyOnly)
+_question_of = msgspec.json.Decoder(_QuestionOnly)
 
 
 def encode(value: Any) -> str:
@@ -61,6 +68,11 @@ def reply(text: str) -> Reply:
 def reply_of(text: str) -> Reply | None:
     """Return the reply of a stored result, without decoding the rest."""
     return _reply_of.decode(text).reply
+
+
+def question_of(text: str) -> str:
+    """Return what a stored result answers where its message alone does not say; empty where it does."""
+    return _question_of.decode(text).question
 
 
 def pending(text: str | None) -> PendingQuestion | None:

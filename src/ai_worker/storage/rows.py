@@ -185,15 +185,17 @@ GAP = (
 """The columns that `known_gap` reads."""
 
 
-def gap(claim: Claim, now: datetime) -> dict[str, Any]:
+def gap(claim: Claim, result: TurnResult, now: datetime) -> dict[str, Any]:
     """Return what is stored of a question that had no answer."""
-    return _gap(show(claim.message), claim.turn_id, to_micros(now), kind="unanswered", said="")
+    return _gap(result.question or show(claim.message), claim.turn_id, to_micros(now), kind="unanswered", said="")
 
 
 def disliked(turn_id: str, text: str, result: str, at: datetime) -> dict[str, Any]:
     """Return what is stored of a question whose answer, as the turn's result has it, did not help."""
-    reply = codec.reply_of(result)
-    return _gap(text, turn_id, to_micros(at), kind="disliked", said=shorten(reply.text, SAID) if reply else "")
+    reply, question = codec.reply_of(result), codec.question_of(result)
+    return _gap(
+        question or text, turn_id, to_micros(at), kind="disliked", said=shorten(reply.text, SAID) if reply else ""
+    )
 
 
 def _gap(text: str, turn_id: str, at: int, *, kind: str, said: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ai_worker.conversation.turn import PendingQuestion, TurnResult
 from ai_worker.foundation.text import shorten
 from ai_worker.knowledge.citation import cite
 from ai_worker.knowledge.passage import ENTRIES, Passage, Scored
-from ai_worker.knowledge.records.row import is_row
+from ai_worker.knowledge.records.row import BETWEEN, is_row
 
 LABEL = 60
 """Characters of a choice; some platforms cut buttons off after that."""
@@ -162,6 +162,9 @@ def sources(words: Phrases, passages: Sequence[Passage], *, numbered: bool = Fal
 
 
 def _label(passage: Passage) -> str:
+    if is_row(passage.locator):  # what it is about stands in its first cell
+        cell = passage.text.partition("\n")[0]
+        return shorten(cell.partition(BETWEEN)[2] or cell, LABEL)
     called = f"{passage.called} {passage.locator}".strip()
     return shorten(called if harmless(called) else plain(passage.text), LABEL)
 

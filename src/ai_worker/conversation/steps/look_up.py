@@ -133,6 +133,20 @@ def look_up(
     return best
 
 
+def in_full(text: str, history: Sequence[Utterance], findings: Findings, *, corrects: bool) -> str:
+    """Return what `text` asks in words that say it all; empty if it says it itself.
+
+    A sentence that was made of it, or the question before and a message too short to be one. A short message that
+    does not point back is a question of its own: `有班车吗`.
+    """
+    before = leaned_on(text, history) if findings.leans else ""
+    if not before:
+        return ""
+    ways = completions(text, before, history, corrects=corrects)
+    too_short = hearing().points_back(text) and len(squash(text)) <= SHORT
+    return ways[0] if len(ways) > 1 or too_short else ""
+
+
 def _better(one: Findings, other: Findings, bars: Bars) -> Findings:
     """Return the surer of two; a clear answer comes before one that has a rival, if it is sure."""
     if not other.found or not one.found:

@@ -244,7 +244,7 @@ class PostgresPipelineStore:
                 for row in _owned(outbound, held[turn.claim.seq][2] if turn.claim.seq in held else None)
             ]
             mine = await outbox.insert(database, connection, made)
-            if asked := [rows.gap(turn.claim, turn.now) for turn, _ in turns if _is_gap(turn.result)]:
+            if asked := [rows.gap(turn.claim, turn.result, turn.now) for turn, _ in turns if _is_gap(turn.result)]:
                 await gaps.count(connection, asked)
         for turn, _ in turns:
             database.bell.ring(Heard("turn", turn.claim.conversation_id, turn.claim.turn_id))

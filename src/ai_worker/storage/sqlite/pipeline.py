@@ -76,7 +76,7 @@ class SqlitePipelineStore:
         """Store the result, the reply and "done", and free the conversation: one transaction."""
         send_before = self._send_before()
         stored, replies = codec.encode(result), rows.outbound(outbound)
-        gap = rows.gap(claim, now) if result.decision == "handoff" and result.reason is Reason.UNKNOWN else None
+        gap = rows.gap(claim, result, now) if result.decision == "handoff" and result.reason is Reason.UNKNOWN else None
 
         def work(connection: apsw.Connection) -> set[str]:
             try:
