@@ -12,7 +12,8 @@ from ai_worker.pipeline import runner as runner_module
 from ai_worker.pipeline.board import Delta, Finished, Restart
 from ai_worker.pipeline.facts import TurnGivenUp
 from ai_worker.pipeline.store import Accepted
-from tests.pipeline.desk import CLOCK, desk
+from ai_worker.storage.opening import open_stores
+from tests.pipeline.desk import CLOCK, SQLITE, Desk, desk
 
 
 async def echo(given: TurnInput) -> TurnResult:
@@ -274,3 +275,31 @@ async def test_a_message_that_came_before_the_hand_back_is_answered_after_it(tmp
         await at.stores.conversations.hand_back(first.conversation_id, "李娜", CLOCK.now())
         go.set()
         await at.until(lambda: at.shown() == ["答在吗", "答还有一件事"])
+
+
+async def test_after_a_death_a_few_are_begun_and_what_waits_behind_them_does_not_count_as_tried(tmp_path: Path) -> None:
+    async def never(given: TurnInput) -> TurnResult:
+        await asyncio.sleep(60)
+        return await echo(given)
+
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as stores:
+        at = Desk(stores, tmp_path, never, limit=500)
+        for number in range(200):
+            await at.say("在吗", who=f"u{number}")
+        at.runner.begin_carefully()
+        running = asyncio.create_task(at.runner.run())
+        await at.until(lambda: at.runner.active == runner_module.CAREFUL_TURNS)
+        running.cancel()
+        await at.runner.drain(0)
+
+        await stores.pipeline.recover(owner="run-2")
+        claims = await stores.pipeline.claim(owner="run-2", limit=200, now=CLOCK.now())
+        assert sum(claim.attempt > 1 for claim in claims) == runner_module.CAREFUL_TURNS
+
+
+async def test_each_turn_that_ends_lets_two_more_begin(tmp_path: Path) -> None:
+    async with desk(tmp_path, echo, limit=500) as at:
+        at.runner.begin_carefully()
+        for number in range(300):
+            await at.say("在吗", who=f"u{number}")
+        await at.until(lambda: len(at.channel.shown) == 300)

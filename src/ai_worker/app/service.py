@@ -355,5 +355,7 @@ async def running(
         doors.bind()
         if line is not None:  # the folder's lock says that no other runner of this node lives
             line.backlog.unfinished = await stores.pipeline.recover(owner=line.owner)
+            if line.backlog.unfinished:
+                line.runner.begin_carefully()
         async with at_work(line, inbox.accept, stores.feedback.record, doors, channels, chores, service.failed):
             yield service

@@ -21,6 +21,9 @@ MESSAGES = 10
 WAITED_FOR = 5
 """After so many nothing more is waited for; only what is there already still belongs to it."""
 
+NOTHING_ASKED = PendingQuestion(times=0)
+"""Stands where nothing was asked back, so that a burst has something to wait with."""
+
 Course = Literal["answer", "wait", "join"]
 """`join`: it is answered with the next one, which is there already. `wait`: one may follow."""
 
@@ -40,7 +43,7 @@ def course(claim: Claim, *, window: timedelta, now: datetime) -> Course:
 
 def joined(claim: Claim) -> TurnResult:
     """Return the result of a message that is answered with the next one."""
-    pending = claim.pending or PendingQuestion()
+    pending = claim.pending or NOTHING_ASKED
     said = (*_joined(claim), claim.message.text)
     return TurnResult("silent", None, pending=replace(pending, burst=said), joined=True)
 
@@ -51,7 +54,7 @@ def whole(claim: Claim) -> Claim:
     if claim.pending is None or not earlier:
         return claim
     open_question = replace(claim.pending, burst=())
-    pending = None if open_question == PendingQuestion() else open_question
+    pending = None if open_question == NOTHING_ASKED else open_question
     text = "\n".join(words for words in (*earlier, claim.message.text) if words)
     history = _without(claim.history, earlier)
     return replace(claim, message=replace(claim.message, text=text), history=history, pending=pending)
