@@ -133,7 +133,10 @@ EVENING: Hour = [
         says(WANG, "退货流程是什么").shown(RETURN),
         says(WANG, "供应商返点是多少").shown(TO_COLLEAGUE, "!6%").to(LI, "【等人工】", "王芳", "!6%"),
         says(WANG, "那联系人呢").shown(TO_COLLEAGUE).down(HOLDING),
-        says(WANG, "转人工").shown("好的，已经转给同事。").behind(),
+        says(WANG, "怎么开发票").shown(INVOICE),
+        says(WANG, "转人工")
+        .shown("好的，已经转给同事。")
+        .down("好的，已经转给同事。", "您刚才问的“那联系人呢”也一并转"),
     ],
     [
         says(ZHAO, "怎么退货").shown(RETURN),
@@ -146,6 +149,12 @@ LEAK = "发现漏水，先关闭进水阀，再拔掉电源。"
 WITH_MODEL: Scene = [says(CHEN, "净水器漏水了怎么办").shown(LEAK, "依据：《保养手册 › 漏水处理》")]
 """What only a model makes out."""
 
-MODEL_DOWN: Hour = [[says(CHEN, "净水器漏水了怎么办").shown(HOLDING)]]
-MODEL_BACK: Told = {CHEN: [(LEAK,)], WANG: [(TO_COLLEAGUE,), ("好的，已经转给同事。",)]}
-"""What was held is answered, and what was said after it, in its order."""
+MODEL_DOWN: Hour = [
+    [
+        says(CHEN, "净水器漏水了怎么办").shown(HOLDING),
+        says(CHEN, "会员日是哪天").shown("每月 18 日是会员日"),
+        says(CHEN, "积分怎么用").shown("每 100 积分抵 1 元"),
+    ]
+]
+MODEL_BACK: Told = {CHEN: [("关于您刚才问的“净水器漏水了怎么办”：", LEAK)]}
+"""What was held is answered, and says to what; what is a person's by now is not."""
