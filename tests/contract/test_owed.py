@@ -1,6 +1,7 @@
 """What every pipeline store promises about answers that are owed: newer messages do not wait for them."""
 
 from datetime import timedelta
+from typing import Any
 
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, Contact, Reply, Utterance
@@ -173,7 +174,7 @@ async def test_a_notice_is_promised_until_something_else_was_said(stores: Stores
 
 
 async def test_in_a_group_nobody_is_promised_what_another_was(stores: Stores) -> None:
-    both = {"conversation_key": "group:1", "group": True}
+    both: dict[str, Any] = {"conversation_key": "group:1", "group": True}
     await stores.pipeline.accept(stores.message("帮我写一段祝福", id="g1", contact=Contact("wang", "王芳"), **both))
     await hold(stores, await stores.claim_one())
     await stores.pipeline.accept(stores.message("也帮我写一段", id="g2", contact=Contact("chen", "陈思远"), **both))

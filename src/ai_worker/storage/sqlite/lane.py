@@ -94,6 +94,7 @@ SELECT EXISTS (SELECT 1 FROM inbound WHERE conversation_id = :lane AND state = '
     AND seq <> :seq),
     EXISTS (SELECT 1 FROM inbound WHERE conversation_id = :lane AND state = 'waiting' AND owed IS NOT NULL
     AND seq <> :seq)
+FROM conversation WHERE id = :lane
 """
 
 KEEP = "INSERT OR REPLACE INTO progress (seq, epoch, body) VALUES (?, ?, ?)"
