@@ -47,6 +47,7 @@ from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.relay import Relay
 from ai_worker.settings import Settings
 from ai_worker.settings.watch import SettingsWatch
+from ai_worker.skills.shelf import SkillShelf
 from ai_worker.sources.opening import open_sync
 from ai_worker.storage.folder import held
 from ai_worker.storage.opening import open_stores
@@ -193,6 +194,7 @@ async def running(
             wake=lambda: line.runner.wake() if line else None,
         )
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
+        skills = SkillShelf(settings.skills_folder)
         toolbox = await stack.enter_async_context(tools_of(role, settings, connectors))
         if role in (None, "runner"):
             hours = settings.handoff.office_hours(settings.time_zone)
@@ -211,6 +213,7 @@ async def running(
                 meanings=meanings.embeddings,
                 comfortable=partial(comfortable, channels),
                 approvals=stores.approvals,
+                skills=skills,
             )
             callbacks = await stack.enter_async_context(open_callbacks(settings, stores, keyring, clock))
             known = IntroducedTurns(
@@ -324,6 +327,7 @@ async def running(
         ]
         chores.append(partial(every, REFRESH_S, reloading(changes, settings, channels), "settings.reload"))
         chores.append(partial(every, REFRESH_S, library.refresh, "knowledge.refresh"))
+        chores.append(partial(every, REFRESH_S, skills.refresh, "skills.refresh"))
         if role != "console":
             sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
             chores.append(partial(every, NOTED_S, sightings.note, "channels.sightings"))
