@@ -11,8 +11,9 @@ from ai_worker.knowledge import english, terms
 from ai_worker.knowledge.language.meaning import MARK, lexicon
 from ai_worker.knowledge.language.sound import initials, sounds, spelled
 
-SOUND, INITIALS = "#", "^"
-"""What the entries of the index begin with that lead from sounds, and from initials, to what is written."""
+SOUND, INITIALS, GAP = "#", "^", "-"
+"""What the entries of the index begin with that lead from sounds, from initials, and from two characters
+between which one is missing, to what is written."""
 
 INITIALS_AT_MOST = 4
 
@@ -35,6 +36,7 @@ class Known(Protocol):
 def spellings(plain: str) -> set[str]:
     """Return the entries that lead from sounds and initials to what stands in a wording."""
     found = {f"{SOUND}{_sound(pair)}:{pair}" for pair in terms.bigrams(plain)}
+    found |= {f"{GAP}{three[0]}{three[2]}:{three[1]}" for three in terms.trigrams(plain)}
     for word in terms.words(plain):
         if 2 <= len(word) <= INITIALS_AT_MOST and not word.isascii():
             found.add(f"{INITIALS}{initials(word)}:{word}")
@@ -50,7 +52,7 @@ def corrected(plain: str, known: Known) -> str:
 
     def one(run: re.Match[str]) -> str:
         if run[0].isascii():
-            return _latin(run[0], known, mixed=mixed)
+            return _latin(run[0], (plain[: run.start()][-1:], plain[run.end() :][:1]), known, mixed=mixed)
         return _han(run[0], known)
 
     return _RUN.sub(one, plain)
@@ -60,11 +62,13 @@ def _sound(pair: str) -> str:
     return ".".join(sounds(pair))
 
 
-def _latin(spaced: str, known: Known, *, mixed: bool) -> str:
+def _latin(spaced: str, around: tuple[str, str], known: Known, *, mixed: bool) -> str:
     run = spaced.strip()
     stem = english.stem(run)
     if known.has(stem):
         return spaced
+    if ways := lexicon().said.get(stem):
+        return max(ways, key=lambda way: _fits(way, around, known)) if mixed else spaced
     if meanings := lexicon().meanings.get(stem):
         return "".join(meanings).replace(MARK, "") if mixed else spaced
     syllables = spelled(run)
@@ -82,16 +86,45 @@ def _latin(spaced: str, known: Known, *, mixed: bool) -> str:
     return written
 
 
+def _fits(way: str, around: tuple[str, str], known: Known) -> tuple[int, bool]:
+    """Return how well a Chinese word stands between its neighbours, as the wordings have it."""
+    before, after = around
+    return known.has(before + way[0]) + known.has(way[-1] + after), known.has(way)
+
+
 def _han(run: str, known: Known) -> str:
     characters, alone = list(run), _alone(run)
     for at in range(len(run) - 1):
         pair = "".join(characters[at : at + 2])
-        if not (alone[at] and alone[at + 1]) or known.has(pair):
+        if known.has(pair):
             continue
-        if better := _better(pair, known):
+        if alone[at] and alone[at + 1] and (better := _better(pair, known)):
             characters[at : at + 2] = better
             alone[at] = alone[at + 1] = False
-    return "".join(characters)
+    return _filled("".join(characters), known)
+
+
+def _filled(run: str, known: Known) -> str:
+    """Return a run with the characters that were lost between two that no wording has beside each other."""
+    alone = _alone(run)
+    written = run[:1]
+    for at in range(len(run) - 1):
+        pair = run[at : at + 2]
+        if (alone[at] or alone[at + 1]) and not known.has(pair) and terms.FUNCTION_WORDS.isdisjoint(pair):
+            found = known.written(f"{GAP}{pair}:")
+            kept = [(often, lost) for lost, often in found if _restored(pair, lost, alone[at : at + 2])]
+            if kept:
+                written += max(kept)[1]
+        written += pair[1]
+    return written
+
+
+def _restored(pair: str, lost: str, alone: list[bool]) -> bool:
+    """Return whether a character between two makes a word of what was none."""
+    if lost in terms.FUNCTION_WORDS:
+        return False
+    first, second = alone
+    return (first and _is_word(pair[0] + lost)) or (second and _is_word(lost + pair[1]))
 
 
 def _better(pair: str, known: Known) -> str:

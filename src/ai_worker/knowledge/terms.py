@@ -94,6 +94,11 @@ def bigrams(folded: str) -> list[str]:
     return [run[at : at + 2] for run in _HAN.findall(folded) for at in range(len(run) - 1)]
 
 
+def trigrams(folded: str) -> list[str]:
+    """Return three neighbouring Chinese characters each."""
+    return [run[at : at + 3] for run in _HAN.findall(folded) for at in range(len(run) - 2)]
+
+
 def asked_terms(folded: str) -> list[str]:
     """Return the terms of a wording: a question, or a title.
 
