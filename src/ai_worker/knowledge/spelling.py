@@ -93,15 +93,35 @@ def _fits(way: str, around: tuple[str, str], known: Known) -> tuple[int, bool]:
 
 
 def _han(run: str, known: Known) -> str:
-    characters, alone = list(run), _alone(run)
+    characters, words = list(run), _words_of(run)
     for at in range(len(run) - 1):
         pair = "".join(characters[at : at + 2])
-        if known.has(pair):
+        first, second = words[at : at + 2]
+        if known.has(pair) or first is second or not (len(first) == 1 or len(second) == 1):
             continue
-        if alone[at] and alone[at + 1] and (better := _better(pair, known)):
+        if len(first) == len(second) == 1:
+            better = _better(pair, known)
+        else:
+            better = _longer(pair, first, second, known)
+        if better:
             characters[at : at + 2] = better
-            alone[at] = alone[at + 1] = False
+            words[at] = words[at + 1] = better
     return _filled("".join(characters), known)
+
+
+def _words_of(run: str) -> list[str]:
+    """Return the word that each character is part of."""
+    return [word for word in terms.cut(run, new=False) for _ in word]
+
+
+def _longer(pair: str, first: str, second: str, known: Known) -> str:
+    """Return a pair of which one half belongs to a word that the other half, written otherwise, makes longer."""
+    for written, _ in sorted(known.written(f"{SOUND}{_sound(pair)}:"), key=lambda one: (-one[1], one[0])):
+        if len(second) == 1 and written[0] == pair[0] and pair[1] not in terms.FUNCTION_WORDS and _is_word(first + written[1]):
+            return written
+        if len(first) == 1 and written[1] == pair[1] and pair[0] not in terms.FUNCTION_WORDS and _is_word(written[0] + second):
+            return written
+    return ""
 
 
 def _filled(run: str, known: Known) -> str:
