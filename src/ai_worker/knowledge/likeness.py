@@ -146,5 +146,10 @@ def _met(ours: frozenset[str], theirs: frozenset[str], weights: Weights) -> floa
     """Return the share of `ours` that `theirs` has, or has something related to."""
     related = lexicon().related
     common = weights.of(ours & theirs)
-    near = [one for one in ours - theirs if one in related and not related[one].isdisjoint(theirs)]
+    others = "".join(theirs)
+    near = [
+        one
+        for one in ours - theirs
+        if (one in related and not related[one].isdisjoint(theirs)) or (len(one) == 2 and one[1] in others)
+    ]
     return share_of(common + RELATED * weights.of(near), weights.of(ours))
