@@ -153,13 +153,15 @@ def _better(pair: str, known: Known) -> str:
         return pair[::-1]
     found = known.written(f"{SOUND}{_sound(pair)}:")
     kept = [(sum(map(str.__eq__, pair, written)), often, written) for written, often in found]
-    return next((written for _, _, written in sorted(kept, reverse=True) if _plausible(pair, written)), "")
+    return next((written for _, _, written in sorted(kept, reverse=True) if _plausible(pair, written, known)), "")
 
 
-def _plausible(pair: str, written: str) -> bool:
+def _plausible(pair: str, written: str, known: Known) -> bool:
     """Return whether `written` is a word; a character that carries grammar was hardly a slip."""
     changed = {old for old, new in zip(pair, written, strict=True) if old != new}
-    return changed.isdisjoint(terms.FUNCTION_WORDS) and _is_word(written)
+    if not changed.isdisjoint(terms.FUNCTION_WORDS):
+        return False
+    return _is_word(written) or (len(changed) == 1 and not known.has(*changed))
 
 
 def _is_word(pair: str) -> bool:
