@@ -60,7 +60,8 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
             best, other, kept = found.get(candidate.key, (-1.0, 0.0, candidate))
             found[candidate.key] = (sure, best, candidate) if sure > best else (best, max(other, sure), kept)
     order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))[:limit]
-    passages = view.passages([candidate.key for _, _, candidate in order])
+    passages = {one.key: one.passage for _, one in by_texts if one.passage}
+    passages |= view.passages([candidate.key for _, _, candidate in order if candidate.key not in passages])
     return [Scored(passages[candidate.key], sure, candidate.matched) for sure, _, candidate in order]
 
 
