@@ -1,7 +1,7 @@
 """Spelling: what was typed wrongly, read as words of the knowledge that sound or look the same.
 
-People pick the wrong homophone, type pinyin or its initials, or swap two characters. Only what no
-wording contains is read anew, and only as a pair of characters that some wording contains.
+People pick the wrong homophone, type pinyin or its initials, swap two characters, or lose one. Only
+what no wording contains is read anew, and only as a pair of characters that some wording contains.
 """
 
 import re
@@ -97,50 +97,55 @@ def _han(run: str, known: Known) -> str:
     for at in range(len(run) - 1):
         pair = "".join(characters[at : at + 2])
         first, second = words[at : at + 2]
-        if known.has(pair) or first is second or not (len(first) == 1 or len(second) == 1):
+        if first == second or known.has(pair):
             continue
-        if len(first) == len(second) == 1:
-            better = _better(pair, known)
+        if len(first[1]) == len(second[1]) == 1:
+            written = _better(pair, known)
         else:
-            better = _longer(pair, first, second, known)
-        if better:
-            characters[at : at + 2] = better
-            words[at] = words[at + 1] = better
+            written = _longer(pair, first[1], second[1], known)
+        if written:
+            characters[at : at + 2] = written
+            words[at] = words[at + 1] = (at, written)
     return _filled("".join(characters), known)
 
 
-def _words_of(run: str) -> list[str]:
-    """Return the word that each character is part of."""
-    return [word for word in terms.cut(run, new=False) for _ in word]
+def _words_of(run: str) -> list[tuple[int, str]]:
+    """Return of each character where the word begins that it is part of, and the word."""
+    found: list[tuple[int, str]] = []
+    for word in terms.cut(run, new=False):
+        found += [(len(found), word)] * len(word)
+    return found
 
 
 def _longer(pair: str, first: str, second: str, known: Known) -> str:
-    """Return a pair of which one half belongs to a word that the other half, written otherwise, makes longer."""
+    """Return a pair that makes a word longer by the character beside it, written otherwise; empty if none does."""
+    after = len(second) == 1
+    slip = pair[1] if after else pair[0]
+    if slip in terms.FUNCTION_WORDS or (len(first) > 1 and not after):
+        return ""
     for written, _ in sorted(known.written(f"{SOUND}{_sound(pair)}:"), key=lambda one: (-one[1], one[0])):
-        if len(second) == 1 and written[0] == pair[0] and pair[1] not in terms.FUNCTION_WORDS and _is_word(first + written[1]):
-            return written
-        if len(first) == 1 and written[1] == pair[1] and pair[0] not in terms.FUNCTION_WORDS and _is_word(written[0] + second):
+        kept = written[0] == pair[0] if after else written[1] == pair[1]
+        if kept and _is_word(first + written[1] if after else written[0] + second):
             return written
     return ""
 
 
 def _filled(run: str, known: Known) -> str:
     """Return a run with the characters that were lost between two that no wording has beside each other."""
-    alone = _alone(run)
+    words = _words_of(run)
     written = run[:1]
     for at in range(len(run) - 1):
         pair = run[at : at + 2]
-        if (alone[at] or alone[at + 1]) and not known.has(pair) and terms.FUNCTION_WORDS.isdisjoint(pair):
+        alone = len(words[at][1]) == 1, len(words[at + 1][1]) == 1
+        if any(alone) and not known.has(pair) and terms.FUNCTION_WORDS.isdisjoint(pair):
             found = known.written(f"{GAP}{pair}:")
-            kept = [(often, lost) for lost, often in found if _restored(pair, lost, alone[at : at + 2])]
-            if kept:
-                written += max(kept)[1]
+            written += max(((often, lost) for lost, often in found if _restored(pair, lost, alone)), default=(0, ""))[1]
         written += pair[1]
     return written
 
 
-def _restored(pair: str, lost: str, alone: list[bool]) -> bool:
-    """Return whether a character between two makes a word of what was none."""
+def _restored(pair: str, lost: str, alone: tuple[bool, bool]) -> bool:
+    """Return whether a character between two makes a word of what was none. One that carries grammar changes more."""
     if lost in terms.FUNCTION_WORDS:
         return False
     first, second = alone
@@ -157,7 +162,10 @@ def _better(pair: str, known: Known) -> str:
 
 
 def _plausible(pair: str, written: str, known: Known) -> bool:
-    """Return whether `written` is a word; a character that carries grammar was hardly a slip."""
+    """Return whether `written` is a word, or the only character changed is one that no wording has.
+
+    A character that carries grammar was hardly a slip.
+    """
     changed = {old for old, new in zip(pair, written, strict=True) if old != new}
     if not changed.isdisjoint(terms.FUNCTION_WORDS):
         return False
@@ -166,8 +174,3 @@ def _plausible(pair: str, written: str, known: Known) -> bool:
 
 def _is_word(pair: str) -> bool:
     return len(terms.cut(pair, new=False)) == 1
-
-
-def _alone(run: str) -> list[bool]:
-    """Return which characters are part of no longer word."""
-    return [len(word) == 1 for word in terms.cut(run, new=False) for _ in word]

@@ -74,7 +74,9 @@ def lexicon() -> Lexicon:
         longest[wording[0]] = max(longest.get(wording[0], 0), len(wording))
     near = {one: frozenset(others) for one, others in related.items()}
     every = frozenset(chain.from_iterable(meanings.values()))
-    return Lexicon(meanings, said, every, near, marked["?"], marked["!"], marked["+"], marked["@"], marked["/"], longest)
+    return Lexicon(
+        meanings, said, every, near, marked["?"], marked["!"], marked["+"], marked["@"], marked["/"], longest
+    )
 
 
 class Reading(NamedTuple):
