@@ -15,8 +15,8 @@ from typing import Protocol
 MOST_BYTES = 128_000_000
 """More of mapped files than this is let go of; the interpreter and its libraries are about 30 MB of it."""
 
-SEARCHES = 32
-"""So many searches pass between two looks. In 100,000 passages one search looks at 1 to 2 MB."""
+SEARCHES = 8
+"""So many searches pass between two looks. In 100,000 passages a search maps up to 5 MB anew."""
 
 READ_ONLY = "r--"
 
