@@ -72,7 +72,7 @@ from ai_worker.app.chores import (
 )
 from ai_worker.app.doors import make_doors, url_of
 from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
-from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools
+from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools_of
 from ai_worker.app.readiness import count, make_readiness
 from ai_worker.app.work import at_work, spare_the_collector
 
@@ -191,6 +191,7 @@ async def running(
             wake=lambda: line.runner.wake() if line else None,
         )
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
+        toolbox = await stack.enter_async_context(tools_of(role, settings, connectors))
         if role in (None, "runner"):
             hours = settings.handoff.office_hours(settings.time_zone)
             thresholds.replace(await stores.evaluation.thresholds())
@@ -198,7 +199,7 @@ async def running(
                 staff=staff,
                 retriever=library,
                 records=library,
-                toolbox=await stack.enter_async_context(tools(settings, connectors)),
+                toolbox=toolbox,
                 model=model,
                 feedback=stores.feedback,
                 clock=clock,
@@ -207,6 +208,7 @@ async def running(
                 thresholds=thresholds,
                 meanings=meanings.embeddings,
                 comfortable=partial(comfortable, channels),
+                approvals=stores.approvals,
             )
             callbacks = await stack.enter_async_context(open_callbacks(settings, stores, keyring, clock))
             line = make_line(
@@ -238,6 +240,9 @@ async def running(
                 metrics_allow=metrics_allow,
                 settings=settings.api,
                 clock=clock,
+                retriever=library,
+                toolbox=toolbox,
+                version=__version__,
             )
         if role in (None, "console"):
             evaluator = golden_evaluator(
@@ -262,6 +267,7 @@ async def running(
                     thresholds=thresholds,
                 ),
                 gaps=stores.gaps,
+                approvals=stores.approvals,
                 gap_desk=GapDesk(
                     stores.gaps,
                     knowledge=library,
@@ -332,6 +338,7 @@ async def running(
             chores.append(partial(every, SYNC_S, sync.look, "knowledge.sync"))
             chores.append(partial(every, SWEEP_S, sweeping(stores, clock), "storage.sweep"))
             chores.append(partial(every, CALL_S, line.caller.look, "handoff.call"))
+            chores.append(partial(every, CALL_S, line.approvals.look, "approval.call"))
             fetched_by = partial(fetch_of, channels)
             chores.append(Fetching(fetched_by, store=stores.files, events=events, clock=clock).run)
             kept = timedelta(days=settings.knowledge.removed_days)
