@@ -34,8 +34,8 @@ FROM_A_SET, FROM_GUIDES = 14_000, 6_000
 OFTEN = 8
 """Sentences that a figure must be in."""
 
-STEPS = 250
-SPARSE, RIDGE = 2e-5, 2e-4
+STEPS = 500
+SPARSE, RIDGE = 1e-5, 2e-4
 COMMON = 1.0
 """How much the whole of ordinary text counts, the whole of orders being 1."""
 

@@ -10,9 +10,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from ai_worker.conversation.grounding.sentences import split
+from ai_worker.conversation.grounding.voice import SURE, speaks_to_writer, to_writer
 from ai_worker.foundation.text import fold
 
 Order = Literal["none", "one", "all"]
@@ -20,9 +21,6 @@ Order = Literal["none", "one", "all"]
 
 REMEMBERED, REMEMBERED_CHARACTERS = 1_024, 4_000
 """Texts whose plain form is remembered, and how long they may be: the same passages are asked for again and again."""
-
-LONGEST_DEPTH = 8
-"""How deep a tool's result is looked into; what lies deeper is not shown."""
 
 _SIMPLER = str.maketrans(
     "規則請覆複須務說輸這從現開變資結設應該調執觸發裡標題嚴讓對講話僅無視與詞領個頭內識當來後時將傳給連網轉帳號碼證驗隱統對問題終論誰顧戶員級優權號寫為",
@@ -32,10 +30,13 @@ _SIMPLER = str.maketrans(
 
 _HIDDEN = re.compile(
     r"<!--.*?(?:-->|\Z)"
-    r"|<(\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0|"
-    r"\bhidden\b)[^>]*>.*?(?:</\1>|\Z)",
+    r"|<(\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*[012]?(?:\.\d+)?(?:px|pt|em|%)?\s*[;\"']"
+    r"|opacity\s*:\s*0|(?<![-\w])color\s*:\s*(?:#fff(?:fff)?\b|white\b|transparent\b)|left\s*:\s*-\d{3,}|"
+    r"\bhidden\b)[^>]*>.*?(?:</\1>|\Z)"
+    r"|<[a-z][\w-]*\s[^>]*=[^>]*>",
     re.DOTALL | re.IGNORECASE,
 )
+"""Comments, elements that nobody sees, and what is written inside of tags."""
 _IMAGE = re.compile(r"!\[[^\]]*\](?:\([^)]*\)?|\[[^\]]*\])|<img\b[^>]*>?", re.IGNORECASE)
 _CODED = re.compile(
     r"(?<![A-Za-z0-9+/_-])(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*[A-Z])[A-Za-z0-9+/_-]{24,}={0,2}"
@@ -245,43 +246,17 @@ def quotable(text: str) -> str:
     are the company's own, and nobody's words can get into their addresses.
     """
     shown = _HIDDEN.sub("", text) if "<" in text else text
-    return shown if order(shown) == "none" else plain(shown)
+    if order(shown) != "none":
+        shown = plain(shown)
+    if not speaks_to_writer(shown, at=SURE):
+        return shown
+    return "".join(part for part in split(shown) if to_writer(part.strip()) < SURE).strip()
 
 
 @lru_cache(maxsize=REMEMBERED)
 def harmless(text: str) -> bool:
     """Return whether a short text, such as a name or a title, gives no order."""
-    return visible(text) == text.replace("\x00", "") and order(text) == "none"
-
-
-def plain_value(value: Any, *, names: Sequence[str] = (), depth: int = 0) -> Any:
-    """Return a JSON value of a business system without the orders in its texts."""
-    if depth > LONGEST_DEPTH:
-        return None
-    if isinstance(value, str):
-        return plain(value, names=names)
-    if isinstance(value, dict):
-        inner = ((key, plain_value(one, names=names, depth=depth + 1)) for key, one in value.items())
-        return {plain(str(key), names=names): one for key, one in inner}
-    if isinstance(value, list | tuple):
-        return [plain_value(one, names=names, depth=depth + 1) for one in value]
-    return value
-
-
-_BARE = re.compile(r"[A-Za-z0-9_.:+/#-]{1,32}|\d[\d\s:.,/-]{0,30}|[\u3400-\u9fff\d %.]{1,10}")
-
-
-def bare_data(value: Any, *, depth: int = 0) -> bool:
-    """Return whether a JSON value is nothing but numbers, ids and single words: nothing that could order anything."""
-    if depth > LONGEST_DEPTH:
-        return False
-    if isinstance(value, str):
-        return not value or _BARE.fullmatch(value) is not None
-    if isinstance(value, dict):
-        return all(bare_data(str(key)) and bare_data(inner, depth=depth + 1) for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return all(bare_data(inner, depth=depth + 1) for inner in value)
-    return True
+    return visible(text) == text.replace("\x00", "") and order(text) == "none" and not speaks_to_writer(text)
 
 
 def _paragraph(text: str, names: Sequence[str]) -> tuple[str, bool]:

@@ -15,11 +15,15 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
+from ai_worker.conversation.grounding.sentences import split
 from ai_worker.conversation.grounding.support import stem
 from ai_worker.foundation.text import fold
 from ai_worker.knowledge.language.script import simplified
 
 KINDS, WEIGHTS = "kinds.txt", "weights.txt"
+
+SURELY, SURE = 2.0, 4.0
+"""From here on a sentence speaks to the writer, whatever it is about; and from here on even an approved one does."""
 
 MENTIONED = 14
 """Characters up to which a quotation is a mere name of something, so that its words count for nothing."""
@@ -154,6 +158,12 @@ def to_writer(sentence: str) -> float:
     if len(written) > WINDOW:
         best = max(best, *(_weighed(part) for part in stretches(written)))
     return best
+
+
+@lru_cache(maxsize=REMEMBERED // 4)
+def speaks_to_writer(text: str, at: float = SURELY) -> bool:
+    """Return whether any sentence of a short text plainly speaks to whoever writes the answer."""
+    return any(to_writer(part) >= at for one in split(text) if (part := one.strip()))
 
 
 def stretches(written: str) -> list[str]:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ai_worker.conversation.grounding.orders import bare_data, plain, plain_value
+from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.results import bare_data, plain_value
 from ai_worker.conversation.model import ChatMessage, ChatModel, Completion, ModelFailed, ToolCall, ToolSchema
 from ai_worker.conversation.progress import Act, Notebook, Progress, ToolUse
 from ai_worker.conversation.steps.act import intent, perform

@@ -7,7 +7,8 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ai_worker.conversation.grounding.orders import harmless, plain
+from ai_worker.conversation.grounding.evidence import evidence
+from ai_worker.conversation.grounding.orders import harmless, plain, quotable
 from ai_worker.conversation.grounding.verdict import ASK_BACK, NO_ANSWER
 from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Contact, Utterance
@@ -16,7 +17,7 @@ from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import LANGUAGES, Phrases, phrases
 from ai_worker.conversation.steps.look_up import Bars, Findings
 from ai_worker.foundation.text import fold, shorten
-from ai_worker.knowledge.passage import Scored
+from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.skills.tool import Tool
 
 PASSAGES = 6
@@ -79,11 +80,19 @@ def gather(findings: Findings, history: Sequence[Utterance], bars: Bars, *, tool
     passages: list[Scored] = []
     for scored in findings.found[:PASSAGES]:
         at = bars.clarify_at if acts and scored.passage.kind != "entry" else bars.material_at
-        if scored.score >= at and (shown := plain(scored.passage.text[:PASSAGE_CHARACTERS], names=names)):
+        if scored.score >= at and (shown := _shown(scored.passage, findings.question, names)):
             title = scored.passage.title if harmless(scored.passage.title) else ""
             passages.append(replace(scored, passage=replace(scored.passage, title=title, text=shown)))
     said = plain(last_reply(history), names=names) if findings.leans else ""
     return Material(tuple(passages), (said,) if said else ())
+
+
+def _shown(passage: Passage, question: str, names: Sequence[str]) -> str:
+    """Return what of a passage a model reads: of an approved entry all but orders, of a document what is evidence."""
+    text = passage.text[:PASSAGE_CHARACTERS]
+    if passage.kind == "entry":
+        return plain(quotable(text), names=names)
+    return evidence(text, question, names=tuple(names))
 
 
 def names_of(tools: Sequence[Tool]) -> list[str]:

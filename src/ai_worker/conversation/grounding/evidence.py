@@ -1,0 +1,102 @@
+"""Evidence: which sentences of a document an answer may rest on.
+
+Two things count for a sentence. To whom it speaks (`voice.py`): a document tells its readers something;
+a sentence that tells the writer of an answer what to write is none of its matter. And whether it bears on
+what is asked: a sentence about the question is kept unless it plainly speaks to the writer, one that has
+nothing to do with it is kept only if it plainly does not. So what is slipped in has to be about this very
+question and to sound like a help text; and what is left out in doubt is what nobody asked for.
+
+What is left out is neither shown to a model nor quoted, and nothing in an answer may rest on it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ai_worker.conversation.grounding.addresses import names_address
+from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.sentences import split
+from ai_worker.conversation.grounding.support import Terms, terms
+from ai_worker.conversation.grounding.voice import SURELY, to_writer
+
+HARDLY, CARRYING = -0.6, -1.6
+"""How much a sentence may speak to the writer that is not about the question; the second, one that has something to
+carry over: an address, a code word, a phrase in quotation marks."""
+
+BEARS = 0.4
+"""The share of a question's terms that a sentence has which is all about it."""
+
+BESIDE = 1.5
+"""How much stricter a sentence is looked at that stands beside an order."""
+
+LONGEST = 8_000
+REMEMBERED = 512
+
+_FORWARD = re.compile(r"(?:以下|如下|下面|下列|下一[行句段]|接下来|\bfollowing\b|\bbelow\b|\bnext (?:line|sentence)\b)", re.IGNORECASE)
+_BACKWARD = re.compile(r"(?:上面|上述|上一[行句段]|前[一面]句|\babove\b|\bprevious (?:line|sentence)\b)", re.IGNORECASE)
+_OPEN = re.compile(r"[:：—\-]\W*$")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_CARGO = re.compile(r"[“「『\"'‘«„][^”」』\"'’»“\n]{2,60}[”」』\"'’»“]|\b[A-Z][A-Z0-9]+-[A-Z0-9-]+\b|\b[A-Z]{6,}\b|\d{3}[\d \-]{4,}\d")
+
+
+@dataclass(slots=True)
+class _Sentence:
+    """One sentence that is looked at."""
+
+    text: str
+    voice: float
+    bar: float
+    ends: bool
+    """Whether a paragraph ends with it."""
+
+    out: bool = False
+
+
+@lru_cache(maxsize=REMEMBERED)
+def evidence(text: str, question: str = "", *, names: tuple[str, ...] = ()) -> str:
+    """Return a document's text without what no answer to a question may rest on.
+
+    Args:
+        text: The passage.
+        question: What is asked; empty where nobody knows: then only what plainly speaks to a writer is left out.
+        names: What the tools on offer are called.
+    """
+    shown = plain(text[:LONGEST], names=names)
+    asked = terms(question)
+    sentences = [_looked_at(part, asked) for part in split(shown)]
+    for sentence in sentences:
+        sentence.out = sentence.voice >= sentence.bar
+    if not any(sentence.out for sentence in sentences):
+        return shown
+    _spread(sentences)
+    return "".join(sentence.text for sentence in sentences if not sentence.out).strip()
+
+
+def _looked_at(part: str, asked: Terms) -> _Sentence:
+    bare = part.strip()
+    voice = to_writer(bare) if len(bare) > 1 else -9.0
+    return _Sentence(part, voice, _bar(bare, voice, asked), part.endswith("\n"))
+
+
+def _bar(sentence: str, voice: float, asked: Terms) -> float:
+    """Return from where on a sentence is left out."""
+    if not asked or voice < CARRYING:
+        return SURELY
+    bears = min(1.0, asked.share_in(terms(sentence)) / BEARS)
+    low = CARRYING if _CARGO.search(sentence) or names_address(sentence) else HARDLY
+    return low + bears * (SURELY - low)
+
+
+def _spread(sentences: Sequence[_Sentence]) -> None:
+    """Leave out what belongs to an order: what it points to, and doubtful sentences beside it."""
+    for at, sentence in enumerate(sentences):
+        if not sentence.out:
+            continue
+        if at and _BACKWARD.search(sentence.text):
+            sentences[at - 1].out = True
+        if _FORWARD.search(sentence.text) or _OPEN.search(sentence.text.rstrip()):
+            for after in sentences[at + 1 : at + 2]:
+                after.out = True
+        for beside in sentences[max(0, at - 1) : at + 2]:
+            beside.out = beside.out or beside.voice >= beside.bar - BESIDE
