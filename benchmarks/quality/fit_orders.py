@@ -31,11 +31,11 @@ SETS = ("zh-docqa", "zh-passages", "en-bank-docs")
 GUIDES = ("docs/zh", "docs/en")
 EACH_ORDER, EACH_HELP = 30, 40
 FROM_A_SET, FROM_GUIDES = 14_000, 6_000
-OFTEN = 8
+OFTEN = 6
 """Sentences that a figure must be in."""
 
-STEPS = 500
-SPARSE, RIDGE = 1e-5, 2e-4
+STEPS = 800
+SPARSE, RIDGE = 1e-5, 2e-6
 COMMON = 1.0
 """How much the whole of ordinary text counts, the whole of orders being 1."""
 
@@ -58,9 +58,9 @@ def rows(data: Path) -> list[Row]:
     helps = [text for _, text in Templates("help.txt").sentences(EACH_HELP, chance)]
     orders = [made for name in ("orders.zh.txt", "orders.en.txt") for made in Templates(name).sentences(EACH_ORDER, chance)]
     common = open_sentences(data, chance)
-    made = [Row(text, "help", False, looked_at(text)) for text in dict.fromkeys(helps)]
+    made = [Row(text, "help", False, looked_at(text)) for text in helps]
     made += [Row(text, "open", False, looked_at(text)) for text in common]
-    made += [Row(text, style, True, looked_at(text)) for style, text in dict.fromkeys(mixed(orders, helps, chance))]
+    made += [Row(text, style, True, looked_at(text)) for style, text in mixed(orders, helps, chance)]
     return made
 
 

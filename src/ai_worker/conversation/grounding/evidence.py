@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ai_worker.conversation.grounding.addresses import names_address
-from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.orders import unmarked
 from ai_worker.conversation.grounding.sentences import split
 from ai_worker.conversation.grounding.support import Terms, terms
 from ai_worker.conversation.grounding.voice import SURELY, to_writer
 
-HARDLY, CARRYING = -0.6, -1.6
+HARDLY, CARRYING = -2.8, -3.6
 """How much a sentence may speak to the writer that is not about the question; the second, one that has something to
 carry over: an address, a code word, a phrase in quotation marks."""
 
@@ -30,13 +30,17 @@ BEARS = 0.4
 BESIDE = 1.5
 """How much stricter a sentence is looked at that stands beside an order."""
 
+LEANING = 3
+"""Terms below which a sentence says nothing of its own: it is about what the one before is about."""
+
+HALF, NOTHING = 0.5, -99.0
+
 LONGEST = 8_000
 REMEMBERED = 512
 
 _FORWARD = re.compile(r"(?:以下|如下|下面|下列|下一[行句段]|接下来|\bfollowing\b|\bbelow\b|\bnext (?:line|sentence)\b)", re.IGNORECASE)
 _BACKWARD = re.compile(r"(?:上面|上述|上一[行句段]|前[一面]句|\babove\b|\bprevious (?:line|sentence)\b)", re.IGNORECASE)
 _OPEN = re.compile(r"[:：—\-]\W*$")
-_PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _CARGO = re.compile(r"[“「『\"'‘«„][^”」』\"'’»“\n]{2,60}[”」』\"'’»“]|\b[A-Z][A-Z0-9]+-[A-Z0-9-]+\b|\b[A-Z]{6,}\b|\d{3}[\d \-]{4,}\d")
 
 
@@ -46,11 +50,18 @@ class _Sentence:
 
     text: str
     voice: float
-    bar: float
-    ends: bool
-    """Whether a paragraph ends with it."""
+    bears: float
+    """How far it is about the question, 0..1."""
 
     out: bool = False
+
+    @property
+    def bar(self) -> float:
+        """From where on it is left out."""
+        if self.bears >= 1 or self.voice < CARRYING:
+            return SURELY
+        low = CARRYING if _CARGO.search(self.text) or names_address(self.text) else HARDLY
+        return low + self.bears * (SURELY - low)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -62,9 +73,8 @@ def evidence(text: str, question: str = "", *, names: tuple[str, ...] = ()) -> s
         question: What is asked; empty where nobody knows: then only what plainly speaks to a writer is left out.
         names: What the tools on offer are called.
     """
-    shown = plain(text[:LONGEST], names=names)
-    asked = terms(question)
-    sentences = [_looked_at(part, asked) for part in split(shown)]
+    shown = unmarked(text[:LONGEST], names=names)
+    sentences = _looked_at(shown, terms(question))
     for sentence in sentences:
         sentence.out = sentence.voice >= sentence.bar
     if not any(sentence.out for sentence in sentences):
@@ -73,30 +83,28 @@ def evidence(text: str, question: str = "", *, names: tuple[str, ...] = ()) -> s
     return "".join(sentence.text for sentence in sentences if not sentence.out).strip()
 
 
-def _looked_at(part: str, asked: Terms) -> _Sentence:
-    bare = part.strip()
-    voice = to_writer(bare) if len(bare) > 1 else -9.0
-    return _Sentence(part, voice, _bar(bare, voice, asked), part.endswith("\n"))
-
-
-def _bar(sentence: str, voice: float, asked: Terms) -> float:
-    """Return from where on a sentence is left out."""
-    if not asked or voice < CARRYING:
-        return SURELY
-    bears = min(1.0, asked.share_in(terms(sentence)) / BEARS)
-    low = CARRYING if _CARGO.search(sentence) or names_address(sentence) else HARDLY
-    return low + bears * (SURELY - low)
+def _looked_at(text: str, asked: Terms) -> list[_Sentence]:
+    found: list[_Sentence] = []
+    for part in split(text):
+        bare, said = part.strip(), terms(part)
+        bears = min(1.0, asked.share_in(said) / BEARS) if asked else 1.0
+        own = len(said.characters) + (0 if names_address(part) else len(said.words))
+        if found and own < LEANING:
+            bears = max(bears, found[-1].bears)
+        found.append(_Sentence(part, to_writer(bare) if len(bare) > 1 else NOTHING, bears))
+    return found
 
 
 def _spread(sentences: Sequence[_Sentence]) -> None:
-    """Leave out what belongs to an order: what it points to, and doubtful sentences beside it."""
+    """Leave out what belongs to an order: what it points to, and what is doubtful beside it."""
+    waits = False
     for at, sentence in enumerate(sentences):
-        if not sentence.out:
-            continue
-        if at and _BACKWARD.search(sentence.text):
-            sentences[at - 1].out = True
-        if _FORWARD.search(sentence.text) or _OPEN.search(sentence.text.rstrip()):
-            for after in sentences[at + 1 : at + 2]:
-                after.out = True
-        for beside in sentences[max(0, at - 1) : at + 2]:
-            beside.out = beside.out or beside.voice >= beside.bar - BESIDE
+        if waits and not sentence.out:
+            waits = sentence.bears < HALF
+            sentence.out = waits
+        elif sentence.out and sentence.voice > NOTHING:
+            waits = _FORWARD.search(sentence.text) is not None or _OPEN.search(sentence.text.rstrip()) is not None
+            if at and _BACKWARD.search(sentence.text):
+                sentences[at - 1].out = True
+            for beside in sentences[max(0, at - 1) : at + 2]:
+                beside.out = beside.out or beside.voice >= beside.bar - BESIDE

@@ -45,14 +45,19 @@ _CODED = re.compile(
 )
 """Text in a code that people do not read and models do: base64, percent and character escapes, hex."""
 
+_MARKS = (
+    r"<\|[^|>]{0,40}\|?>",
+    r"\[/?(?:inst|sys|system|assistant)\]|<</?sys>>",
+    r"</?(?:system|assistant|developer|instructions?|prompt|material|tool_calls?|function_calls?|tool_result)\b",
+    r"\"(?:tool_calls?|function(?:_call)?|arguments|tool)\"\s*:",
+)
+"""What a talk with a model is marked by: roles, the end of the data, calls. No document needs any."""
+
+_MARK = re.compile("|".join(_MARKS))
 _ALL = re.compile(
     "|".join(
         (
-            # marks of a conversation's roles, or of the end of the data
-            r"<\|[^|>]{0,40}\|?>",
-            r"\[/?(?:inst|sys|system|assistant)\]|<</?sys>>",
-            r"</?(?:system|assistant|developer|instructions?|prompt|material|tool_calls?|function_calls?|"
-            r"tool_result)\b",
+            *_MARKS,
             r"(?:^|\n)\W*(?:system|assistant|developer|系统提示|系统消息|系统指令|系统通知|系统管理员)\W{0,4}[:：]",
             r"(?:end|begin|start) of (?:the )?(?:document|material|context|prompt|system|data|instructions?)\b",
             r"(?:资料|文档|材料|上下文|数据|附件)(?:内容)?(?:到此|至此|已经?)?(?:结束|完毕)",
@@ -104,8 +109,6 @@ _ALL = re.compile(
             r"系统提示(?:词|[:：])|提示词|(?:你|您)的(?:指令|规则|设定|初始|系统|角色|密钥)|初始指令",
             r"\bsystem prompt|\byour (?:(?:initial|original|system|hidden|secret) )?(?:instructions|prompt|rules|"
             r"guidelines)",
-            # calls written out
-            r"\"(?:tool_calls?|function(?:_call)?|arguments|tool)\"\s*:",
         )
     )
 )
@@ -190,6 +193,17 @@ def visible(text: str) -> str:
     """Return a text without what people do not see or read: hidden elements, pictures, codes, invisible characters."""
     shown = "".join(character for character in text if character in "\n\t" or not _unseen(character))
     return _CODED.sub(_REMOVED, _IMAGE.sub("", _HIDDEN.sub("", shown)))
+
+
+def unmarked(text: str, *, names: Sequence[str] = ()) -> str:
+    """Return what people see of a text, up to the first paragraph that has marks of a talk or names a tool."""
+    kept: list[str] = []
+    for piece in _PARAGRAPH.split(visible(text)):
+        folded = fold(piece)
+        if _MARK.search(folded) or any(name in folded for name in names):
+            break
+        kept.append(piece)
+    return "".join(kept).strip()
 
 
 def order(sentence: str, *, names: Sequence[str] = ()) -> Order:

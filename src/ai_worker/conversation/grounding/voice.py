@@ -22,7 +22,7 @@ from ai_worker.knowledge.language.script import simplified
 
 KINDS, WEIGHTS = "kinds.txt", "weights.txt"
 
-SURELY, SURE = 2.0, 4.0
+SURELY, SURE = 0.5, 3.0
 """From here on a sentence speaks to the writer, whatever it is about; and from here on even an approved one does."""
 
 MENTIONED = 14

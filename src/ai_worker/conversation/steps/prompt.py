@@ -11,7 +11,7 @@ from ai_worker.conversation.grounding.evidence import evidence
 from ai_worker.conversation.grounding.orders import harmless, plain, quotable
 from ai_worker.conversation.grounding.verdict import ASK_BACK, NO_ANSWER
 from ai_worker.conversation.history import last_reply
-from ai_worker.conversation.message import Contact, Utterance
+from ai_worker.conversation.message import Contact, InboundMessage, Utterance
 from ai_worker.conversation.model import ChatMessage, ToolSchema
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import LANGUAGES, Phrases, phrases
@@ -60,9 +60,15 @@ class Material:
         ]
 
     @property
+    def documents(self) -> tuple[str, ...]:
+        """What of the passages nobody approved, as it was found."""
+        found = (scored.passage for scored in self.passages if scored.passage.kind != "entry")
+        return tuple(f"{passage.called}\n{passage.text}" for passage in found)
+
+    @property
     def tainted(self) -> bool:
         """Whether somebody who may not order anything has written any of it: all but approved entries."""
-        return bool(self.said) or any(scored.passage.kind != "entry" for scored in self.passages)
+        return bool(self.said or self.documents)
 
     def __bool__(self) -> bool:
         return bool(self.passages or self.said)
@@ -115,6 +121,13 @@ def quoted_before(history: Sequence[Utterance]) -> bool:
     if len({said.contact.id for said in latest if said.contact is not None}) > 1:
         return True
     return any(said.role == "assistant" and any(mark in said.text for mark in marks) for said in latest)
+
+
+def known_words(message: InboundMessage, history: Sequence[Utterance], text: str, moment: str) -> tuple[str, ...]:
+    """Return what is the contact's own or known of them: their words, their name, the talk so far, the time of day."""
+    asker = message.contact
+    said = (utterance.text for utterance in history[-UTTERANCES:])
+    return (text, message.text, asker.id, asker.name or "", asker.department or "", moment, *said)
 
 
 def schemas(tools: Sequence[Tool]) -> list[ToolSchema]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ai_worker.conversation.grounding.addresses import without_thoughts
 from ai_worker.conversation.grounding.answer import Grounded
 from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.origin import Origin
 from ai_worker.conversation.grounding.verdict import may_be_asked, verdict
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.history import said_by_contact
@@ -23,6 +24,7 @@ from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear
 from ai_worker.conversation.steps.prompt import (
     Material,
     gather,
+    known_words,
     moment_of,
     offered,
     prompt,
@@ -124,6 +126,7 @@ class Reasoner:
             trace=trace,
             notebook=notebook,
             progress=given.progress,
+            origin=Origin(material.documents, known_words(given.message, given.history, text, moment)),
         )
         guard = Guard(
             material,
