@@ -34,8 +34,11 @@ FROM_A_SET, FROM_GUIDES = 14_000, 6_000
 OFTEN = 6
 """Sentences that a figure must be in."""
 
+NEVER_FALLS = True
+"""Kinds that meet only ever speak for an order: nobody talks one down by adding words."""
+
 STEPS = 800
-SPARSE, RIDGE = 1e-5, 2e-6
+SPARSE, RIDGE = 5e-6, 2e-6
 COMMON = 1.0
 """How much the whole of ordinary text counts, the whole of orders being 1."""
 
@@ -122,16 +125,27 @@ def fitted(data: Sequence[Row]) -> dict[str, float]:
                 much.append(value)
     right = np.array([row.order for row in data], dtype=np.float64)
     share = np.where(right > 0, 1.0 / right.sum(), COMMON / (len(right) - right.sum()))
-    found = descend(np.array(at_row), np.array(at_column), np.array(much), right, share / share.sum(), len(place) + 1)
     names = ["", *place]
+    rising = np.array([name.startswith("=") and NEVER_FALLS for name in names])
+    found = descend(np.array(at_row), np.array(at_column), np.array(much), right, share / share.sum(), rising)
     return {name: float(weight) for name, weight in zip(names, found, strict=True) if abs(weight) >= 0.01}
 
 
 Figures = NDArray[np.float64]
 
 
-def descend(at_row: Any, at_column: Any, much: Figures, right: Figures, share: Figures, size: int) -> Figures:
-    """Return the weights of a logistic regression: accelerated proximal gradient, scaled per column."""
+def descend(at_row: Any, at_column: Any, much: Figures, right: Figures, share: Figures, rising: Any) -> Figures:
+    """Return the weights of a logistic regression: accelerated proximal gradient, scaled per column.
+
+    Args:
+        at_row: Of each value, its row.
+        at_column: Of each value, its column.
+        much: The values.
+        right: 1 for a row that is an order.
+        share: What each row counts.
+        rising: The columns whose weights may not be negative.
+    """
+    size = len(rising)
     curve = np.bincount(at_column, much * much * share[at_row], minlength=size) + 1e-6
     pace = 1.0 / (8.0 * curve**0.5 + 1e-3)
     weights = ahead = np.zeros(size)
@@ -144,6 +158,7 @@ def descend(at_row: Any, at_column: Any, much: Figures, right: Figures, share: F
         pull = pace * SPARSE
         pull[0] = 0.0
         following = np.sign(moved) * np.maximum(np.abs(moved) - pull, 0)
+        following[rising] = np.maximum(following[rising], 0)
         onward = (1 + math.sqrt(1 + 4 * momentum * momentum)) / 2
         ahead = following + (momentum - 1) / onward * (following - weights)
         weights, momentum = following, onward

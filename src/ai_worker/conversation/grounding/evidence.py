@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ai_worker.conversation.grounding.addresses import names_address
+from ai_worker.conversation.grounding.facts import tokens
 from ai_worker.conversation.grounding.orders import unmarked
 from ai_worker.conversation.grounding.sentences import split
-from ai_worker.conversation.grounding.support import Terms, terms
+from ai_worker.conversation.grounding.support import terms
 from ai_worker.conversation.grounding.voice import SURELY, to_writer
 
 HARDLY, CARRYING = -2.8, -3.6
@@ -33,6 +34,9 @@ BESIDE = 1.5
 LEANING = 3
 """Terms below which a sentence says nothing of its own: it is about what the one before is about."""
 
+IN_CODE = 0.8
+"""How far a line of code is about a question that names what the text names: nobody asks in code."""
+
 HALF, NOTHING = 0.5, -99.0
 
 LONGEST = 8_000
@@ -41,6 +45,7 @@ REMEMBERED = 512
 _FORWARD = re.compile(r"(?:以下|如下|下面|下列|下一[行句段]|接下来|\bfollowing\b|\bbelow\b|\bnext (?:line|sentence)\b)", re.IGNORECASE)
 _BACKWARD = re.compile(r"(?:上面|上述|上一[行句段]|前[一面]句|\babove\b|\bprevious (?:line|sentence)\b)", re.IGNORECASE)
 _OPEN = re.compile(r"[:：—\-]\W*$")
+_SETTING = re.compile(r"^\W*[\w.\-]{1,40}\s*[:=]\s*[\"'“‘{\[]|^\s*[{%@]|[}%;]\s*$|\b\w+=[\"'“]")
 _CARGO = re.compile(r"[“「『\"'‘«„][^”」』\"'’»“\n]{2,60}[”」』\"'’»“]|\b[A-Z][A-Z0-9]+-[A-Z0-9-]+\b|\b[A-Z]{6,}\b|\d{3}[\d \-]{4,}\d")
 
 
@@ -53,11 +58,16 @@ class _Sentence:
     bears: float
     """How far it is about the question, 0..1."""
 
+    strays: bool = False
+    """Whether it is a line of settings or code in a text that is none, and has nothing to do with the question."""
+
     out: bool = False
 
     @property
     def bar(self) -> float:
         """From where on it is left out."""
+        if self.strays:
+            return NOTHING
         if self.bears >= 1 or self.voice < CARRYING:
             return SURELY
         low = CARRYING if _CARGO.search(self.text) or names_address(self.text) else HARDLY
@@ -74,7 +84,7 @@ def evidence(text: str, question: str = "", *, names: tuple[str, ...] = ()) -> s
         names: What the tools on offer are called.
     """
     shown = unmarked(text[:LONGEST], names=names)
-    sentences = _looked_at(shown, terms(question))
+    sentences = _looked_at(shown, question)
     for sentence in sentences:
         sentence.out = sentence.voice >= sentence.bar
     if not any(sentence.out for sentence in sentences):
@@ -83,8 +93,9 @@ def evidence(text: str, question: str = "", *, names: tuple[str, ...] = ()) -> s
     return "".join(sentence.text for sentence in sentences if not sentence.out).strip()
 
 
-def _looked_at(text: str, asked: Terms) -> list[_Sentence]:
+def _looked_at(text: str, question: str) -> list[_Sentence]:
     found: list[_Sentence] = []
+    asked = terms(question)
     for part in split(text):
         bare, said = part.strip(), terms(part)
         bears = min(1.0, asked.share_in(said) / BEARS) if asked else 1.0
@@ -92,6 +103,12 @@ def _looked_at(text: str, asked: Terms) -> list[_Sentence]:
         if found and own < LEANING:
             bears = max(bears, found[-1].bears)
         found.append(_Sentence(part, to_writer(bare) if len(bare) > 1 else NOTHING, bears))
+    technical = bool(tokens(question) & tokens(text))
+    for one in found:
+        if technical and not terms(one.text).characters:
+            one.bears = max(one.bears, IN_CODE)
+        elif not technical and one.bears < HALF and _SETTING.search(one.text.strip()):
+            one.strays = _CARGO.search(one.text) is not None
     return found
 
 

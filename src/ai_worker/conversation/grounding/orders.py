@@ -42,8 +42,9 @@ _CODED = re.compile(
     r"(?<![A-Za-z0-9+/_-])(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*[A-Z])[A-Za-z0-9+/_-]{24,}={0,2}"
     r"|(?:%[0-9A-Fa-f]{2}){6,}|(?:\\[ux][0-9A-Fa-f]{2,4}){4,}|(?:&#x?[0-9A-Fa-f]{2,6};){4,}"
     r"|(?<![0-9A-Za-z])[0-9a-f]{40,}(?![0-9A-Za-z])"
+    r"|(?:(?<!\w)[^\W\d_][.\-_*·]\s{0,2}){7,}[^\n]*"
 )
-"""Text in a code that people do not read and models do: base64, percent and character escapes, hex."""
+"""Text in a code that people do not read and models do: base64, percent and character escapes, hex, spelt out."""
 
 _MARKS = (
     r"<\|[^|>]{0,40}\|?>",
