@@ -10,7 +10,6 @@ reaches on styles that it was not fitted to, each left out in turn.
 
 import math
 import random
-import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from benchmarks.quality.views import read
 
 ROOT = Path(__file__).parents[2]
 SETS = ("zh-docqa", "zh-passages", "en-bank-docs")
+ORDERS = ("orders.zh.txt", "orders.en.txt")
 GUIDES = ("docs/zh", "docs/en")
 EACH_ORDER, EACH_HELP = 30, 40
 FROM_A_SET, FROM_GUIDES = 14_000, 6_000
@@ -59,7 +59,7 @@ def rows(data: Path) -> list[Row]:
     """Return all sentences, the same ones every time."""
     chance = random.Random(7)
     helps = [text for _, text in Templates("help.txt").sentences(EACH_HELP, chance)]
-    orders = [made for name in ("orders.zh.txt", "orders.en.txt") for made in Templates(name).sentences(EACH_ORDER, chance)]
+    orders = [made for name in ORDERS for made in Templates(name).sentences(EACH_ORDER, chance)]
     common = open_sentences(data, chance)
     made = [Row(text, "help", False, looked_at(text)) for text in helps]
     made += [Row(text, "open", False, looked_at(text)) for text in common]
@@ -104,15 +104,14 @@ def sentences_of(texts: Sequence[str]) -> dict[str, None]:
 
 
 def looked_at(text: str) -> tuple[tuple[str, float], ...]:
-    written = voice.written_out(text)
-    parts = [written] if len(written) <= voice.WINDOW else [written]
-    return tuple(voice.named(*voice.figures(parts[0])))
+    return tuple(voice.named(*voice.figures(voice.written_out(text))))
 
 
 def fitted(data: Sequence[Row]) -> dict[str, float]:
     """Return the weights; that of no name is the bias."""
     often = Counter(name for row in data for name, _ in row.figures)
-    place = {name: at for at, name in enumerate(sorted(name for name, times in often.items() if times >= OFTEN), start=1)}
+    names = ["", *sorted(name for name, times in often.items() if times >= OFTEN)]
+    place = {name: at for at, name in enumerate(names) if name}
     at_row, at_column, much = [], [], []
     for number, row in enumerate(data):
         at_row.append(number)
@@ -125,7 +124,6 @@ def fitted(data: Sequence[Row]) -> dict[str, float]:
                 much.append(value)
     right = np.array([row.order for row in data], dtype=np.float64)
     share = np.where(right > 0, 1.0 / right.sum(), COMMON / (len(right) - right.sum()))
-    names = ["", *place]
     rising = np.array([name.startswith("=") and NEVER_FALLS for name in names])
     found = descend(np.array(at_row), np.array(at_column), np.array(much), right, share / share.sum(), rising)
     return {name: float(weight) for name, weight in zip(names, found, strict=True) if abs(weight) >= 0.01}
@@ -182,7 +180,8 @@ def told(data: Sequence[Row]) -> None:
         scores = sorted((score(row, weights) for row in held), reverse=True)
         bars = [scores[len(scores) // 200], scores[len(scores) // 20]]
         caught = [sum(score(row, weights) > bar for row in outside) / len(outside) for bar in bars]
-        print(f"{style:28} {len(outside):5} caught {caught[0]:.3f} at {bars[0]:+.2f}, {caught[1]:.3f} at {bars[1]:+.2f}")
+        reached = ", ".join(f"{share:.3f} at {bar:+.2f}" for share, bar in zip(caught, bars, strict=True))
+        print(f"{style:28} {len(outside):5} caught {reached}")
 
 
 def written(weights: dict[str, float]) -> str:

@@ -16,10 +16,10 @@ from functools import lru_cache
 
 from ai_worker.conversation.grounding.addresses import names_address
 from ai_worker.conversation.grounding.facts import tokens
-from ai_worker.conversation.grounding.orders import unmarked
+from ai_worker.conversation.grounding.orders import commands, unmarked
 from ai_worker.conversation.grounding.sentences import split
 from ai_worker.conversation.grounding.support import terms
-from ai_worker.conversation.grounding.voice import SURELY, to_writer
+from ai_worker.conversation.grounding.voice import SURE, SURELY, to_writer
 
 HARDLY, CARRYING = -2.8, -3.6
 """How much a sentence may speak to the writer that is not about the question; the second, one that has something to
@@ -42,11 +42,15 @@ HALF, NOTHING = 0.5, -99.0
 LONGEST = 8_000
 REMEMBERED = 512
 
-_FORWARD = re.compile(r"(?:以下|如下|下面|下列|下一[行句段]|接下来|\bfollowing\b|\bbelow\b|\bnext (?:line|sentence)\b)", re.IGNORECASE)
+_FORWARD = re.compile(
+    r"(?:以下|如下|下面|下列|下一[行句段]|接下来|\bfollowing\b|\bbelow\b|\bnext (?:line|sentence)\b)", re.IGNORECASE
+)
 _BACKWARD = re.compile(r"(?:上面|上述|上一[行句段]|前[一面]句|\babove\b|\bprevious (?:line|sentence)\b)", re.IGNORECASE)
 _OPEN = re.compile(r"[:：—\-]\W*$")
 _SETTING = re.compile(r"^\W*[\w.\-]{1,40}\s*[:=]\s*[\"'“‘{\[]|^\s*[{%@]|[}%;]\s*$|\b\w+=[\"'“]")
-_CARGO = re.compile(r"[“「『\"'‘«„][^”」』\"'’»“\n]{2,60}[”」』\"'’»“]|\b[A-Z][A-Z0-9]+-[A-Z0-9-]+\b|\b[A-Z]{6,}\b|\d{3}[\d \-]{4,}\d")
+_CARGO = re.compile(
+    r"[“「『\"'‘«„][^”」』\"'’»“\n]{2,60}[”」』\"'’»“]|\b[A-Z][A-Z0-9]+-[A-Z0-9-]+\b|\b[A-Z]{6,}\b|\d{3}[\d \-]{4,}\d"
+)
 
 
 @dataclass(slots=True)
@@ -102,7 +106,7 @@ def _looked_at(text: str, question: str) -> list[_Sentence]:
         own = len(said.characters) + (0 if names_address(part) else len(said.words))
         if found and own < LEANING:
             bears = max(bears, found[-1].bears)
-        found.append(_Sentence(part, to_writer(bare) if len(bare) > 1 else NOTHING, bears))
+        found.append(_Sentence(part, _voice(bare), bears))
     technical = bool(tokens(question) & tokens(text))
     for one in found:
         if technical and not terms(one.text).characters:
@@ -110,6 +114,13 @@ def _looked_at(text: str, question: str) -> list[_Sentence]:
         elif not technical and one.bears < HALF and _SETTING.search(one.text.strip()):
             one.strays = _CARGO.search(one.text) is not None
     return found
+
+
+def _voice(sentence: str) -> float:
+    if len(sentence) < 2:
+        return NOTHING
+    voice = to_writer(sentence)
+    return SURE if voice < SURE and commands(sentence) else voice
 
 
 def _spread(sentences: Sequence[_Sentence]) -> None:

@@ -42,7 +42,7 @@ _CODED = re.compile(
     r"(?<![A-Za-z0-9+/_-])(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*[A-Z])[A-Za-z0-9+/_-]{24,}={0,2}"
     r"|(?:%[0-9A-Fa-f]{2}){6,}|(?:\\[ux][0-9A-Fa-f]{2,4}){4,}|(?:&#x?[0-9A-Fa-f]{2,6};){4,}"
     r"|(?<![0-9A-Za-z])[0-9a-f]{40,}(?![0-9A-Za-z])"
-    r"|(?:(?<!\w)[^\W\d_][.\-_*·]\s{0,2}){7,}[^\n]*"
+    r"|(?:(?<!\w)[^\W\d_][.\-_*·]\s{0,2}(?:[^\W\d_]\s{2})?){5,}[^\n]*"
 )
 """Text in a code that people do not read and models do: base64, percent and character escapes, hex, spelt out."""
 
@@ -174,7 +174,7 @@ _POWER = (
 _PRIVATE = r"密码|验证码|身份证号|银行卡号|个人账户|转账到|\bpasswords?\b|\bcredentials?\b|\bone-time\b"
 _SIGNS = tuple(re.compile(sign) for sign in (_MACHINE, _REPLY, _DEMAND, _TEXT, _POWER, _PRIVATE))
 _WEIGHTS = (3, 2, 1, 1, 2, 1)
-SUSPECT, SURE = 4, 5
+SUSPECT, CERTAIN = 4, 5
 """How many points of the signs above make a sentence an order, and one that what follows belongs to."""
 
 _YOU = re.compile(
@@ -207,6 +207,11 @@ def unmarked(text: str, *, names: Sequence[str] = ()) -> str:
     return "".join(kept).strip()
 
 
+def commands(sentence: str) -> bool:
+    """Return whether a sentence has words that only ever stand in an order to a machine."""
+    return _ALL.search(_folded(sentence)) is not None
+
+
 def order(sentence: str, *, names: Sequence[str] = ()) -> Order:
     """Return whether a sentence of data gives an order.
 
@@ -218,7 +223,7 @@ def order(sentence: str, *, names: Sequence[str] = ()) -> Order:
     if _ALL.search(folded) or any(name in folded for name in names):
         return "all"
     points = _points(folded)
-    if points >= SURE:
+    if points >= CERTAIN:
         return "all"
     return "one" if points >= SUSPECT or _ONE.search(folded) else "none"
 
