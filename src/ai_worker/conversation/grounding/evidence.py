@@ -18,7 +18,7 @@ from ai_worker.conversation.grounding.addresses import names_address
 from ai_worker.conversation.grounding.facts import tokens
 from ai_worker.conversation.grounding.orders import commands, unmarked
 from ai_worker.conversation.grounding.sentences import split
-from ai_worker.conversation.grounding.support import terms
+from ai_worker.conversation.grounding.support import Terms, terms
 from ai_worker.conversation.grounding.voice import SURE, SURELY, to_writer
 
 HARDLY, CARRYING = -2.8, -3.6
@@ -37,7 +37,13 @@ LEANING = 3
 IN_CODE = 0.8
 """How far a line of code is about a question that names what the text names: nobody asks in code."""
 
+FAR = 20
+"""Sentences that an order may have behind it, as long as none of them is about the question."""
+
 HALF, NOTHING = 0.5, -99.0
+
+DUMB = -7.5
+"""Up to here a sentence has hardly a word of a talk in it, and need not be looked at for more."""
 
 LONGEST = 8_000
 REMEMBERED = 512
@@ -53,17 +59,31 @@ _CARGO = re.compile(
 )
 
 
-@dataclass(slots=True)
-class _Sentence:
-    """One sentence that is looked at."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One sentence of a text, whatever is asked."""
 
     text: str
     voice: float
+    terms: Terms
+    leans: bool
+    """Whether it says nothing of its own."""
+
+    carries: bool
+    sets: bool
+    """Whether it is a line of settings or code with a text in it."""
+
+
+@dataclass(slots=True)
+class _Sentence:
+    """One sentence beside a question."""
+
+    part: _Part
     bears: float
     """How far it is about the question, 0..1."""
 
     strays: bool = False
-    """Whether it is a line of settings or code in a text that is none, and has nothing to do with the question."""
+    """Whether it is a line of settings in a text that is none, and has nothing to do with the question."""
 
     out: bool = False
 
@@ -72,9 +92,9 @@ class _Sentence:
         """From where on it is left out."""
         if self.strays:
             return NOTHING
-        if self.bears >= 1 or self.voice < CARRYING:
+        if self.bears >= 1 or self.part.voice < CARRYING:
             return SURELY
-        low = CARRYING if _CARGO.search(self.text) or names_address(self.text) else HARDLY
+        low = CARRYING if self.part.carries else HARDLY
         return low + self.bears * (SURELY - low)
 
 
@@ -87,52 +107,71 @@ def evidence(text: str, question: str = "", *, names: tuple[str, ...] = ()) -> s
         question: What is asked; empty where nobody knows: then only what plainly speaks to a writer is left out.
         names: What the tools on offer are called.
     """
-    shown = unmarked(text[:LONGEST], names=names)
-    sentences = _looked_at(shown, question)
+    shown, parts = _taken_apart(text[:LONGEST], names)
+    sentences = _beside(parts, question, technical=bool(tokens(question) & tokens(shown)))
     for sentence in sentences:
-        sentence.out = sentence.voice >= sentence.bar
+        sentence.out = sentence.part.voice >= sentence.bar
     if not any(sentence.out for sentence in sentences):
         return shown
     _spread(sentences)
-    return "".join(sentence.text for sentence in sentences if not sentence.out).strip()
+    return "".join(sentence.part.text for sentence in sentences if not sentence.out).strip()
 
 
-def _looked_at(text: str, question: str) -> list[_Sentence]:
+@lru_cache(maxsize=REMEMBERED)
+def _taken_apart(text: str, names: tuple[str, ...]) -> tuple[str, tuple[_Part, ...]]:
+    """Return what people see of a text, and its sentences: the same passages are asked for again and again."""
+    shown = unmarked(text, names=names)
+    return shown, tuple(_part(part) for part in split(shown))
+
+
+def _part(text: str) -> _Part:
+    bare, said, calls = text.strip(), terms(text), names_address(text)
+    voice = to_writer(bare) if len(bare) > 1 else NOTHING
+    if DUMB < voice < SURE and commands(bare):
+        voice = SURE
+    cargo = _CARGO.search(text) is not None
+    leans = len(said.characters) + (0 if calls else len(said.words)) < LEANING
+    return _Part(text, voice, said, leans, cargo or calls, cargo and _SETTING.search(bare) is not None)
+
+
+def _beside(parts: Sequence[_Part], question: str, *, technical: bool) -> list[_Sentence]:
+    """Return the sentences with how far each is about the question.
+
+    Args:
+        parts: The sentences.
+        question: What is asked.
+        technical: Whether the question names what the text names, so that lines of code may answer it.
+    """
     found: list[_Sentence] = []
     asked = terms(question)
-    for part in split(text):
-        bare, said = part.strip(), terms(part)
-        bears = min(1.0, asked.share_in(said) / BEARS) if asked else 1.0
-        own = len(said.characters) + (0 if names_address(part) else len(said.words))
-        if found and own < LEANING:
-            bears = max(bears, found[-1].bears)
-        found.append(_Sentence(part, _voice(bare), bears))
-    technical = bool(tokens(question) & tokens(text))
-    for one in found:
-        if technical and not terms(one.text).characters:
-            one.bears = max(one.bears, IN_CODE)
-        elif not technical and one.bears < HALF and _SETTING.search(one.text.strip()):
-            one.strays = _CARGO.search(one.text) is not None
+    before = 0.0
+    for part in parts:
+        bears = min(1.0, asked.share_in(part.terms) / BEARS) if asked else 1.0
+        before = max(bears, before) if part.leans else bears
+        bears = max(before, IN_CODE) if technical and not part.terms.characters else before
+        strays = part.sets and not technical and bears < HALF
+        found.append(_Sentence(part, bears, strays))
     return found
-
-
-def _voice(sentence: str) -> float:
-    if len(sentence) < 2:
-        return NOTHING
-    voice = to_writer(sentence)
-    return SURE if voice < SURE and commands(sentence) else voice
 
 
 def _spread(sentences: Sequence[_Sentence]) -> None:
     """Leave out what belongs to an order: what it points to, and what is doubtful beside it."""
-    waits = False
+    waits = 0
     for at, sentence in enumerate(sentences):
         if waits and not sentence.out:
-            waits = sentence.bears < HALF
-            sentence.out = waits
-        elif sentence.out and sentence.voice > NOTHING:
-            waits = _FORWARD.search(sentence.text) is not None or _OPEN.search(sentence.text.rstrip()) is not None
-            if at and _BACKWARD.search(sentence.text):
+            waits = waits - 1 if sentence.bears < HALF else 0
+            sentence.out = sentence.bears < HALF
+        elif sentence.out and sentence.part.voice > NOTHING:
+            waits = _points_on(sentence.part.text)
+            if at and _BACKWARD.search(sentence.part.text):
                 sentences[at - 1].out = True
             for beside in sentences[max(0, at - 1) : at + 2]:
-                beside.out = beside.out or beside.voice >= beside.bar - BESIDE
+                beside.out = beside.out or beside.part.voice >= beside.bar - BESIDE
+
+
+def _points_on(sentence: str) -> int:
+    """Return into how many more sentences a sentence goes on: it says so, ends open, or its quotation does not end."""
+    if _FORWARD.search(sentence) or _OPEN.search(sentence.rstrip()):
+        return FAR
+    unended = any(sentence.count(begin) > sentence.count(end) for begin, end in ("“”", "「」", "『』", "«»"))
+    return 1 if unended or sentence.count('"') % 2 else 0

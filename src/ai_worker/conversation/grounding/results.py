@@ -9,6 +9,7 @@ from ai_worker.conversation.grounding.evidence import evidence
 LONGEST_DEPTH = 8
 """How deep a tool's result is looked into; what lies deeper is not shown."""
 
+
 def plain_value(value: Any, *, names: Sequence[str] = (), depth: int = 0) -> Any:
     """Return a JSON value of a business system without the orders in its texts."""
     if depth > LONGEST_DEPTH:

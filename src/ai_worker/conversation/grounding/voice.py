@@ -45,7 +45,9 @@ _MIXED = re.compile(r"\b(?=[a-z]*\d)(?=\d*[a-z])[a-z013457@$]{3,}\b")
 _HAN = "\u3400-\u9fff"
 _SPREAD = re.compile(rf"(?:[{_HAN}][ \-_.·*|/]){{3,}}[{_HAN}]")
 _SPELT = re.compile(r"\b(?:[a-z0-9][.\-_*]){2,}[a-z0-9]\b|\b(?:[a-z] ){3,}[a-z]\b")
-_TOKEN = re.compile(rf"[{_HAN}]+|[a-zà-öø-ÿ][a-zà-öø-ÿ'\-]*:?|[\u3040-\u30ff]+|[\uac00-\ud7af]+|[\u0400-\u04ff]+|[#0:☐☏]")
+_TOKEN = re.compile(
+    rf"[{_HAN}]+|[a-zà-öø-ÿ][a-zà-öø-ÿ'\-]*:?|[\u3040-\u30ff]+|[\uac00-\ud7af]+|[\u0400-\u04ff]+|[#0:☐☏]"
+)
 _CLAUSE = re.compile(r"[，,：:；;。！？!?\n]")
 
 QUOTE, ADDRESS, NUMBER, NAME = "☐", "☏", "0", "#"
@@ -92,7 +94,8 @@ def written_out(text: str) -> str:
 
 def _mention(found: re.Match[str]) -> str:
     inside = found[1] or found[2] or ""
-    return f" {QUOTE} " if len(inside) <= MENTIONED * (1 if re.search(rf"[{_HAN}]", inside) else 3) else f" {QUOTE} {inside} "
+    longest = 3 * MENTIONED if inside.isascii() else MENTIONED
+    return f" {QUOTE} " if len(inside) <= longest else f" {QUOTE} {inside} "
 
 
 def figures(written: str) -> tuple[list[tuple[str, ...]], set[str]]:
@@ -115,9 +118,8 @@ def figures(written: str) -> tuple[list[tuple[str, ...]], set[str]]:
         else:
             words.append(token if token in of else stem(token.strip(":'-")))
             met.append(of.get(words[-1], ()))
-            for size in (2, 3, 4):
-                if len(words) >= size and all(words[-size:]) and (kind := of.get(" ".join(words[-size:]))):
-                    met.append(kind)
+            ends = (words[-size:] for size in (2, 3, 4) if size <= len(words))
+            met.extend(of.get(" ".join(end), ()) for end in ends if all(end))
     pieces.update(word for word in words if word)
     pieces.update(f"{one} {other}" for one, other in pairwise(words) if one and other)
     return [kind for kind in met if kind], pieces
@@ -143,8 +145,8 @@ def named(met: Sequence[tuple[str, ...]], pieces: Collection[str]) -> Iterator[t
         yield f"={one}", 1.0
         for other in among[at + 1 :]:
             yield f"={one}+{other}", 1.0
-    for follows in {f"={one}>{other}" for before, after in pairwise([("",), *met]) for one in before for other in after}:
-        yield follows, 1.0
+    after = {(one, other) for before, then in pairwise([("",), *met]) for one in before for other in then}
+    yield from ((f"={one}>{other}", 1.0) for one, other in after)
     share = 1.0 / math.sqrt(len(pieces)) if pieces else 0.0
     for piece in pieces:
         yield piece, share
