@@ -37,6 +37,9 @@ LEANING = 3
 IN_CODE = 0.8
 """How far a line of code is about a question that names what the text names: nobody asks in code."""
 
+COMMANDING = 4.0
+"""How much more a sentence speaks to the writer that has words which hardly stand in anything but orders."""
+
 FAR = 20
 """Sentences that an order may have behind it, as long as none of them is about the question."""
 
@@ -128,7 +131,7 @@ def _part(text: str) -> _Part:
     bare, said, calls = text.strip(), terms(text), names_address(text)
     voice = to_writer(bare) if len(bare) > 1 else NOTHING
     if DUMB < voice < SURE and commands(bare):
-        voice = SURE
+        voice += COMMANDING
     cargo = _CARGO.search(text) is not None
     leans = len(said.characters) + (0 if calls else len(said.words)) < LEANING
     return _Part(text, voice, said, leans, cargo or calls, cargo and _SETTING.search(bare) is not None)
