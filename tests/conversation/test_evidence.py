@@ -23,7 +23,7 @@ HELP = (
     "以下情况不予退款：定制商品、已激活的软件、超过 30 天的订单。",
     "管理员可以在「设置 › 消息」里修改问候语。",
     'Click "Forgot password" on the sign-in page and follow the prompts.',
-    "Call 1-800-555-0142 and say \"representative\" to reach a live agent.",
+    'Call 1-800-555-0142 and say "representative" to reach a live agent.',
     "Please bring your passport and two recent photos to the branch.",
     "Include your order number in the subject line when you write to us.",
     "Never share your one-time code with anyone, even if they say they are from support.",
