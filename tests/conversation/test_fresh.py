@@ -6,7 +6,7 @@ whether it has become better or worse.
 """
 
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from ai_worker.llm.contract import ModelSettings
 from ai_worker.llm.ladder import build_model
 from ai_worker.llm.obeying import obeying
 from ai_worker.llm.scripted import ScriptedModel
+from ai_worker.skills.tool import Asker, ToolResult
 from tests.conversation.conftest import Everything, Office, words
 from tests.conversation.test_turn_that_acts import Orders, Paper
 
@@ -81,9 +82,11 @@ class Watched(Orders):
         super().__init__(honours_keys=True)
         self.called: list[tuple[str, Any]] = []
 
-    async def call(self, name: str, arguments: Any, *, idempotency_key: str) -> Any:
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+    ) -> ToolResult:
         self.called.append((name, arguments["order_id"]))
-        return await super().call(name, arguments, idempotency_key=idempotency_key)
+        return await super().call(name, arguments, idempotency_key=idempotency_key, asker=asker)
 
 
 @asynccontextmanager
