@@ -1,4 +1,4 @@
-"""Evidence: help texts keep their words, what is slipped into them does not, and nothing is looked up for a document."""
+"""Evidence: help texts keep their words, what is slipped in does not, and nothing is looked up for a document."""
 
 import pytest
 
