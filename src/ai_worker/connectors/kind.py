@@ -5,6 +5,7 @@ layers contract. A kind that is spoken over HTTP without further ado has no call
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,7 +80,14 @@ class Parts:
     """Answers for host names; `None`: the machine's own."""
 
     remember: Callable[[str, Secret], Awaitable[None]] | None = None
-    """Keeps a refresh token that replaces the one before, by the credentials' name; `None`: nobody does."""
+    """Keeps a refresh token that replaces the one before, by the credentials' name; `None`: nobody does.
+    It returns once the token is durable."""
+
+    recall: Callable[[str], Awaitable[Secret | None]] | None = None
+    """The token that was kept last, by the credentials' name; `None`: nobody knows."""
+
+    alone: Callable[[str], AbstractAsyncContextManager[None]] | None = None
+    """Held while a refresh token is exchanged: of two processes that spend it, one would lose it."""
 
 
 Compile = Callable[[Path, Any], Contract]

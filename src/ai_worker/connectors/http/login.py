@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from ai_worker.connectors.answers import at, decoded
+from ai_worker.connectors.http.serialise import Request
+from ai_worker.connectors.http.signing import Signed, sign
 from ai_worker.connectors.http.tokens import Ask, CredentialsRefused, Grant, life_of
+from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.secret import Secret
 
 
@@ -24,7 +27,7 @@ class Login:
     """The other fields: the user's name, the tenant."""
 
     method: Literal["GET", "POST"] = "POST"
-    sends: Literal["json", "form", "query"] = "json"
+    sends: Literal["json", "form", "query", "nothing"] = "json"
     found_at: str = "access_token"
     """The field of the answer that holds the token, with dots between names; empty: `cookie` says which cookie."""
 
@@ -32,17 +35,25 @@ class Login:
     life: str = "expires_in"
     """The field that holds the token's life in seconds."""
 
-    place: Literal["header", "query", "cookie"] = "header"
+    place: Literal["header", "query", "cookie", "body"] = "header"
+    """`body`: a field of the JSON object that is sent."""
+
     key: str = "Authorization"
     prefix: str = ""
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    """Sent with the login: `appid`."""
+
+    signed: Signed | None = None
+    """How the login itself is signed; what it adds goes into its headers and its query."""
 
 
 class LoginGrants:
     """Logs in."""
 
-    def __init__(self, login: Login, *, ask: Ask) -> None:
+    def __init__(self, login: Login, *, ask: Ask, clock: Clock) -> None:
         self._login = login
         self._ask = ask
+        self._clock = clock
 
     async def __call__(self) -> Grant:
         """Return a new token.
@@ -54,7 +65,7 @@ class LoginGrants:
         login = self._login
         fields = {**login.fields, **{name: secret.reveal() for name, secret in login.secrets.items()}}
         address, content = login.url, None
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **{name: secret.reveal() for name, secret in login.headers.items()}}
         match login.sends:
             case "query":
                 address += ("&" if "?" in address else "?") + urlencode(fields)
@@ -64,6 +75,13 @@ class LoginGrants:
             case "json":
                 headers["Content-Type"] = "application/json"
                 content = msgspec.json.encode(fields)
+            case "nothing":
+                pass
+        if login.signed is not None:
+            request = Request(login.method, urlsplit(address).path, content=content)
+            more, query = sign(login.signed, request, "", self._clock.now())
+            headers.update(more)
+            address += ("&" if "?" in address else "?") + "&".join(query) if query else ""
         reply = await self._ask(login.method, address, headers, content)
         answer = decoded(reply.content, reply.headers.get("content-type", ""))[0]
         token = at(answer, login.found_at) if login.found_at else reply.cookies.get(login.cookie)
