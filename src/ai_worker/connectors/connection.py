@@ -121,7 +121,7 @@ class Connection:
                 raise NotForAsker(f"{name} is not for {asker.channel}/{asker.id}")
             arguments = {**arguments, **self._own(name, asker)}
         answer = await self._caller.call(operation, arguments, idempotency_key=idempotency_key, asker=asker)
-        return ToolResult(self._told(name, answer), f"{self.settings.name} {operation.method} {operation.path}")
+        return ToolResult(self._told(name, answer), f"{self.settings.name} {_shown(operation, arguments)}")
 
     def _told(self, name: str, answer: Answer) -> Any:
         verb = self._verbs.get(name)
@@ -209,6 +209,15 @@ def allowed(settings: ConnectorSettings, contract: Contract) -> list[Operation]:
         return operation.name in wanted or "**" in wanted or ("*" in wanted and reads)
 
     return [operation for operation in contract.operations if taken(operation)]
+
+
+def _shown(operation: Operation, arguments: Mapping[str, Any]) -> str:
+    """Return where a result came from, for its reader: without the query, which may hold anything."""
+    path = operation.path.partition("?")[0]
+    for parameter in operation.parameters:
+        if parameter.place == "path":
+            path = path.replace(f"{{{parameter.name}}}", str(arguments.get(parameter.argument, "")))
+    return f"{operation.method} {path}"
 
 
 def _in_any(department: str, departments: Sequence[str]) -> bool:
