@@ -166,7 +166,7 @@ class HttpCaller:
             reply, _ = await self._round(operation, request, proof, "", at_most=at_most)
         except Unanswered as error:
             raise no_answer(operation, error.problem, sent=False) from None
-        judge(operation, self._read(operation, replace(reply, content=reply.content[:10_000]), proof))
+        judge(operation, self._read(operation, replace(reply, content=reply.content[:10_000], whole=True), proof))
         if not reply.whole:
             raise ToolFailed(f"{operation.name}: the answer is larger than {at_most} bytes")
         return reply.content
