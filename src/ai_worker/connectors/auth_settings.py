@@ -110,6 +110,18 @@ class LoginAuth(Strict):
     headers: Mapping[str, SecretField] = Field(default_factory=dict)
     """Sent with the log-in: `appid`."""
 
+    sent_with: Mapping[str, SecretField] = Field(default_factory=dict)
+    """What goes with every call beside the token, in the same place: `appid`, `from_account`."""
+
+    rsa_key: SecretField | None = None
+    """The system's public key, for what goes out encrypted."""
+
+    encrypted: frozenset[str] = frozenset()
+    """Which of `headers` and `sent_with` go out encrypted with it."""
+
+    life_s: float = Field(default=3_600, ge=60, le=86_400)
+    """Of a token whose answer says nothing of its life."""
+
     signed: "SignedAuth | None" = None
     """How the log-in itself is signed; what it adds goes into the log-in's headers and query."""
 

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from aiohttp.abc import AbstractResolver
 from pydantic import BaseModel, ConfigDict
 
 from ai_worker.connectors.contract import Answer, Preview
+from ai_worker.connectors.kept import KeptTokens
 from ai_worker.connectors.operation import Contract, Operation
 from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.foundation.clock import Clock
@@ -88,6 +89,12 @@ class Parts:
 
     alone: Callable[[str], AbstractAsyncContextManager[None]] | None = None
     """Held while a refresh token is exchanged: of two processes that spend it, one would lose it."""
+
+    @classmethod
+    def kept_in(cls, data_dir: Path, clock: Clock) -> Self:
+        """Return parts that keep refresh tokens in the data folder; nothing is read or made yet."""
+        kept = KeptTokens(data_dir)
+        return cls(clock, remember=kept.remember, recall=kept.recall, alone=kept.alone)
 
 
 Compile = Callable[[Path, Any], Contract]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ai_worker.connectors.http.login import Login, LoginGrants
+from ai_worker.connectors.http.login import Login, LoginGrants, written
 from ai_worker.connectors.http.oauth import Keeping, OAuthClient, OAuthGrants
 from ai_worker.connectors.http.serialise import Request
 from ai_worker.connectors.http.signing import Signed, sign
@@ -169,12 +169,14 @@ class Authenticator:
                 proof.headers["Authorization"] = f"Bearer {token.reveal()}"
             case OAuthClient():
                 proof.headers["Authorization"] = f"Bearer {(await self._token(proof, name)).reveal()}"
-            case Login(place=place, key=key, prefix=prefix):
-                token = await self._token(proof, name)
-                if place == "body":
-                    proof.fields[key] = prefix + token.reveal()
-                else:
-                    self._add_key(proof, ApiKey(token, place, key, prefix), None)
+            case Login() as login:
+                token = Secret(login.prefix + (await self._token(proof, name)).reveal())
+                beside = {key: Secret(value) for key, value in written(login, login.sent_with).items()}
+                for key, value in {**beside, login.key: token}.items():
+                    if login.place == "body":
+                        proof.fields[key] = value.reveal()
+                    else:
+                        self._add_key(proof, ApiKey(value, login.place, key), None)
             case SigV4() as signer:
                 proof.headers.update(sigv4(signer, request, self._base_url, self._clock.now()))
             case Signed() as signed:

@@ -290,7 +290,7 @@ class HttpCaller:
             forged, proved = await self._csrf.add(proved)
         content = proof.in_body(request)
         if content is not None:
-            headers["Content-Type"] = request.content_type
+            headers["Content-Type"] = request.content_type or "application/json"
         if self._profile.idempotency_header and idempotency_key and acts(operation):
             headers[self._profile.idempotency_header] = idempotency_key
         headers.update(proved)

@@ -116,6 +116,10 @@ def _credential(auth: Auth) -> Credential | None:
                 key=auth.name,
                 prefix=auth.prefix,
                 headers=auth.headers,
+                sent_with=auth.sent_with,
+                rsa_key=auth.rsa_key,
+                encrypted=auth.encrypted,
+                life_s=auth.life_s,
                 signed=_signed(auth.signed) if auth.signed is not None else None,
             )
         case SignedAuth():

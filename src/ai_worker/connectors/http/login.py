@@ -1,5 +1,7 @@
 """Log in the way that a system has made up: name and password, or an application's key, for a token or a cookie."""
 
+import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,7 +12,7 @@ import msgspec
 from ai_worker.connectors.answers import at, decoded
 from ai_worker.connectors.http.serialise import Request
 from ai_worker.connectors.http.signing import Signed, sign
-from ai_worker.connectors.http.tokens import Ask, CredentialsRefused, Grant, life_of
+from ai_worker.connectors.http.tokens import DEFAULT_LIFE_S, Ask, CredentialsRefused, Grant, life_of
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.secret import Secret
 
@@ -43,6 +45,18 @@ class Login:
     headers: Mapping[str, Secret] = field(default_factory=dict)
     """Sent with the login: `appid`."""
 
+    sent_with: Mapping[str, Secret] = field(default_factory=dict)
+    """What goes with every call beside the token, in the same place: `appid`, `from_account`."""
+
+    rsa_key: Secret | None = None
+    """The system's public key, PEM or bare base64 of its DER."""
+
+    encrypted: frozenset[str] = frozenset()
+    """Which of `headers` and `sent_with` go out encrypted with it (PKCS #1 v1.5), as base64."""
+
+    life_s: float = DEFAULT_LIFE_S
+    """Of a token whose answer says nothing of its life."""
+
     signed: Signed | None = None
     """How the login itself is signed; what it adds goes into its headers and its query."""
 
@@ -65,7 +79,7 @@ class LoginGrants:
         login = self._login
         fields = {**login.fields, **{name: secret.reveal() for name, secret in login.secrets.items()}}
         address, content = login.url, None
-        headers = {"Accept": "application/json", **{name: secret.reveal() for name, secret in login.headers.items()}}
+        headers = {"Accept": "application/json", **written(login, login.headers)}
         match login.sends:
             case "query":
                 address += ("&" if "?" in address else "?") + urlencode(fields)
@@ -88,4 +102,32 @@ class LoginGrants:
         if reply.status >= 400 or not isinstance(token, str) or not token:
             # Whatever the answer says could hold what we sent; its status says enough.
             raise CredentialsRefused(f"the login gave no token ({reply.status})")
-        return Grant(Secret(token), life_of(at(answer, login.life) if login.life else None))
+        life = at(answer, login.life) if login.life else None
+        return Grant(Secret(token), life_of(life) if life else login.life_s)
+
+
+def written(login: Login, values: Mapping[str, Secret]) -> dict[str, str]:
+    """Return values as they go out: those that the system wants encrypted are.
+
+    Raises:
+        CredentialsRefused: The key is none.
+    """
+    return {
+        name: _encrypted(login, value) if name in login.encrypted else value.reveal() for name, value in values.items()
+    }
+
+
+def _encrypted(login: Login, value: Secret) -> str:
+    # Imported here: few connections need it, and it takes a tenth of a second.
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    given = login.rsa_key.reveal() if login.rsa_key is not None else ""
+    try:
+        key = load_der_public_key(b64decode("".join(re.sub(r"-----[A-Z ]+-----", "", given).split())))
+    except ValueError:
+        key = None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise CredentialsRefused("rsa_key is no public key of RSA")
+    # The system chose the padding; only it decrypts.
+    return b64encode(key.encrypt(value.reveal().encode(), padding.PKCS1v15())).decode()
