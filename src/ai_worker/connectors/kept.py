@@ -62,14 +62,18 @@ class KeptTokens:
         """
         handle = await asyncio.to_thread(self._open_lock, name)
         try:
-            async with asyncio.timeout(WAIT_S):
-                while not _locked(handle):
-                    await asyncio.sleep(0.05)
+            await self._lock(handle, name)
             yield
-        except TimeoutError:
-            raise ToolFailed(f"another process has been renewing the token of {name} for {WAIT_S:g} s") from None
         finally:
             os.close(handle)
+
+    async def _lock(self, handle: int, name: str) -> None:
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while not _locked(handle):  # noqa: ASYNC110  (who holds it may be another process)
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise ToolFailed(f"another process has been renewing the token of {name} for {WAIT_S:g} s") from None
 
     def _file(self, name: str, suffix: str) -> Path:
         # Names of credentials come from contracts; as a digest they can lead nowhere.
