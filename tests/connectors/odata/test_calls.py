@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from ai_worker.connectors.connection import Connection
 from ai_worker.connectors.kind import Parts
@@ -14,6 +15,7 @@ from ai_worker.connectors.registry import load_connector, read_settings
 from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.skills.tool import ToolFailed, ToolRefused
+from tests.connectors.http.business import served
 from tests.connectors.odata.services import Shop, shop
 
 CONNECTOR = 'kind = "odata"\nname = "商城"\nbase_url = "{base}"\ncontract = "metadata.xml"\noperations = ["**"]\n{more}'
@@ -153,3 +155,26 @@ async def test_what_is_none_of_its_type_is_not_sent(tmp_path: Path, name: str, a
         with pytest.raises(ToolFailed):
             await call(connection, name, arguments)
         assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (web.Response(status=302, headers={"Location": "http://169.254.169.254/latest/meta-data"}), "elsewhere"),
+        (web.Response(body=b" " * (20 * 1024 * 1024 + 1), content_type="application/xml"), "larger than"),
+        (web.Response(status=401, text="who are you"), "credentials"),
+    ],
+    ids=["redirect", "huge", "stranger"],
+)
+async def test_a_contract_that_leads_elsewhere_or_never_ends_is_not_fetched(
+    tmp_path: Path, answer: web.Response, words: str
+) -> None:
+    async def reply(_: web.Request) -> web.StreamResponse:
+        return answer
+
+    async with served(reply) as port:
+        file = tmp_path / "shop.toml"
+        file.write_text(CONNECTOR.format(base=f"http://127.0.0.1:{port}", more=""), "utf-8")
+        assert KIND.fetch is not None
+        with pytest.raises(ToolFailed, match=words):
+            await KIND.fetch(read_settings(file, str), KIND.options(), Parts(SystemClock()))
