@@ -12,7 +12,6 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.secret import Secret
 from ai_worker.skills.tool import ToolFailed
 
@@ -23,7 +22,7 @@ WAIT_S = 30.0
 """The longest that one process waits while another exchanges the same token."""
 
 
-class KeptUnreadable(Misconfigured):
+class KeptUnreadable(ToolFailed):
     """A kept refresh token, or the key to it, cannot be read or written."""
 
     code = "connector.kept_unreadable"

@@ -90,6 +90,9 @@ class Parts:
     alone: Callable[[str], AbstractAsyncContextManager[None]] | None = None
     """Held while a refresh token is exchanged: of two processes that spend it, one would lose it."""
 
+    connection: str = ""
+    """Of a contract that is fetched: the connection's id, under which its refresh token is kept."""
+
     @classmethod
     def kept_in(cls, data_dir: Path, clock: Clock) -> Self:
         """Return parts that keep refresh tokens in the data folder; nothing is read or made yet."""

@@ -20,6 +20,7 @@ from ai_worker.connectors.operation import Contract
 from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.secret import Secret
+from ai_worker.skills.tool import ToolFailed
 from tests.connectors.http.business import READ, served
 
 
@@ -164,3 +165,27 @@ async def test_kept_tokens_are_sealed_and_nobody_elses(tmp_path: Path) -> None:
     (folder / "key").write_bytes(b"short")
     with pytest.raises(KeptUnreadable, match="5 bytes"):
         await kept.recall("shop")
+
+
+async def test_a_token_that_could_not_be_kept_is_kept_before_another_is_asked_for(tmp_path: Path) -> None:
+    giver, kept, refusals = Giver(), KeptTokens(tmp_path), [True]
+    giver.good = "refresh-0"
+    await kept.remember("shop", Secret("refresh-0"))
+
+    async def remember(name: str, token: Secret) -> None:
+        if refusals:
+            refusals.clear()
+            raise KeptUnreadable("No space left on device")
+        await kept.remember(name, token)
+
+    async with served(giver.answer) as port:
+        settings = settings_of(f"http://127.0.0.1:{port}")
+        parts = Parts(FixedClock(), remember=remember, recall=kept.recall, alone=kept.alone)
+        caller = make_caller("shop", settings, Contract("", "", "", "", ()), parts)
+        await caller.start()
+        with pytest.raises(ToolFailed, match="No space"):
+            await caller.call(READ, {"id": "1"})
+        assert (await caller.call(READ, {"id": "1"})).status == 200
+        await caller.close()
+    assert giver.spent == ["refresh-0", "refresh-1"]
+    assert await kept.recall("shop") == Secret("refresh-2")

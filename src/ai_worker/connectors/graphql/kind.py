@@ -49,7 +49,7 @@ async def _fetch(settings: ConnectorSettings, options: GraphQLOptions, parts: Pa
         risk="read",
         body=Body(True, Media("application/json"), fixed={"query": get_introspection_query()}),
     )
-    caller = make_caller("introspection", settings, Contract("graphql", "", "", "", ()), parts)
+    caller = make_caller(parts.connection or "introspection", settings, Contract("graphql", "", "", "", ()), parts)
     await caller.start()
     try:
         data = await caller.download(asking, {}, at_most=MAX_BYTES)

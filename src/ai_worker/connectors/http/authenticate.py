@@ -132,10 +132,12 @@ class Authenticator:
             match credential:
                 case ApiKey(value=secret) | Basic(password=secret) | Bearer(token=secret) | Signed(secret=secret):
                     found.append(secret.reveal())
-                case OAuthClient(client_secret=secret) | SigV4(secret=secret):
+                case OAuthClient(client_secret=secret):
                     found.append(secret.reveal())
-                case Login(secrets=secrets):
-                    found += [secret.reveal() for secret in secrets.values()]
+                case SigV4(secret=secret, session_token=session):
+                    found += [one.reveal() for one in (secret, session) if one is not None]
+                case Login() as login:
+                    found += [secret.reveal() for secret in login.own_secrets()]
         return found
 
     def _chosen(self, operation: Operation) -> Sequence[str]:

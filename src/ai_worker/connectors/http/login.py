@@ -60,6 +60,11 @@ class Login:
     signed: Signed | None = None
     """How the login itself is signed; what it adds goes into its headers and its query."""
 
+    def own_secrets(self) -> list[Secret]:
+        """Return what nobody else may see of it."""
+        sealed = [value for name, value in {**self.headers, **self.sent_with}.items() if name in self.encrypted]
+        return [*self.secrets.values(), *sealed, *([self.signed.secret] if self.signed is not None else [])]
+
 
 class LoginGrants:
     """Logs in."""

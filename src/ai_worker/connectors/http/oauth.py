@@ -72,6 +72,7 @@ class OAuthGrants:
         self._ask = ask
         self._keeping = keeping
         self._refresh = client.refresh_token
+        self._unkept = False
 
     async def __call__(self) -> Grant:
         """Return a new token.
@@ -83,6 +84,8 @@ class OAuthGrants:
         if self._keeping is None:
             return await self._exchange()
         async with self._keeping.alone():
+            if self._unkept and self._refresh is not None:
+                await self._keep(self._refresh)
             if self._keeping.recall is not None:
                 # Another process may have spent the one that we know.
                 self._refresh = await self._keeping.recall() or self._refresh
@@ -104,8 +107,17 @@ class OAuthGrants:
     async def _keep_refresh(self, fresh: Any) -> None:
         if isinstance(fresh, str) and fresh and self._refresh is not None and fresh != self._refresh.reveal():
             self._refresh = Secret(fresh)
-            if self._keeping is not None:
-                await self._keeping.remember(self._refresh)
+            await self._keep(self._refresh)
+
+    async def _keep(self, token: Secret) -> None:
+        """Keep a token before anybody uses it.
+
+        One that cannot be kept is tried again before the next: what is on the disk is spent already.
+        """
+        if self._keeping is not None:
+            self._unkept = True
+            await self._keeping.remember(token)
+            self._unkept = False
 
 
 async def asked(client: OAuthClient, form: Mapping[str, str], *, ask: Ask) -> Mapping[str, Any]:

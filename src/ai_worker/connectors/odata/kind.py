@@ -48,7 +48,7 @@ def _compile(path: Path, options: ODataOptions) -> Contract:
 
 
 async def _fetch(settings: ConnectorSettings, options: ODataOptions, parts: Parts) -> bytes:
-    caller = make_caller("metadata", settings, Contract("odata", "", "", "", ()), parts)
+    caller = make_caller(parts.connection or "metadata", settings, Contract("odata", "", "", "", ()), parts)
     await caller.start()
     try:
         return await caller.download(METADATA, {}, at_most=MAX_BYTES)
