@@ -64,6 +64,14 @@ def test_reading_reads_and_acts_are_told_apart() -> None:
     }
 
 
+def test_a_function_that_does_not_say_how_it_is_called_is_taken_to_act() -> None:
+    silent = METADATA_2.replace(' EntitySet="Orders" m:HttpMethod="GET"', ' EntitySet="Orders"')
+    assert (of(compiled(METADATA_2), "Search").risk, of(compiled(silent), "Search").risk) == (
+        "read",
+        "write-reversible",
+    )
+
+
 def test_an_administrator_chooses_what_a_list_is_asked_by() -> None:
     choices = Choices({"Orders": ("Address",)}, raw_filter=False, update_method="PATCH")
     contract = compiled(METADATA_2, choices)
@@ -77,6 +85,14 @@ def test_schemas_stay_slim_and_end_where_types_turn_in_circles() -> None:
     assert max(len(json.dumps(one.input_schema)) for one in contract.operations) < 2_000
     place: Any = of(contract, "Orders_create").input_schema["properties"]["Place"]
     assert place["properties"]["Inside"]["properties"]["Inside"] == {"type": "object"}
+
+
+def test_a_type_of_many_properties_loses_the_labels_that_nobody_must_read() -> None:
+    many = "".join(f'<Property Name="P{n}" Type="Edm.String" MaxLength="9" sap:label="字段{n}"/>' for n in range(60))
+    text = METADATA_2.replace('<Property Name="Customer"', f'{many}<Property Name="Customer"')
+    made = of(compiled(text), "Orders_create").input_schema
+    assert made["properties"]["P7"] == {"type": "string"}
+    assert made["properties"]["Id"] == {"type": "string", "maxLength": 10, "description": "订单号"}
 
 
 def test_types_that_come_from_one_another_are_got_over() -> None:

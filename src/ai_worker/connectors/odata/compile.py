@@ -154,6 +154,7 @@ class _Compiling:
             needed = not each.nullable or (self._old and function.method == "GET")
             layout.add(each.name, schema_of(self._service, each), ("fn", each.name, kind), required=needed)
         label = function.label or name
+        risk = risk_of(function.method, name=name.rpartition("_")[2], path=path, title=function.label)
         return Operation(
             name=name,
             method=function.method,
@@ -161,7 +162,7 @@ class _Compiling:
             title=cut(label, 100),
             description=cut(f"{label} ({'action' if function.acts else 'function'})", 300),
             input_schema=layout.schema(),
-            risk=risk_of(function.method, name=name.rpartition("_")[2], path=path, title=function.label),
+            risk="write-reversible" if function.acts and risk == "read" else risk,
             accepts=("application/json",),
             tags=(one.name,) if one is not None else (),
             extra={"odata": {"version": self._service.version, "act": "call", "uses": layout.uses}},

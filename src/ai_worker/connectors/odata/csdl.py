@@ -168,9 +168,11 @@ class _Reading:
         for element in container.all("FunctionImport", "ActionImport"):
             name, label = element.get("Name"), element.get("sap:label")
             if self._version != "4.0":
-                method = element.get("m:HttpMethod", "GET").upper()
+                said = element.get("m:HttpMethod").upper()
+                method = said or ("POST" if self._version == "3.0" else "GET")
                 parameters = tuple(self._parameter(one) for one in element.all("Parameter"))
-                yield Function(name, method, parameters, acts=method != "GET", label=label)
+                # What does not say that it only looks is taken to act: 2.0 has no word for it but the method.
+                yield Function(name, method, parameters, acts=said != "GET", label=label)
                 continue
             called = operations.get(self._full(element.get("Function") or element.get("Action")))
             if called is None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from ai_worker.connectors.names import argument
 from ai_worker.connectors.odata.model import EntitySet, Property, Service, Structure
 from ai_worker.connectors.odata.types import INTEGERS, MOMENTS, NUMBERS, object_of, resolved, scalar, schema_of
@@ -15,6 +17,9 @@ MAX_FILTERS = 10
 MAX_RANGES = 3
 MAX_NESTED = 5
 """Ways to other entities that a new one may bring along."""
+
+SLIM = 1_300
+"""Characters of a tool's properties, above which limits, forms and labels of optional ones are left out, in turn."""
 
 LIKELY = ("id", "number", "no", "code", "name", "status", "state", "type", "customer", "email", "phone", "date")
 """What people ask for by; such a property gets an argument before others."""
@@ -41,8 +46,19 @@ class Layout:
 
     def schema(self) -> dict[str, Any]:
         """Return the tool's schema."""
-        made: dict[str, Any] = {"type": "object", "properties": self.properties, "additionalProperties": False}
+        properties = self.properties
+        for word in ("maxLength", "format", "description"):
+            if len(msgspec.json.encode(properties)) <= SLIM:
+                break
+            properties = {name: self._without(word, name, form) for name, form in properties.items()}
+        made: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
         return {**made, "required": self.required} if self.required else made
+
+    def _without(self, word: str, name: str, form: dict[str, Any]) -> dict[str, Any]:
+        """Return an argument's form without one word; what has to be given, or is not the system's own, keeps it."""
+        if name in self.required or self.uses[name][0] not in ("body", "eq", "ge", "le"):
+            return form
+        return {key: value for key, value in form.items() if key != word}
 
 
 def add_key(layout: Layout, service: Service, structure: Structure) -> None:
