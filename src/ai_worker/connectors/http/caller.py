@@ -163,7 +163,7 @@ class HttpCaller:
         await self._wait_for_room(operation)
         proof = await self._authenticator.prove(operation, request)
         try:
-            reply, _ = await self._round(operation, request, proof, "", at_most=at_most)
+            reply, _ = await self._send(operation, request, proof, "", at_most=at_most)
         except Unanswered as error:
             raise no_answer(operation, error.problem, sent=False) from None
         judge(operation, self._read(operation, replace(reply, content=reply.content[:10_000], whole=True), proof))
@@ -222,7 +222,7 @@ class HttpCaller:
             last = attempt >= self._profile.attempts or not again
             proof = await self._authenticator.prove(operation, request)
             try:
-                reply, forged = await self._round(operation, request, proof, idempotency_key)
+                reply, forged = await self._send(operation, request, proof, idempotency_key)
                 answer = self._read(operation, reply, proof)
             except Unanswered as error:
                 unsure = unsure or error.sent
@@ -276,7 +276,7 @@ class HttpCaller:
             return None
         return asked + backoff(1, base=0.2, cap=0.2)
 
-    async def _round(
+    async def _send(
         self, operation: Operation, request: Request, proof: Proof, idempotency_key: str, *, at_most: int | None = None
     ) -> tuple[Reply, CsrfToken | None]:
         """Send one request with all that it needs; return the answer as it came."""

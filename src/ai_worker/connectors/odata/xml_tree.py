@@ -53,6 +53,8 @@ def parse(data: bytes) -> Element:
     """
     if len(data) > MAX_BYTES:
         raise ContractTooLarge(f"$metadata: larger than {MAX_BYTES // 1024**2} MB")
+    if data.count(b"<") > 2 * MAX_ELEMENTS:  # an element has at most two: a bomb is seen before it is read
+        raise ContractTooLarge(f"$metadata: more than {MAX_ELEMENTS} elements")
     reader = _Reader()
     try:
         return reader.read(data)
