@@ -1,6 +1,7 @@
 """GraphQL over real sockets, against graphql-core executing a schema; and schemas that mean no good."""
 
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -189,3 +190,17 @@ def test_a_selection_that_does_not_fit_is_refused() -> None:
         compiled(SDL, gone="id")
     with pytest.raises(ContractRefused):
         compiled(SDL, order="id } } mutation x { ship(id: 1) { id")
+
+
+def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "graphql", None)
+    with pytest.raises(ContractRefused, match=r"ai-worker\[graphql\]"):
+        compiled(SDL)
+
+
+async def test_a_dry_run_shows_the_document_and_its_variables(tmp_path: Path) -> None:
+    async with connected(tmp_path) as (root, connection):
+        shown = connection.preview("shop.order", {"id": "O1"})
+        assert (shown.method, shown.address.endswith("/graphql")) == ("POST", True)
+        assert json.loads(shown.body)["variables"] == {"id": "O1"}
+        assert root.asked == []

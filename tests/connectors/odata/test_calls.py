@@ -178,3 +178,11 @@ async def test_a_contract_that_leads_elsewhere_or_never_ends_is_not_fetched(
         assert KIND.fetch is not None
         with pytest.raises(ToolFailed, match=words):
             await KIND.fetch(read_settings(file, str), KIND.options(), Parts(SystemClock()))
+
+
+async def test_a_dry_run_shows_the_request_and_sends_nothing(tmp_path: Path) -> None:
+    async with connected(tmp_path, old=True, csrf=True, more="[csrf]\n") as (service, connection):
+        shown = connection.preview("shop.Orders_update", {"Id": "A/1'", "Address": "新址"})
+        assert (shown.method, shown.address.rpartition("/")[2]) == ("MERGE", "Orders('A%2F1''')")
+        assert (shown.headers["If-Match"], shown.body) == ("*", '{"Address":"新址"}')
+        assert service.asked == []
