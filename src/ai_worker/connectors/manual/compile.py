@@ -41,7 +41,7 @@ def _operation(one: Described) -> Operation:
             *(_fixed(name, value, "query") for name, value in one.query.items()),
             *(_fixed(name, value, "header") for name, value in one.headers.items()),
         ),
-        body=Body(True, Media(TYPES[one.sends]), fixed=dict(one.body)) if in_body or one.body else None,
+        body=Body(True, Media(TYPES[one.sends]), whole="", fixed=dict(one.body)) if in_body or one.body else None,
         accepts=("application/json",),
         extra={
             "manual": {
