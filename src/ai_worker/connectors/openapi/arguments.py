@@ -10,7 +10,7 @@ from ai_worker.connectors.openapi.names import argument
 from ai_worker.connectors.openapi.references import References
 from ai_worker.connectors.openapi.shape import Asked, Content, Offer
 from ai_worker.connectors.openapi.slim import Detail, Slimmer, TooMuch, Work
-from ai_worker.connectors.openapi.words import cut
+from ai_worker.connectors.plain import cut
 from ai_worker.connectors.operation import Body, Media, Parameter
 
 DETAILS = (
