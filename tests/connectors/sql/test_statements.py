@@ -52,7 +52,7 @@ WRITES = (
     ("postgres", 'SELECT "pg_sleep"(60)'),
     ("postgres", "SELECT pg_catalog.pg_sleep(60)"),
     ("postgres", 'SELECT "pg_catalog"."pg_read_file"(\'/etc/passwd\')'),
-    ("postgres", "SELECT U&\"pg\\005fsleep\"(60)"),
+    ("postgres", 'SELECT U&"pg\\005fsleep"(60)'),
     ("postgres", "SELECT * FROM pg_ls_dir('/')"),
     ("postgres", "SELECT 1 FROM orders ORDER BY (SELECT lo_import('/etc/passwd'))"),
     ("postgres", "SELECT lo_export(1, '/tmp/x')"),

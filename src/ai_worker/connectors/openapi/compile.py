@@ -15,7 +15,6 @@ from ai_worker.connectors.openapi.references import References
 from ai_worker.connectors.openapi.shape import Asked, Content, Dialect, listed, mapped, text
 from ai_worker.connectors.openapi.slim import Work
 from ai_worker.connectors.openapi.swagger2 import Swagger2
-from ai_worker.connectors.plain import cut
 from ai_worker.connectors.operation import (
     Contract,
     ContractRefused,
@@ -26,6 +25,7 @@ from ai_worker.connectors.operation import (
     Scheme,
     Skipped,
 )
+from ai_worker.connectors.plain import cut
 from ai_worker.connectors.risk import risk_of
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")

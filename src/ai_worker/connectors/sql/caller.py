@@ -108,7 +108,6 @@ class SqlCaller:
             return Preview("SELECT", self._address)
         statement, values = self._statement(operation, arguments)
         shown = msgspec.json.encode(values, enc_hook=str).decode() if values else ""
-        # Escapes are for whoever fills the statement in.
         return Preview("SELECT", self._address, body="\n".join(filter(None, [str(statement.text), shown])))
 
     async def call(
@@ -162,6 +161,8 @@ class SqlCaller:
             )
         except StatementRefused as error:
             raise ArgumentsRefused(f"{operation.name}: {error}") from None
+        # What fills statements in would take a colon for a parameter's beginning.
+        sql = self._dialect.bounds.format(sql=sql, bytes=self._options.max_bytes)
         return text(sql.replace(":", "\\:")), {}
 
     async def _read(

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from ai_worker.connectors.operation import Contract, ContractRefused, Operation
+from ai_worker.connectors.plain import cut
 from ai_worker.connectors.sql.arguments import schema_of
 from ai_worker.connectors.sql.dialects import parsed_url
 from ai_worker.connectors.sql.options import QuerySettings, SqlOptions
 from ai_worker.connectors.sql.snapshot import Snapshot, Table, allowed, read
 from ai_worker.connectors.sql.statements import StatementRefused, check_parameters, parsed
-from ai_worker.connectors.plain import cut
 
 QUERY, TABLES, CHECK = "query", "describe_tables", "check"
 MAX_NAMED = 40
@@ -79,7 +79,7 @@ def _free(snapshot: Snapshot | None, options: SqlOptions) -> list[Operation]:
             QUERY,
             "查询数据库",
             f"Run one SELECT in {snapshot.dialect} SQL over the tables that {TABLES} shows; literal values, "
-            f"no parameters, at most {options.max_rows} rows.",
+            f"no parameters, at most {options.max_rows} rows; a row of more than {options.max_bytes} bytes is left out.",
             _schema({"sql": {"type": "string", "minLength": 8, "maxLength": 4_000}}),
             what=QUERY,
         ),

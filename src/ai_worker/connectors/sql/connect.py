@@ -69,11 +69,14 @@ def _database(options: SqlOptions, seconds: float, parts: Parts) -> Database:
 
 def _threaded(options: SqlOptions, dialect: Dialect, seconds: float, parts: Parts) -> ThreadedDatabase:
     url, _ = parsed_url(options.url.reveal())
-    return ThreadedDatabase(
-        url,
-        dialect,
-        connections=options.connections,
-        seconds=seconds,
-        arguments=options.connect_arguments,
-        clock=parts.clock,
-    )
+    try:
+        return ThreadedDatabase(
+            url,
+            dialect,
+            connections=options.connections,
+            seconds=seconds,
+            arguments=options.connect_arguments,
+            clock=parts.clock,
+        )
+    except ModuleNotFoundError as error:
+        raise ContractRefused(f"the driver of {dialect.name} is not installed: pip install {error.name}") from None

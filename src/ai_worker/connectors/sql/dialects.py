@@ -42,6 +42,10 @@ class Dialect:
     explains: bool = True
     """Whether `EXPLAIN` before a query plans it and does no more."""
 
+    bounds: str = "{sql}"
+    """What stands around a free query, so that no row of more than `{bytes}` leaves a database that has no
+    bound of its own: joined texts double with each select, up to a gigabyte."""
+
     read_only: bool = True
     """Whether it has transactions that cannot write; otherwise the role alone stands behind the parser."""
 
@@ -71,7 +75,14 @@ def _pymysql(seconds: float) -> Mapping[str, Any]:
 DIALECTS: Mapping[str, Dialect] = {
     one.name: one
     for one in (
-        Dialect("postgresql", "postgres", "asyncpg", "public", awaits=True),
+        Dialect(
+            "postgresql",
+            "postgres",
+            "asyncpg",
+            "public",
+            awaits=True,
+            bounds="SELECT * FROM ({sql}) AS bounded WHERE octet_length(CAST(bounded AS text)) <= {bytes}",
+        ),
         Dialect("sqlite", "sqlite", "pysqlite"),
         Dialect("mysql", "mysql", "pymysql", begins=_mysql, arguments=_pymysql),
         Dialect("mariadb", "mysql", "pymysql", begins=_mariadb, arguments=_pymysql),

@@ -37,8 +37,10 @@ def _authorize(action: int, first: str | None, second: str | None, *_where: str 
     if action == sqlite3.SQLITE_FUNCTION:
         harmful = str(second).lower() in ("load_extension", "fts3_tokenizer", "readfile", "writefile", "edit")
         return sqlite3.SQLITE_DENY if harmful else sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_PRAGMA and str(first).lower() in _ABOUT_TABLES:
-        return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_PRAGMA:
+        # SQLAlchemy asks for the isolation level of each new connection; asked without a value it sets nothing.
+        known = str(first).lower() in _ABOUT_TABLES or (first == "read_uncommitted" and second is None)
+        return sqlite3.SQLITE_OK if known else sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_DENY
 
 

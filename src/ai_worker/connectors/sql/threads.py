@@ -32,30 +32,29 @@ class ThreadedDatabase:
         arguments: Mapping[str, Any],
         clock: Clock,
     ) -> None:
+        """Prepare the connections; nobody is called.
+
+        Raises:
+            ModuleNotFoundError: The driver is not installed.
+        """
         self._url, self._dialect = url, dialect
         self._connections, self._seconds = connections, seconds
         self._arguments = {**dialect.arguments(seconds), **arguments}
         self._clock = clock
         self._waiting = Waiting(connections, seconds)
-        self._engine: Engine | None = None
+        self._engine = self._made()
         self._threads: ThreadPoolExecutor | None = None
 
     async def start(self) -> None:
         """Make ready; calls nobody."""
-        try:
-            self._engine = self._made()
-        except ModuleNotFoundError as error:
-            raise DatabaseGone(
-                f"the driver of {self._dialect.name} is not installed: pip install {error.name}"
-            ) from None
         self._threads = ThreadPoolExecutor(self._connections, thread_name_prefix="sql")
 
     async def close(self) -> None:
         """Close the connections; a query that still runs ends by its own time limit."""
-        if self._engine is not None and self._threads is not None:
+        if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
-            self._engine.dispose()
-        self._engine = self._threads = None
+            self._threads = None
+        self._engine.dispose()
 
     async def read(
         self, name: str, statement: TextClause, values: Mapping[str, Any], rows: Rows, *, asker: str = ""
@@ -81,9 +80,9 @@ class ThreadedDatabase:
         running = asyncio.get_running_loop().run_in_executor(self._threads, self._with, how)
         # The place is free when the thread is, which may be later than whoever waits gives up.
         running.add_done_callback(self._waiting.leave)
+        running.add_done_callback(_heard)
         done, _ = await asyncio.wait({running}, timeout=self._seconds + GRACE_S)
         if not done:
-            running.add_done_callback(_heard)
             raise DatabaseBusy(f"{name}: the database was stopped after {self._seconds:g} s")
         try:
             return running.result()
@@ -91,7 +90,6 @@ class ThreadedDatabase:
             raise failed(name, error, self._seconds) from None
 
     def _with(self, how: Callable[[Connection], T]) -> T:
-        assert self._engine is not None
         with self._engine.connect() as connection:
             self._prepare(connection)
             try:
