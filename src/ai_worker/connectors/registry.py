@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ai_worker.connectors.caldav.kind import KIND as CALDAV
 from ai_worker.connectors.connection import Connection
 from ai_worker.connectors.contract import Connector, ConnectorRefused, Preview
 from ai_worker.connectors.http.connect import make_caller
@@ -20,7 +21,7 @@ from ai_worker.connectors.sql.kind import KIND as SQL
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.skills.tool import Asker, Called, Tool, ToolFailed, ToolResult
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (OPENAPI, SQL)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (CALDAV, OPENAPI, SQL)}
 
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 

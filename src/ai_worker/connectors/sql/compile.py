@@ -78,8 +78,8 @@ def _free(snapshot: Snapshot | None, options: SqlOptions) -> list[Operation]:
         _operation(
             QUERY,
             "查询数据库",
-            f"Run one SELECT in {snapshot.dialect} SQL over the tables that {TABLES} shows; literal values, "
-            f"no parameters, at most {options.max_rows} rows; a row of more than {options.max_bytes} bytes is left out.",
+            f"Run one SELECT in {snapshot.dialect} SQL over the tables that {TABLES} shows; no parameters, "
+            f"at most {options.max_rows} rows; a row of more than {options.max_bytes} bytes is left out.",
             _schema({"sql": {"type": "string", "minLength": 8, "maxLength": 4_000}}),
             what=QUERY,
         ),
