@@ -11,6 +11,9 @@ from ai_worker.foundation.clock import SystemClock
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "connectors.more"
 VALUES = {
     "ORDERS_DB_URL": "postgresql://reader@db.example.com/sales",
+    "ROOMS_URL": "https://dav.example.com",
+    "ROOMS_USER": "aiworker",
+    "ROOMS_PASSWORD": "geheim",
 }
 
 
