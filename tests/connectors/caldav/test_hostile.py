@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,7 +17,7 @@ from ai_worker.connectors.contract import ArgumentsRefused, ConnectorRefused
 from ai_worker.skills.tool import ToolFailed, ToolUnsure
 from tests.connectors.caldav.test_radicale import DAY, ask, connected, settings
 
-HOUR = {"start": "2026-03-02T10:00", "end": "2026-03-02T11:00"}
+HOUR: dict[str, Any] = {"start": "2026-03-02T10:00", "end": "2026-03-02T11:00"}
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 EMPTY = b'<d:multistatus xmlns:d="DAV:"/>'
 BOMB = b"""<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>

@@ -74,7 +74,7 @@ async def connected(folder: Path, text: str) -> AsyncIterator[Connection]:
         await connection.close()
 
 
-async def ask(connection: Connection, name: str, asker: Asker | None = None, key: str = "", **arguments: Any) -> Any:
+async def ask(connection: Connection, name: str, /, asker: Asker | None = None, key: str = "", **arguments: Any) -> Any:
     arguments = {"calendar": "三楼会议室", **arguments} if name != "list_calendars" else arguments
     return (await connection.call(f"rooms.{name}", arguments, idempotency_key=key, asker=asker)).data
 
@@ -83,7 +83,7 @@ def add(radicale: Radicale, room: str, uid: str, *lines: str) -> None:
     assert radicale.put(f"{room}{uid}.ics", EVENT.format(uid=uid, lines="\r\n".join(lines)).encode()) == 201
 
 
-DAY = {"start": "2026-03-02T08:00", "end": "2026-03-02T18:00"}
+DAY: dict[str, Any] = {"start": "2026-03-02T08:00", "end": "2026-03-02T18:00"}
 
 
 async def test_what_is_on_and_what_is_free_is_told_in_the_rooms_own_time(
@@ -115,7 +115,11 @@ async def test_what_is_on_and_what_is_free_is_told_in_the_rooms_own_time(
 async def test_a_booking_is_made_once_read_back_and_cancelled_by_whose_it_is(
     radicale: Radicale, room: str, tmp_path: Path
 ) -> None:
-    times = {"start": "2026-03-02T10:00", "end": "2026-03-02T11:00", "title": "评审；第一次, 全员\n参加"}
+    times: dict[str, Any] = {
+        "start": "2026-03-02T10:00",
+        "end": "2026-03-02T11:00",
+        "title": "评审；第一次, 全员\n参加",
+    }
     async with connected(tmp_path, settings(radicale.base, room)) as connection:
         booked = await ask(connection, "book", ZHANG, "key-1", **times)
         assert booked == await ask(connection, "book", ZHANG, "key-1", **times)
@@ -135,7 +139,7 @@ async def test_a_booking_is_made_once_read_back_and_cancelled_by_whose_it_is(
 async def test_of_many_who_book_at_the_same_moment_at_most_one_has_the_room(
     radicale: Radicale, room: str, tmp_path: Path
 ) -> None:
-    times = {"start": "2026-03-02T10:00", "end": "2026-03-02T11:00", "title": "抢会议室"}
+    times: dict[str, Any] = {"start": "2026-03-02T10:00", "end": "2026-03-02T11:00", "title": "抢会议室"}
     async with connected(tmp_path, settings(radicale.base, room)) as connection:
         tries = (ask(connection, "book", Asker("wecom", f"u{n}"), f"key-{n}", **times) for n in range(6))
         results = await asyncio.gather(*tries, return_exceptions=True)

@@ -50,7 +50,18 @@ async def test_a_named_query_answers_exactly_and_masked(shop: Shop, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "no", ["", "ORD1", "ORD12345' OR '1'='1", "ORD12345\n", "ORD12345; DROP TABLE orders", 12345, None, ["ORD12345"]]
+    "no",
+    [
+        "",
+        "ORD1",
+        "ORD12345' OR '1'='1",
+        "ORD12345\n",
+        "ORD12345; DROP TABLE orders",
+        "ORD1234\ud800",
+        12345,
+        None,
+        ["ORD12345"],
+    ],
 )
 async def test_a_value_that_does_not_fit_never_leaves(no: Any, tmp_path: Path) -> None:
     nobody = "postgresql://reader@127.0.0.1:9/shop"
