@@ -14,6 +14,9 @@ VALUES = {
     "ROOMS_URL": "https://dav.example.com",
     "ROOMS_USER": "aiworker",
     "ROOMS_PASSWORD": "geheim",
+    "LDAP_URL": "ldaps://ldap.example.com",
+    "LDAP_BIND_DN": "cn=aiworker,dc=example,dc=com",
+    "LDAP_PASSWORD": "geheim",
 }
 
 
