@@ -166,6 +166,19 @@ async def test_a_lost_connection_is_made_anew(tmp_path: Path) -> None:
         server.remove()
 
 
+async def test_a_table_that_changes_under_a_live_connection_is_read_on(shop: Shop, tmp_path: Path) -> None:
+    async with connected(tmp_path, settings(shop.url())) as connection:
+        assert await ask(connection, "order_by_no", no="ORD12345")
+        await shop.run("ALTER TABLE orders ALTER COLUMN quantity TYPE text, ALTER COLUMN title TYPE varchar(99)")
+        assert (await ask(connection, "order_by_no", no="ORD12345"))["quantity"] == "2"
+
+
+async def test_large_documents_count_against_the_size(shop: Shop, tmp_path: Path) -> None:
+    sql = "SELECT to_jsonb(array_fill('甲乙丙'::text, ARRAY[200])) AS doc FROM generate_series(1, 50)"
+    async with connected(tmp_path, settings(shop.url(), options="max_bytes = 5000", queries=query(sql))) as connection:
+        assert 1 <= (await ask(connection, "it"))["count"] < 10
+
+
 async def test_a_wrong_password_and_a_wrong_address_are_told_apart_from_a_wrong_query(
     shop: Shop, tmp_path: Path
 ) -> None:
@@ -192,9 +205,11 @@ async def test_the_check_warns_of_a_role_that_can_write_and_of_broken_queries(sh
     async with connected(tmp_path, settings(shop.url())) as connection:
         assert await connection.check() == "SELECT check: 4 fields"
     broken = NAMED + query("SELECT gone FROM orders")
+    await shop.run(f"GRANT CREATE ON SCHEMA public TO {shop.database}_writer")
     async with connected(tmp_path, settings(shop.url("writer"), queries=broken)) as connection:
         words = await connection.check()
     assert "the role can write: orders" in words
+    assert "the role can make tables in public" in words
     assert "it: the database refused" in words
     superuser = f"postgresql://postgres@127.0.0.1:{shop.server.port}/{shop.database}"
     async with connected(tmp_path, settings(superuser)) as connection:

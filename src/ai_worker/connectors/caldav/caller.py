@@ -105,7 +105,7 @@ class CalDavCaller:
             case "book":
                 data = await self._book(operation, arguments, idempotency_key, asker)
             case "get_booking":
-                data = self._times.told(await self._booking(operation, arguments))
+                data = self._times.told(await self._booking(operation, arguments, asker))
             case _:
                 data = await self._cancel(operation, arguments, asker)
         data, cut = clipped(masked(data, self._profile.masked), self._profile.max_characters)
@@ -183,14 +183,13 @@ class CalDavCaller:
         raise AlreadyTaken(f"book: somebody else booked {calendar} at the same moment; ours is withdrawn")
 
     async def _cancel(self, operation: Operation, arguments: Mapping[str, Any], asker: Asker | None) -> Any:
-        event = await self._booking(operation, arguments)
-        if asker is not None and event.booked_for != _whom(asker):
-            raise ToolRefused("cancel: this booking was made for somebody else")
+        event = await self._booking(operation, arguments, asker)
         path = self._path_of(arguments["calendar"], arguments["event"])
         check(operation, await self._server.send(operation, "DELETE", path))
         return {"cancelled": True, **self._times.told(event)}
 
-    async def _booking(self, operation: Operation, arguments: Mapping[str, Any]) -> Event:
+    async def _booking(self, operation: Operation, arguments: Mapping[str, Any], asker: Asker | None) -> Event:
+        """Return a booking that we made for the one who asks; an administrator sees every one."""
         reading = replace(operation, risk="read")
         reply = await self._server.send(reading, "GET", self._path_of(arguments["calendar"], arguments["event"]))
         check(reading, reply)
@@ -201,6 +200,8 @@ class CalDavCaller:
         ours = [event for event in events if event.booked_for and event.uid == arguments["event"]]
         if not ours:
             raise ToolRefused(f"{operation.name}: the worker made no such booking")
+        if asker is not None and ours[0].booked_for != _whom(asker):
+            raise ToolRefused(f"{operation.name}: this booking was made for somebody else")
         return ours[0]
 
     async def _others(self, operation: Operation, calendar: str, span: Span, uid: str) -> list[Event]:

@@ -42,9 +42,9 @@ class Known:
     default_schema: str
 
     @classmethod
-    def of(cls, tables: Any, default_schema: str) -> "Known":
+    def of(cls, extra: Mapping[str, Any]) -> "Known":
         """Return it from the plain values that an operation carries."""
-        return cls(msgspec.convert(tables, tuple[Table, ...]), default_schema)
+        return cls(msgspec.convert(extra["tables"], tuple[Table, ...]), extra["default_schema"])
 
     def allowed(self, hidden: frozenset[str]) -> Allowed:
         """Return it as names."""

@@ -74,6 +74,7 @@ def _free(snapshot: Snapshot | None, options: SqlOptions) -> list[Operation]:
             _schema({"tables": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 10}}),
             what=TABLES,
             tables=msgspec.to_builtins(tables),
+            default_schema=snapshot.default_schema,
         ),
         _operation(
             QUERY,

@@ -26,7 +26,7 @@ def make_caller(
     url, dialect = parsed_url(options.url.reveal())
     if options.asker_setting and not dialect.awaits:
         raise ContractRefused(f"options.asker_setting: {dialect.name} has no such settings")
-    tables = next((one.extra["tables"] for one in contract.operations if one.name == TABLES), ())
+    described = next((one.extra for one in contract.operations if one.name == TABLES), None)
     return SqlCaller(
         connection,
         options,
@@ -34,7 +34,7 @@ def make_caller(
         settings.access,
         database=_database(options, settings.timeout_s, parts),
         dialect=dialect,
-        known=Known.of(tables, dialect.default_schema),
+        known=Known.of(described) if described is not None else Known((), ""),
         address=shown(url),
         clock=parts.clock,
     )

@@ -23,7 +23,6 @@ class Dialect:
     driver: str
     """Used where the address names none; all are installed by the extra of the same name, or brought along."""
 
-    default_schema: str = ""
     awaits: bool = False
     """Whether the driver is asynchronous; the others work in threads."""
 
@@ -79,7 +78,6 @@ DIALECTS: Mapping[str, Dialect] = {
             "postgresql",
             "postgres",
             "asyncpg",
-            "public",
             awaits=True,
             bounds="SELECT * FROM ({sql}) AS bounded WHERE octet_length(CAST(bounded AS text)) <= {bytes}",
         ),
@@ -100,7 +98,6 @@ DIALECTS: Mapping[str, Dialect] = {
             "mssql",
             "tsql",
             "pyodbc",
-            "dbo",
             begins=lambda milliseconds: (f"SET LOCK_TIMEOUT {milliseconds}",),
             arguments=lambda _: {"timeout": CONNECT_S},
             limit_attribute="timeout",

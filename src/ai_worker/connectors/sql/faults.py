@@ -19,6 +19,13 @@ WRITES = frozenset({"25006"})
 """read_only_sql_transaction."""
 
 
+_GONE = frozenset({
+    "InterfaceError", "ConnectionDoesNotExistError", "InternalClientError",
+    # A table was changed under a prepared statement: on the next connection it is prepared anew.
+    "InvalidCachedStatementError",
+})  # fmt: skip
+
+
 class DatabaseFailed(ToolFailed):
     """The database could not be reached, refused, or stopped the query."""
 
@@ -73,9 +80,7 @@ def is_gone(error: BaseException) -> bool:
     # 08: connection exceptions, 28: credentials, 53300: too many connections, 57P: shut down, 3D000: no such database.
     if state.startswith(("08", "28", "53300", "57P", "3D000")) or isinstance(own, OSError):
         return True
-    return type(own).__name__ in ("InterfaceError", "ConnectionDoesNotExistError", "InternalClientError") or (
-        "unable to open database file" in str(own)
-    )
+    return type(own).__name__ in _GONE or "unable to open database file" in str(own)
 
 
 def _own(error: BaseException) -> Any:

@@ -29,7 +29,9 @@ SELECT current_user AS role, current_setting('server_version') AS version,
      SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
         AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
-        AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') ORDER BY 1 LIMIT 5) t) AS writable
+        AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') ORDER BY 1 LIMIT 5) t) AS writable,
+  (SELECT string_agg(nspname, ', ') FROM pg_namespace
+     WHERE nspname NOT LIKE 'pg\\_%' AND has_schema_privilege(oid, 'CREATE')) AS schemas
 """
 _MYSQL_WRITES = re.compile(
     r"\b(ALL PRIVILEGES|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|FILE|SUPER|EXECUTE|TRIGGER|EVENT|GRANT OPTION)\b"
@@ -61,6 +63,8 @@ def _postgres(connection: Connection) -> Rights:
         warnings.append(f"the role is a member of {found['roles']}")
     if found["writable"] and not found["super"]:
         warnings.append(f"the role can write: {found['writable']}; use one that may only SELECT")
+    if found["schemas"] and not found["super"]:
+        warnings.append(f"the role can make tables in {found['schemas']}")
     return Rights(f"PostgreSQL {found['version']}", found["role"], tuple(warnings))
 
 

@@ -7,6 +7,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 MAX_TEXT = 4_000
 """Characters of one value."""
 
@@ -38,12 +40,18 @@ class Rows:
             self.note = f"only the first {self.max_rows} rows; ask more narrowly"
             return False
         values = [value_of(value) for value in row]
-        self._size += sum(len(value) if isinstance(value, str) else 8 for value in values)
+        self._size += sum(map(_size, values))
         if self._size > self.max_bytes:
             self.note = f"only the first {len(self.rows)} rows: more than {self.max_bytes} bytes; ask more narrowly"
             return False
         self.rows.append(dict(zip(self.names, values, strict=True)))
         return True
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    return len(msgspec.json.encode(value)) if isinstance(value, dict | list) else 8
 
 
 def value_of(value: Any) -> Any:
