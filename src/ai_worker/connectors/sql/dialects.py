@@ -106,7 +106,7 @@ DIALECTS: Mapping[str, Dialect] = {
         ),
     )
 }
-"""PostgreSQL and SQLite are proven on the real thing; of the others only what is sent is."""
+"""PostgreSQL, SQLite and MariaDB are proven on the real thing; of the others only what is sent is."""
 
 
 def parsed_url(address: str) -> tuple[URL, Dialect]:
