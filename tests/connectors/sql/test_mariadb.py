@@ -10,7 +10,6 @@ from tests.connectors.sql.mariadb import MariaDb, shared_mariadb
 from tests.connectors.sql.shop import connected, refreshed, settings
 from tests.connectors.sql.test_postgres import ask, query
 
-
 COUNT = query("SELECT no FROM orders").replace(".it]", ".it2]")
 
 
