@@ -25,7 +25,8 @@ for file in sorted(Path({folder!r}).glob("*/connector.toml")):
 COMMON = 'name = "试"\noperations = ["*"]\n'
 CONNECTORS = {
     "caldav": f'kind = "caldav"\nbase_url = "http://x"\n{COMMON}[options.calendars]\na = "/a/"\n',
-    "sql": f'kind = "sql"\n{COMMON}[options]\nurl = "mysql://x/y"\n[options.queries.it]\ntitle = "试"\nsql = "SELECT 1"\n',
+    "sql": f'kind = "sql"\n{COMMON}[options]\nurl = "mysql://x/y"\n'
+    '[options.queries.it]\ntitle = "试"\nsql = "SELECT 1"\n',
 }
 
 

@@ -20,6 +20,7 @@ READS = (
     ("sqlite", "SELECT strftime('%Y', created) FROM orders"),
     ("oracle", "SELECT no FROM orders WHERE rownum < 5"),
     ("tsql", "SELECT TOP 5 [no] FROM [orders] WHERE [no] = :no"),
+    ("tsql", "SELECT dbo.fn_price([no]) FROM [orders]"),
 )
 
 WRITES = (
@@ -79,6 +80,7 @@ WRITES = (
     ("sqlite", "SELECT writefile('x', 'y')"),
     ("tsql", "EXEC xp_cmdshell 'dir'"),
     ("tsql", "SELECT * FROM OPENROWSET('SQLNCLI', 'x', 'SELECT 1')"),
+    ("tsql", "SELECT * FROM sys.fn_xe_file_target_read_file('x', null, null, null)"),
     ("tsql", "SELECT * INTO #copy FROM orders"),
     ("tsql", "SELECT * FROM orders WITH (UPDLOCK)"),
     ("oracle", "SELECT dbms_lock.sleep(60) FROM dual"),

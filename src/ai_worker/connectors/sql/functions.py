@@ -10,18 +10,17 @@ _DENIED = re.compile(
     | pg_(try_)?advisory_.* | pg_logical_.* | pg_(wal_replay|replication)_.* | pg_drop_.* | pg_copy_.* | pg_notify
     | pg_export_snapshot | pg_log_.* | pg_import_.* | pg_stat_reset.* | pg_stat_clear.* | pg_extension_config_dump
     | lo_.* | loread | lowrite | dblink.* | set_config | setval | nextval | postgres_fdw_.* | pg_nextoid
-    | current_setting
     # PostgreSQL: SQL in a text that nobody has read.
     | (query|table|cursor|schema|database)_to_xml.* | ts_stat | ts_rewrite | crosstab.* | connectby | xpath_table
     | plpy.* | http(_.*)?
     # MySQL.
     | sleep | benchmark | load_file | (get|release|is_free|is_used)_.*lock.* | release_all_locks | master_pos_wait
     | source_pos_wait | wait_for_executed_gtid_set | wait_until_.* | sys_(exec|eval|get|set) | lib_mysqludf.*
-    | last_insert_id | uncompress | service_.*
+    | last_insert_id | service_(get|release)_.*lock.*
     # SQLite.
     | load_extension | readfile | writefile | edit | fts3_tokenizer | pragma_.* | lsdir | fsdir | zipfile.*
     # SQL Server.
-    | xp_.* | sp_.* | openrowset | opendatasource | openquery | openxml | fn_.* | sys\.fn_.*
+    | xp_.* | sp_.* | openrowset | opendatasource | openquery | openxml | fn_(xe|trace|db|dump|get_audit)_?.*
     # Oracle.
     | dbms_.* | utl_.* | httpuritype | dburitype | sys_dburigen | owa_.* | ctx_.* | ctxsys | xmltransform
     """

@@ -129,12 +129,10 @@ def names_of(function: exp.Func) -> Iterator[str]:
         yield str(function.name).strip('"`[]').lower()
     else:
         yield from (name.lower() for name in type(function).sql_names())
-    before = function.parent
-    while isinstance(before, exp.Dot):
-        for part in before.find_all(exp.Identifier):
-            if not part.find_ancestor(exp.Func) or part.find_ancestor(exp.Func) is before.find_ancestor(exp.Func):
-                yield part.name.lower()
-        before = before.parent
+    part: Expr = function
+    while isinstance(part.parent, exp.Dot) and part.parent.expression is part:
+        yield from (name.name.lower() for name in part.parent.this.find_all(exp.Identifier))
+        part = part.parent
 
 
 def _where(error: Exception) -> str:
