@@ -40,6 +40,9 @@ class Plan:
     resumed: bool
     """It answers what the worker asked for."""
 
+    gained: bool = False
+    """And brings a value: the next question is a new one, not the same again."""
+
     @property
     def ready(self) -> bool:
         """Whether nothing is missing."""
@@ -116,6 +119,7 @@ def _plan(
         own=missing is None and (named or (bool(filled) and hearing().points_back(text))),
         triggers=triggers,
         resumed=resumed,
+        gained=resumed and bool(here),
     )
 
 
