@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ai_worker.connectors.openapi.names import argument
+from ai_worker.connectors.names import argument
 from ai_worker.connectors.openapi.references import References
 from ai_worker.connectors.openapi.shape import Asked, Content, Offer
 from ai_worker.connectors.openapi.slim import Detail, Slimmer, TooMuch, Work

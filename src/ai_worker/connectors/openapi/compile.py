@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ai_worker.connectors.names import names
+from ai_worker.connectors.notes import Notes
 from ai_worker.connectors.openapi.arguments import Unfit, is_json, lay_out
 from ai_worker.connectors.openapi.load import load
-from ai_worker.connectors.openapi.names import names
-from ai_worker.connectors.openapi.notes import Notes
 from ai_worker.connectors.openapi.openapi3 import OpenApi3
 from ai_worker.connectors.openapi.paths import fitted
 from ai_worker.connectors.openapi.references import References
