@@ -158,6 +158,9 @@ class Operation:
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What the caller of this transport needs beyond the above, in plain JSON values."""
 
+    internal: bool = False
+    """For administrators and their checks: it becomes a tool only where it is named, never by a `*`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
