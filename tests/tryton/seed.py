@@ -38,7 +38,7 @@ STEPS = {
 
 def main(database: str, config_file: str) -> None:
     """Fill the database."""
-    config.set_trytond(f"sqlite:///{database}", config_file=config_file)
+    config.set_trytond(database, config_file=config_file)
     settings = config.get_config()
     company()
     settings._context = Model.get("res.user").get_preferences(True, {})
@@ -102,14 +102,9 @@ def order(number: str, state: str, party: Any, quantities: dict[Any, int]) -> No
         (shipment,) = sale.shipments
         for step in ("assign_force", "pick", "pack", "do"):
             shipment.click(step)
-        Model.get("sale.sale").process([sale.id], settings_context())
+        Model.get("sale.sale").process([sale.id], dict(config.get_config().context))
     sale.reload()
     assert (sale.number, sale.state) == (number, "processing" if state == "shipped" else state)
-
-
-def settings_context() -> dict[str, Any]:
-    """Return the context that calls are made in."""
-    return dict(config.get_config().context)
 
 
 def worker() -> None:

@@ -10,7 +10,7 @@ from ai_worker.connectors.contract import Answer, ArgumentsRefused, Preview
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.operation import Operation
 from ai_worker.connectors.profile import Profile
-from ai_worker.connectors.rpc.change import carry_out
+from ai_worker.connectors.rpc.change import carry_out, planned
 from ai_worker.connectors.rpc.compile import DEFAULT_LIMIT
 from ai_worker.connectors.rpc.exchange import Exchange
 from ai_worker.connectors.rpc.lookup import find, picked, search_of
@@ -51,9 +51,7 @@ class RpcCaller:
             case "lookup" | "change":
                 shown = self._system.shown(search_of(self._system, operation, checked))
                 if extra["do"] == "change":
-                    given = {name: checked[name] for name in checked if name not in extra["by"]}
-                    then = {"write": dict(extra["set"]), "with": given, "call": extra["call"]}
-                    shown = {"first": shown, "then": then}
+                    shown = {"first": shown, "then": planned(extra, checked)}
             case _:
                 shown = self._system.shown(self._call(operation, checked))
         body = json.dumps(shown, ensure_ascii=False, indent=2)

@@ -155,3 +155,17 @@ async def _read_again(
         # It is done; that it cannot be shown must not look as if it were not.
         by = [path for path, _ in operation.extra["by"].values()]
         return picked(record, by), ("done; what it is like now could not be read",)
+
+
+def planned(extra: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a change will write and call, for people to look at."""
+
+    def shown(plan: Mapping[str, Any]) -> Any:
+        if "create" in plan:
+            return {"model": plan["create"], **{name: shown(one) for name, one in plan["values"].items()}}
+        if "record" in plan:
+            return f"({plan['record']} of the record)"
+        return plan["value"] if "value" in plan else arguments.get(plan["argument"], "(stays)")
+
+    writes = {"write": {name: shown(plan) for name, plan in extra["set"].items()}} if extra["set"] else {}
+    return {**writes, **({"call": extra["call"]} if extra["call"] else {})}

@@ -55,6 +55,7 @@ async def snapshot_of(
         for name, path in options.paths():
             await _walk(model, used, name, path)
         whole = set(options.models)
+        whole |= {change.model for change in options.changes.values() if change.call}
         kept = {name: one if name in whole else _only(one, used.get(name, set())) for name, one in known.items()}
         return written(Snapshot(kind, await version(exchange), kept))
     finally:
@@ -71,4 +72,4 @@ async def _walk(model: Callable[[str], Awaitable[Model]], used: dict[str, set[st
 
 
 def _only(model: Model, fields: set[str]) -> Model:
-    return Model({name: model.fields[name] for name in sorted(fields)}, model.title, model.may, model.methods)
+    return Model({name: model.fields[name] for name in sorted(fields)}, model.title, model.may)

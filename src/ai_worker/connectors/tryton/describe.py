@@ -29,11 +29,11 @@ class Describer:
 
     async def version(self, exchange: Exchange) -> str:
         """Return the server's series: `8.2`."""
-        modules = Call("ir.module", "search_read", ([["name", "=", "ir"]], 0, 1, None, ["version"]))
-        match await exchange.ask(READING, modules, acts=False):
-            case [{"version": str(version)}]:
-                return ".".join(version.split(".")[:2])
-        return ""
+        modules = Call("ir.module", "search_read", ([["state", "=", "activated"]], 0, 9, None, ["version"]))
+        told = await exchange.ask(READING, modules, acts=False)
+        # The core modules have none of their own.
+        versions = [str(one.get("version") or "") for one in told] if isinstance(told, list) else []
+        return ".".join(next(filter(None, versions), "").split(".")[:2])
 
     async def describe(self, exchange: Exchange, name: str) -> Model:
         """Return one model.
@@ -67,8 +67,11 @@ class Describer:
         return tuple(sorted(one for one in self._methods.get(name, ()) if not one.startswith(_INNER)))
 
 
-_INNER = ("on_change", "fields_view", "view_toolbar", "history", "autocomplete", "pre_validate", "default_get")
-"""What a client's forms call; nobody else does."""
+_INNER = (
+    "on_change", "on_scan", "fields_", "view_toolbar", "history", "autocomplete", "pre_validate", "default_get",
+    "get_", "export_", "import_", "resources", "search", "read", "create", "write", "delete", "copy",
+)  # fmt: skip
+"""What a client's forms call, and what is an operation of its own; the rest are the buttons."""
 
 
 def _field(told: Any, *, asked: bool) -> ModelField:
