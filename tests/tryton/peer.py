@@ -129,6 +129,12 @@ class Tryton:
             (number,) = database.execute("SELECT id FROM res_user WHERE login = ?", (user,)).fetchone()
             database.execute("DELETE FROM ir_session WHERE create_uid = ?", (number,))
 
+    def failed_logins(self) -> int:
+        """Return how many log-ins were refused so far."""
+        with closing(sqlite3.connect(self.folder / f"{DATABASE}.sqlite", timeout=30)) as database:
+            (count,) = database.execute("SELECT count(*) FROM res_user_login_attempt").fetchone()
+        return int(count)
+
     def _context(self) -> dict[str, Any]:
         companies = self.rpc("model.company.company.search", [], 0, None, None, {})
         return {"company": companies[0], "companies": companies, "language": "en"}
