@@ -66,7 +66,14 @@ fields = ["number"]
 set = {{ description = {{ argument = "note" }} }}
 call = "cancel"
 """
-ORDER = {"id": 7, "number": "A1", "state": "draft", "_timestamp": "1.5", "party": 3, "party.": {"id": 3, "name": "晨光"}}
+ORDER = {
+    "id": 7,
+    "number": "A1",
+    "state": "draft",
+    "_timestamp": "1.5",
+    "party": 3,
+    "party.": {"id": 3, "name": "晨光"},
+}
 
 
 class Played:
@@ -78,7 +85,7 @@ class Played:
         self.messages: list[Any] = []
         self.log_in: Any = {"result": [2, "token-4711-secret", None]}
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one call."""
         message = await request.json()
         self.messages.append(message)
@@ -102,7 +109,7 @@ class Played:
 async def played(folder: Path, clock: FixedClock | None = None) -> AsyncIterator[tuple[Played, ConnectorHub]]:
     """Start such a system and a hub whose connector `erp` leads to it."""
     system = Played()
-    async with served(system) as port:
+    async with served(system.answer) as port:
         home = folder / "erp"
         home.mkdir()
         (home / "connector.toml").write_text(SETTINGS.replace("BASE", f"http://127.0.0.1:{port}"), "utf-8")

@@ -142,7 +142,9 @@ async def test_the_check_tells_that_we_are_taken(example: ConnectorHub) -> None:
 async def test_an_address_is_changed_in_the_database_itself(example: ConnectorHub, tryton: Tryton) -> None:
     number = tryton.new_order()
 
-    told = await call(example, "tryton.set_shipping_address", order_id=number.lower(), address="上海市静安区南京西路 1 号")
+    told = await call(
+        example, "tryton.set_shipping_address", order_id=number.lower(), address="上海市静安区南京西路 1 号"
+    )
 
     assert told.data["shipment_address"]["full_address"] == "上海市静安区南京西路 1 号"
     assert tryton.order(number)["address"] == "上海市静安区南京西路 1 号"
@@ -156,9 +158,7 @@ async def test_the_same_address_twice_is_one_address(example: ConnectorHub, tryt
 
 
 @pytest.mark.parametrize("number", ["ORD12345", "ORD12346", "ORD12348", "ORD12350"])
-async def test_an_order_that_is_under_way_keeps_its_address(
-    example: ConnectorHub, tryton: Tryton, number: str
-) -> None:
+async def test_an_order_that_is_under_way_keeps_its_address(example: ConnectorHub, tryton: Tryton, number: str) -> None:
     before = tryton.order(number)
 
     with pytest.raises(ToolRefused, match="only while it is draft"):
