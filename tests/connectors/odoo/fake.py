@@ -175,9 +175,9 @@ class Odoo:
 
     def _created(self, model: str, row: Mapping[str, Any]) -> int:
         assert row.keys() <= FIELDS[model].keys()
-        if absent := [name for name, one in FIELDS[model].items() if one.get("required") and name not in row]:
-            if absent != ["date_order"]:
-                raise Said("odoo.exceptions.ValidationError", f"缺少：{absent}")
+        needed = {name for name, one in FIELDS[model].items() if one.get("required")} - {"date_order"}
+        if absent := needed - row.keys():
+            raise Said("odoo.exceptions.ValidationError", f"缺少：{absent}")
         number = max(self.records[model], default=0) + 1
         values = dict.fromkeys(FIELDS[model], False) | dict(row)
         for name, field in FIELDS[model].items():

@@ -31,8 +31,8 @@ title = "查订单"
 model = "sale.order"
 by = {{ order_id = "name" }}
 ignore_case = true
-fields = ["name", "state", "note", "require_signature", "partner_id.name", "partner_shipping_id.street", "order_line.name",
-          "order_line.product_uom_qty"]
+fields = ["name", "state", "note", "require_signature", "partner_id.name", "partner_shipping_id.street",
+          "order_line.name", "order_line.product_uom_qty"]
 [options.lookups.orders_of]
 title = "客户的订单"
 model = "sale.order"

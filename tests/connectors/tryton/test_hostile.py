@@ -153,8 +153,10 @@ async def test_an_answer_that_is_none_leaves_a_change_in_doubt(tmp_path: Path, a
 
 
 @pytest.mark.parametrize(
-    "result", [None, "text", 7, {"a": 1}, [1, 2], [None], [[ORDER]]], ids=["null", "text", "int", "map", "ints", "nulls", "lists"]
-)  # fmt: skip
+    "result",
+    [None, "text", 7, {"a": 1}, [1, 2], [None], [[ORDER]]],
+    ids=["null", "text", "int", "map", "ints", "nulls", "lists"],
+)
 async def test_a_result_of_another_type_is_a_failure(tmp_path: Path, result: Any) -> None:
     async with played(tmp_path) as (system, hub):
         system.plan["search_read"] = {"result": result}
@@ -304,6 +306,6 @@ async def test_a_system_that_fails_again_and_again_is_left_alone(tmp_path: Path)
     async with played(tmp_path) as (system, hub):
         system.plan["search_read"] = status(500)
         for _ in range(7):
-            with pytest.raises(ToolFailed, match="left alone|failed"):
+            with pytest.raises(ToolFailed, match=r"left alone|failed"):
                 await call(hub, "erp.get_order", order_id="A1")
     assert system.asked.count("search_read") == 5

@@ -127,7 +127,7 @@ def _search_properties(model: Model, fields: Sequence[str]) -> dict[str, Any]:
     }
     return {
         "where": {"type": "array", "items": condition, "maxItems": 10, "description": "All of them must hold"},
-        "fields": _fields(fields),
+        "fields": _fields(()),
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
         "offset": {"type": "integer", "minimum": 0, "maximum": 1_000_000},
         "newest_first": {"type": "boolean"},
@@ -135,9 +135,9 @@ def _search_properties(model: Model, fields: Sequence[str]) -> dict[str, Any]:
 
 
 def _fields(fields: Sequence[str]) -> dict[str, Any]:
-    # Not an `enum`: the search's conditions have just listed them, and a wrong name is refused before it is sent.
-    longest = "" if len(fields) > 60 else f": {', '.join(fields)}"
-    return {"type": "array", "items": {"type": "string"}, "maxItems": 60, "description": f"Of{longest}"[:600]}
+    # Not an `enum`, which would be long: a wrong name is refused before anything is sent.
+    about = f"Of: {', '.join(fields)}" if fields else "As in `where`"
+    return {"type": "array", "items": {"type": "string"}, "maxItems": 60, "description": about[:600]}
 
 
 def _ids(most: int) -> dict[str, Any]:
