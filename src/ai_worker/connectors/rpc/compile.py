@@ -2,27 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ai_worker.connectors.operation import Contract, ContractRefused, Operation, Skipped
 from ai_worker.connectors.risk import risk_of
 from ai_worker.connectors.rpc.fields import moves_money, schema_of, shown, writable
-from ai_worker.connectors.rpc.options import (
-    Action,
-    Argument,
-    ChangeOptions,
-    Created,
-    Fixed,
-    LookupOptions,
-    ModelOptions,
-    OfRecord,
-    RpcOptions,
-    Source,
-)
+from ai_worker.connectors.rpc.known import DANGER, change, lookup, operation
+from ai_worker.connectors.rpc.options import Action, ModelOptions, RpcOptions
 from ai_worker.connectors.rpc.snapshot import Model, ModelField, Snapshot, read_snapshot
-from ai_worker.skills.tool import Risk
 
 WHO = "signed_in_as"
 """The operation that shows that the system is there and takes our credentials."""
@@ -31,8 +19,6 @@ COMPARISONS = ("=", "!=", ">", ">=", "<", "<=", "in", "contains")
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 MAX_NAME = 48
 """With a connector's id and a dot before it a tool's name still has at most 64 characters."""
-
-_DANGER: Sequence[Risk] = ("read", "write-reversible", "write-irreversible", "money", "admin")
 
 _METHODS: Mapping[Action, tuple[str, str, str]] = {
     "search": ("GET", "read", "Find"),
@@ -63,26 +49,15 @@ def compile_snapshot(file: Path, options: RpcOptions, *, kind: str) -> Contract:
             else:
                 skipped.append(Skipped(_name(name, action), f"our account may not {action} {name}"))
         operations += [_method(name, model, method) for method in model_options.methods]
-    for name, lookup in options.lookups.items():
-        operations.append(_lookup(snapshot, name, lookup))
-    for name, change in options.changes.items():
-        operations.append(_change(snapshot, name, change))
+    operations += [lookup(snapshot, name, one) for name, one in options.lookups.items()]
+    operations += [change(snapshot, name, one) for name, one in options.changes.items()]
     if len(names := [one.name for one in operations]) != len(set(names)):
         raise ContractRefused(f"two operations are called {max(names, key=names.count)!r}")
     return Contract(kind, kind.capitalize(), snapshot.version, digest, tuple(operations), tuple(skipped))
 
 
 def _who(kind: str) -> Operation:
-    return _operation(WHO, "GET", kind, "Who the worker is in the system", {}, (), "read", {"do": "who"})
-
-
-def _operation(
-    name: str, method: str, path: str, title: str, properties: Any, required: Sequence[str], risk: Risk, extra: Any
-) -> Operation:
-    schema = {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
-    if not required:
-        del schema["required"]
-    return Operation(name, method, f"/{path}", title, title, schema, risk, transport="rpc", extra=extra)
+    return operation(WHO, "GET", kind, "Who the worker is in the system", {}, (), "read", {"do": "who"})
 
 
 def _of_model(snapshot: Snapshot, options: RpcOptions, name: str, action: Action) -> Operation:
@@ -113,8 +88,8 @@ def _of_model(snapshot: Snapshot, options: RpcOptions, name: str, action: Action
             properties, required = {**values, "id": {"type": "integer", "minimum": 1}}, ["id"]
     risk = risk_of(method, name=f"{action}_{_name(name)}", path=f"/{name.replace('.', '/')}")
     if method != "GET" and moves_money([*properties, _name(name)]):
-        risk = max(risk, "money", key=_DANGER.index)
-    return _operation(_name(name, action), method, name, title, properties, required, risk, extra)
+        risk = max(risk, "money", key=DANGER.index)
+    return operation(_name(name, action), method, name, title, properties, required, risk, extra)
 
 
 def _search_properties(model: Model, fields: Sequence[str]) -> dict[str, Any]:
@@ -174,103 +149,7 @@ def _method(name: str, model: Model, method: str) -> Operation:
     title = f"{method} {model.title or name} ({name})"
     risk = risk_of("POST", name=method, path=f"/{name.replace('.', '/')}/{method}")
     extra = {"do": "call", "model": name, "method": method}
-    return _operation(_name(name, method), "POST", name, title, {"ids": _ids(20)}, ["ids"], risk, extra)
-
-
-def _lookup(snapshot: Snapshot, name: str, options: LookupOptions) -> Operation:
-    properties = _keys(snapshot, options)
-    extra = {"do": "lookup", **_looked_up(snapshot, options)}
-    made = _operation(name, "GET", options.model, options.title, properties, [*properties], "read", extra)
-    return replace(made, description=options.description or options.title)
-
-
-def _looked_up(snapshot: Snapshot, options: LookupOptions) -> dict[str, Any]:
-    for path in (*options.fields, *([options.order] if options.order else [])):
-        snapshot.field(options.model, path)
-    return {
-        "model": options.model,
-        "by": {argument: (path, snapshot.field(options.model, path).type) for argument, path in options.by.items()},
-        "fields": list(options.fields),
-        "ignore_case": options.ignore_case,
-        "many": options.many,
-        "limit": options.limit,
-        "order": options.order,
-        "flags": [path for path in options.fields if snapshot.field(options.model, path).type == "boolean"],
-    }
-
-
-def _keys(snapshot: Snapshot, options: LookupOptions) -> dict[str, Any]:
-    properties = {}
-    for argument, path in options.by.items():
-        schema = schema_of(snapshot.field(options.model, path))
-        properties[argument] = {**schema, "minLength": 1, "maxLength": 200} if "maxLength" in schema else schema
-    return properties
-
-
-def _change(snapshot: Snapshot, name: str, options: ChangeOptions) -> Operation:
-    properties = _keys(snapshot, options)
-    required = [*properties]
-    for one in options.only:
-        snapshot.field(options.model, one)
-    model = snapshot.model(options.model)
-    if options.call and model.methods is not None and options.call not in model.methods:
-        raise ContractRefused(f"{options.model} has no method {options.call!r} that may be called from outside")
-    for target, field_name, source in options.sources():
-        field = _checked(snapshot, name, options, target, field_name, source)
-        if isinstance(source, Argument):
-            schema = schema_of(field)
-            properties[source.argument] = {**schema, "description": source.title} if source.title else schema
-            required += [source.argument] if source.required else []
-    extra = {
-        "do": "change",
-        **_looked_up(snapshot, options),
-        "set": {one: _plan(snapshot, options.model, one, source) for one, source in options.set.items()},
-        "only": {one: list(values) for one, values in options.only.items()},
-        "call": options.call,
-    }
-    method = "PUT" if options.set else "POST"
-    made = _operation(name, method, options.model, options.title, properties, required, _risk(name, options), extra)
-    return replace(made, description=options.description or options.title)
-
-
-def _checked(
-    snapshot: Snapshot, name: str, options: ChangeOptions, target: str, field_name: str, source: Source
-) -> ModelField:
-    field = snapshot.field(target, field_name)
-    if field.readonly:
-        raise ContractRefused(f"change {name!r}: {target}.{field_name} cannot be written")
-    if isinstance(source, Created) and (field.type != "one" or field.relation != source.create):
-        raise ContractRefused(f"change {name!r}: {target}.{field_name} leads to {field.relation or 'no record'}")
-    if isinstance(source, OfRecord):
-        snapshot.field(options.model, source.record)
-    if isinstance(source, Argument) and field.type in ("rows", "file", "other"):
-        raise ContractRefused(f"change {name!r}: {target}.{field_name} is of a type that cannot be asked for")
-    return field
-
-
-def _plan(snapshot: Snapshot, model: str, name: str, source: Source) -> dict[str, Any]:
-    """Return where a field's value comes from, in plain JSON."""
-    match source:
-        case Argument(argument=argument):
-            return {"argument": argument, "type": snapshot.field(model, name).type}
-        case Fixed(value=value):
-            return {"value": value, "type": snapshot.field(model, name).type}
-        case OfRecord(record=record):
-            return {"record": record}
-        case Created(create=create, values=values):
-            inner = {one: _plan(snapshot, create, one, value) for one, value in values.items()}
-            return {"create": create, "values": inner}
-
-
-def _risk(name: str, options: ChangeOptions) -> Risk:
-    """Return how dangerous a change is: by its own words, by what it calls and by the fields that it writes."""
-    path = f"/{options.model.replace('.', '/')}"
-    risks = [risk_of("POST", name=name, path=path, title=options.title)]
-    if options.call:
-        risks.append(risk_of("POST", name=options.call, path=path))
-    if moves_money(field for _, field, _ in options.sources()):
-        risks.append("money")
-    return max(risks, key=_DANGER.index)
+    return operation(_name(name, method), "POST", name, title, {"ids": _ids(20)}, ["ids"], risk, extra)
 
 
 def _name(model: str, action: str = "") -> str:

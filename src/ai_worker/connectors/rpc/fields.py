@@ -32,20 +32,20 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 
 
 def schema_of(field: ModelField, *, nullable: bool = False) -> dict[str, Any]:
-    """Return the schema of a field's value, short."""
+    """Return the schema of a field's value, short; its title is what people read."""
+    titled = {"title": field.title[:MAX_TITLE]} if field.title else {}
     if field.type == "choice":
         values = [value for value, _ in field.choices if value][:MAX_CHOICES]
         schema: dict[str, Any] = {"enum": values} if 0 < len(values) < MAX_CHOICES else {"type": "string"}
         if names := [f"{value}={name}" for value, name in field.choices if value and name != value][:20]:
-            schema["description"] = f"{field.title[:MAX_TITLE]}: {', '.join(names)}"
-        return schema
+            schema["description"] = ", ".join(names)
+        return {**schema, **titled}
     schema = dict(_SCHEMAS[field.type])
-    about = field.title[:MAX_TITLE]
     if field.relation:
-        about = f"{about} (id: {field.relation})" if about else f"id: {field.relation}"
+        schema["description"] = f"id of {field.relation}"
     if nullable and field.type in ("text", "date", "datetime", "one") and isinstance(schema["type"], str):
         schema["type"] = [schema["type"], "null"]
-    return {**schema, "description": about} if about else schema
+    return {**schema, **titled}
 
 
 def writable(model: Model, only: Iterable[str] = (), *, links: bool = True) -> dict[str, ModelField]:
