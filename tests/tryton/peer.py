@@ -65,6 +65,7 @@ class Tryton:
         self.database, self.user, self.password = DATABASE, WORKER, WORKER_PASSWORD
         self.process = process
         self._sessions: dict[str, str] = {}
+        self._companies: list[int] = []
 
     def environment(self) -> dict[str, str]:
         """Return what the example's connector.toml asks the environment for."""
@@ -136,8 +137,9 @@ class Tryton:
         return int(count)
 
     def _context(self) -> dict[str, Any]:
-        companies = self.rpc("model.company.company.search", [], 0, None, None, {})
-        return {"company": companies[0], "companies": companies, "language": "en"}
+        if not self._companies:
+            self._companies = self.rpc("model.company.company.search", [], 0, None, None, {})
+        return {"company": self._companies[0], "companies": self._companies, "language": "en"}
 
     def _post(self, method: str, params: list[Any], session: str) -> Any:
         content = json.dumps({"id": 0, "method": method, "params": params}).encode()

@@ -5,6 +5,7 @@ There is no session: the account's number is asked for once, and the key goes wi
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from ai_worker.connectors.contract import Answer
@@ -192,7 +193,10 @@ class OdooSystem:
             case "datetime":
                 return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
             case "decimal":
-                return float(value)
+                number = Decimal(str(value))
+                if not number.is_finite():
+                    raise ValueError("no number")
+                return float(number)
             case "links":
                 return [[6, 0, list(value)]]
         return value

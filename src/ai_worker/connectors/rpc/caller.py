@@ -162,8 +162,16 @@ class RpcCaller:
             raise ArgumentsRefused(f"{operation.name}: {name!r} is masked, and nothing is found by it")
         if (comparison == "in") is not isinstance(value, list) or isinstance(value, dict):
             raise ArgumentsRefused(f"{operation.name}: a list of values goes with `in`, and one value with all else")
-        if comparison == "contains" and not isinstance(value, str):
-            raise ArgumentsRefused(f"{operation.name}: `contains` takes text")
+        if comparison == "contains" and not (isinstance(value, str) and kind in ("text", "choice")):
+            raise ArgumentsRefused(f"{operation.name}: `contains` goes with text")
         if comparison == "in":
-            return name, comparison, [sent(self._system, operation, name, kind, one) for one in value]
-        return name, comparison, sent(self._system, operation, name, kind, value)
+            return name, comparison, [self._compared(operation, name, kind, one) for one in value]
+        return name, comparison, self._compared(operation, name, kind, value)
+
+    def _compared(self, operation: Operation, name: str, kind: FieldType, value: Any) -> Any:
+        if kind not in ("one", "rows", "links"):
+            return sent(self._system, operation, name, kind, value)
+        # With text these systems would search the names of the other records, which may be masked.
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise ArgumentsRefused(f"{operation.name}: {name!r} leads to other records and is compared with an id")
+        return value

@@ -19,7 +19,10 @@ def sent(type: FieldType, value: Any) -> Any:
         return None
     match type:
         case "decimal":
-            return {"__class__": "Decimal", "decimal": str(Decimal(str(value)))}
+            number = Decimal(str(value))
+            if not number.is_finite():
+                raise ValueError("no number")
+            return {"__class__": "Decimal", "decimal": str(number)}
         case "date":
             day = date.fromisoformat(value)
             return {"__class__": "date", "year": day.year, "month": day.month, "day": day.day}
