@@ -42,6 +42,7 @@ from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.directory import Directory
 from ai_worker.pipeline.fetching import Fetching
 from ai_worker.pipeline.inbox import Inbox, Intake
+from ai_worker.pipeline.introduction import IntroducedTurns
 from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.relay import Relay
 from ai_worker.settings import Settings
@@ -72,7 +73,7 @@ from ai_worker.app.chores import (
 )
 from ai_worker.app.doors import make_doors, url_of
 from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
-from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools
+from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools_of
 from ai_worker.app.readiness import count, make_readiness
 from ai_worker.app.work import at_work, spare_the_collector
 
@@ -181,6 +182,7 @@ async def running(
         )
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
         changes = SettingsWatch(settings, environ=os.environ)
+        directory = Directory(partial(look_up_of, channels), store=stores.contacts, events=events, clock=clock)
         model = await stack.enter_async_context(open_model(settings, clock)) if role in (None, "runner") else None
         line: Line | None = None
         direct = Inbox(
@@ -191,6 +193,7 @@ async def running(
             wake=lambda: line.runner.wake() if line else None,
         )
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
+        toolbox = await stack.enter_async_context(tools_of(role, settings, connectors))
         if role in (None, "runner"):
             hours = settings.handoff.office_hours(settings.time_zone)
             thresholds.replace(await stores.evaluation.thresholds())
@@ -198,7 +201,7 @@ async def running(
                 staff=staff,
                 retriever=library,
                 records=library,
-                toolbox=await stack.enter_async_context(tools(settings, connectors)),
+                toolbox=toolbox,
                 model=model,
                 feedback=stores.feedback,
                 clock=clock,
@@ -210,8 +213,11 @@ async def running(
                 approvals=stores.approvals,
             )
             callbacks = await stack.enter_async_context(open_callbacks(settings, stores, keyring, clock))
+            known = IntroducedTurns(
+                turns, directory=directory, contacts=stores.contacts, matters=lambda: library.restricted
+            )
             line = make_line(
-                settings, stores, turns, direct, channels, callbacks, board=board, events=events, clock=clock
+                settings, stores, known, direct, channels, callbacks, board=board, events=events, clock=clock
             )
         queue = make_queue(settings, direct, alone=embedded and role is None, events=events, clock=clock)
         inbox: Intake = queue.inbox if queue else direct
@@ -239,6 +245,9 @@ async def running(
                 metrics_allow=metrics_allow,
                 settings=settings.api,
                 clock=clock,
+                retriever=library,
+                toolbox=toolbox,
+                version=__version__,
             )
         if role in (None, "console"):
             evaluator = golden_evaluator(
@@ -318,8 +327,7 @@ async def running(
         if role != "console":
             sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
             chores.append(partial(every, NOTED_S, sightings.note, "channels.sightings"))
-            asked_by = partial(look_up_of, channels)
-            chores.append(Directory(asked_by, store=stores.contacts, events=events, clock=clock).run)
+            chores.append(directory.run)
         chores += meanings.chores()
         if line is not None:
             sync = open_sync(
