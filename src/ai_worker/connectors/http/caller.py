@@ -308,8 +308,7 @@ class HttpCaller:
         return reply, forged
 
     def _read(self, operation: Operation, reply: Reply, proof: Proof) -> Answer:
-        known = [*self._authenticator.secrets(), *self._secrets()]
-        secrets = [*known, *(token.reveal() for _, token in proof.tokens)]
+        secrets = [*self._authenticator.secrets(), *self._secrets(), *(token.reveal() for _, token in proof.tokens)]
         data, odd = decoded(without(reply.content, secrets), reply.headers.get("content-type", ""))
         notes: list[str] = []
         if not reply.whole:
