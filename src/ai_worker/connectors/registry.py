@@ -19,14 +19,18 @@ from ai_worker.connectors.ldap.kind import KIND as LDAP
 from ai_worker.connectors.manual.kind import KIND as MANUAL
 from ai_worker.connectors.mcp.kind import KIND as MCP
 from ai_worker.connectors.odata.kind import KIND as ODATA
+from ai_worker.connectors.odoo.kind import KIND as ODOO
 from ai_worker.connectors.openapi.kind import KIND as OPENAPI
 from ai_worker.connectors.operation import ContractRefused, ContractTooLarge
 from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.connectors.sql.kind import KIND as SQL
+from ai_worker.connectors.tryton.kind import KIND as TRYTON
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.skills.tool import Asker, Called, Tool, ToolFailed, ToolResult
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (CALDAV, GRAPHQL, LDAP, MANUAL, MCP, ODATA, OPENAPI, SQL)}
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (OPENAPI, ODATA, GRAPHQL, TRYTON, ODOO, SQL, LDAP, CALDAV, MCP, MANUAL)
+}
 
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 

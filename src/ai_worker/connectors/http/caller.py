@@ -59,6 +59,7 @@ class HttpCaller:
         sleep: Sleep = asyncio.sleep,
         asker_header: str = "",
         logins: Mapping[str, str] = MappingProxyType({}),
+        secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """Prepare the connection; nobody is called.
 
@@ -76,12 +77,14 @@ class HttpCaller:
             sleep: Waits so many seconds.
             asker_header: Tells the system for whom it is called; empty: nothing does.
             logins: The askers' names in the system, by `channel/id`.
+            secrets: Returns what must not come back in an answer besides the credentials: a kind's own log-in.
         """
         self._id = connection
         self._profile = profile
         self._clock = clock
         self._sleep = sleep
         self._asker_header, self._logins = asker_header, logins
+        self._secrets = secrets
         self._checks = ArgumentChecks()
         self._rate = Rate(profile.per_second, profile.burst, clock)
         self._breaker = Breaker(profile.failures_to_open, profile.rest_s, clock)
@@ -305,7 +308,7 @@ class HttpCaller:
         return reply, forged
 
     def _read(self, operation: Operation, reply: Reply, proof: Proof) -> Answer:
-        secrets = [*self._authenticator.secrets(), *(token.reveal() for _, token in proof.tokens)]
+        secrets = [*self._authenticator.secrets(), *self._secrets(), *(token.reveal() for _, token in proof.tokens)]
         data, odd = decoded(without(reply.content, secrets), reply.headers.get("content-type", ""))
         notes: list[str] = []
         if not reply.whole:
