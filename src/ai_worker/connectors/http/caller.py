@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
 
+UNSUPPORTED_TYPE = 415
+"""The body's type of content is not taken (RFC 9110 §15.5.16)."""
+
 
 class HttpCaller:
     """Calls one business system for one connection, on its own hosts and no other."""
@@ -69,6 +72,7 @@ class HttpCaller:
         self._checks = ArgumentChecks()
         self._rate = Rate(profile.per_second, profile.burst, clock)
         self._breaker = Breaker(profile.failures_to_open, profile.rest_s, clock)
+        self._typed = True
         self._wire = Wire(
             Gate(
                 addresses=(profile.base_url, *token_addresses(credentials)),
@@ -146,14 +150,16 @@ class HttpCaller:
 
     async def _attempts(self, operation: Operation, request: Request, idempotency_key: str) -> Answer:
         again = repeatable(operation, self._profile, idempotency_key)
-        renewed = unsure = False
+        assumed = operation.body is not None and operation.body.media.assumed
+        typed = self._typed or not assumed
+        renewed = unsure = retyped = False
         attempt = 0
         while True:
             attempt += 1
             last = attempt >= self._profile.attempts or not again
             proof = await self._authenticator.prove(operation, request)
             try:
-                answer = await self._send(operation, request, proof, idempotency_key)
+                answer = await self._send(operation, request, proof, idempotency_key, typed=typed)
             except Unanswered as error:
                 unsure = unsure or error.sent
                 self._breaker.failed()
@@ -168,6 +174,14 @@ class HttpCaller:
                 renewed = True
                 attempt -= 1
                 continue
+            if assumed and not retyped and answer.status == UNSUPPORTED_TYPE:
+                # The contract names no type, and the system does not take the one that we guessed (or takes none):
+                # it has looked at nothing else, so also a call that acts is made once more, the other way round.
+                retyped, typed = True, not typed
+                attempt -= 1
+                continue
+            if assumed and answer.status < 300:
+                self._typed = typed
             wait = None if last else self._wait_before_another(answer, attempt)
             if wait is None:
                 if unsure and not 200 <= answer.status < 300:
@@ -199,11 +213,15 @@ class HttpCaller:
             return None
         return asked + backoff(1, base=0.2, cap=0.2)
 
-    async def _send(self, operation: Operation, request: Request, proof: Proof, idempotency_key: str) -> Answer:
+    async def _send(
+        self, operation: Operation, request: Request, proof: Proof, idempotency_key: str, *, typed: bool
+    ) -> Answer:
         headers = CIMultiDict(self._profile.headers)
         headers.update(request.headers or {})
-        if request.content is not None:
+        if request.content is not None and typed:
             headers["Content-Type"] = request.content_type
+        elif not typed:
+            headers.pop("Content-Type", None)
         if self._profile.idempotency_header and idempotency_key and acts(operation):
             headers[self._profile.idempotency_header] = idempotency_key
         headers.update(proof.headers)

@@ -62,6 +62,7 @@ class Wire:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(5.0, self._timeout_s)),
             headers={"User-Agent": "ai-worker"},
+            skip_auto_headers=("Content-Type",),  # only what the contract names, or the caller, is said to be sent
         )
 
     async def close(self) -> None:

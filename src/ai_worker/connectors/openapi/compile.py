@@ -1,11 +1,12 @@
 """Compile an OpenAPI contract of any version into operations, got over whatever is wrong with it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ai_worker.connectors.openapi.arguments import Unfit, is_json, lay_out
+from ai_worker.connectors.openapi.credentials import without_credentials
 from ai_worker.connectors.openapi.load import ContractRefused, ContractTooLarge, load
 from ai_worker.connectors.openapi.names import names
 from ai_worker.connectors.openapi.notes import Notes
@@ -157,6 +158,9 @@ class _Compiler:
         if found.method in ("GET", "HEAD", "TRACE"):
             content = None  # such a body has no meaning (RFC 9110 §9.3.1), and most servers refuse it
         wanted, fixed = _without_own(wanted, content)
+        if content is not None and any(one.name.lower() == "content-type" for one in fixed):
+            content = replace(content, offers=tuple(replace(offer, assumed=False) for offer in content.offers))
+        wanted, security = without_credentials(wanted, self._security(node), self.schemes)
         laid = lay_out(wanted, content, method=found.method, references=self._references, work=self._work)
         title = cut(node.get("summary"), 120) or cut(node.get("description"), 120) or name.replace("_", " ")
         return Operation(
@@ -169,7 +173,7 @@ class _Compiler:
             risk=risk_of(found.method, name=_identity(node) or name, path=path, title=title),
             parameters=(*laid.parameters, *always, *fixed),
             body=laid.body,
-            security=self._security(node),
+            security=security,
             servers=self.dialect.servers(node) or self.dialect.servers(found.item),
             accepts=self.dialect.answers(node),
             tags=tuple(text(tag, 60) for tag in listed(node.get("tags"))[:10]),
@@ -219,7 +223,12 @@ def _own_value(one: Asked, content: Content | None) -> str:
     values = [one.schema.get("default"), *listed(one.schema.get("enum"))]
     known = [value for value in values if isinstance(value, str) and value]
     match one.name.lower():
-        case "accept" | "content-type":
+        case "accept":
+            value = next((value for value in known if is_json(value)), (known or ["application/json"])[0])
+            # What is only usual is wished for first; a type that the system does not have must not lose the answer.
+            strict = "*/*" in value or any(key in one.schema for key in ("enum", "pattern", "maxLength"))
+            return value if strict else f"{value}, */*;q=0.1"
+        case "content-type":
             offered = [offer.type for offer in content.offers] if content is not None else []
             return next((value for value in known if is_json(value)), (known or offered or ["application/json"])[0])
         case "accept-encoding":

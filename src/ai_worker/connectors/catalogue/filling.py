@@ -85,6 +85,9 @@ class Filler:
                 return schema[word]
         if schema.get("enum"):
             return schema["enum"][0]
+        for value in schema.get("examples", ()):  # of allowed values that are too many to be listed
+            if _fits(schema, value):
+                return value
         for word in ("oneOf", "anyOf"):
             for branch in schema.get(word, ()):
                 try:

@@ -1,0 +1,39 @@
+"""Keep the contract's own secrets out of the arguments: nobody is asked for what the connection's credentials are."""
+
+from collections.abc import Mapping, Sequence
+
+from ai_worker.connectors.openapi.shape import Asked
+from ai_worker.connectors.operation import Requirement, Scheme
+
+
+def without_credentials(
+    wanted: Sequence[Asked], security: Sequence[Requirement], schemes: Mapping[str, Scheme]
+) -> tuple[list[Asked], tuple[Requirement, ...]]:
+    """Return what is still asked for, and what is needed to prove who calls.
+
+    Some contracts list an API key as a parameter too. Where that parameter is required, its scheme is needed
+    beside whichever other is chosen: Trello names key and token as alternatives, and takes neither alone.
+    """
+    places = {_place(schemes[name]): name for requirement in security for name in requirement if name in schemes}
+    kept: list[Asked] = []
+    needed: dict[str, tuple[str, ...]] = {}
+    for one in wanted:
+        name = places.get((one.place, one.name.casefold() if one.place == "header" else one.name))
+        if name is None:
+            kept.append(one)
+        elif one.required:
+            needed[name] = ()
+    if not needed:
+        return kept, tuple(security)
+    whole: list[Requirement] = []
+    for requirement in security:
+        both = {**needed, **requirement}
+        if both not in whole:
+            whole.append(both)
+    return kept, tuple(whole)
+
+
+def _place(scheme: Scheme) -> tuple[str, str]:
+    if scheme.kind != "apiKey":
+        return "header", "authorization"
+    return scheme.place, scheme.key.casefold() if scheme.place == "header" else scheme.key
