@@ -23,7 +23,7 @@ import msgspec
 from ai_worker.connectors.catalogue import hints
 from ai_worker.connectors.catalogue.system import ContractFact, PagingHint, System, Way
 from ai_worker.connectors.openapi.files import compile_file
-from ai_worker.connectors.openapi.load import ContractRefused
+from ai_worker.connectors.operation import ContractRefused
 
 TARGET = Path(__file__).parent.parent / "src/ai_worker/connectors/catalogue/data"
 FACTS = Path(__file__).with_name("catalogue_facts.toml")
@@ -34,7 +34,11 @@ WAYS: tuple[tuple[str, Way], ...] = (
     ("ldap", "ldap"), ("webdav", "dav"), ("imap", "mail"), ("mcp", "mcp"), ("soap", "soap"), ("wsdl", "soap"),
 )  # fmt: skip
 FLOWS = {"accessCode": "authorizationCode", "application": "clientCredentials"}
-LIMITS = (("429", rb'"?429"?\s*:'), ("retry-after", rb"(?i)\"?retry-after\"?\s*:"), ("rate-headers", rb"(?i)x-rate-?limit"))
+LIMITS = (
+    ("429", rb'"?429"?\s*:'),
+    ("retry-after", rb"(?i)\"?retry-after\"?\s*:"),
+    ("rate-headers", rb"(?i)x-rate-?limit"),
+)
 
 
 def name_of(key: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -68,7 +72,9 @@ def auth_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         kind = "gateway" if given.startswith(("secret:", "set:")) else given.removeprefix("http-").split(" (")[0]
         family, _, flow = kind.partition("-")
         found[f"{family}-{FLOWS.get(flow, flow)}" if flow else family] = None
-    exact = [kind for kind in found if re.fullmatch(r"oauth2-(authorizationCode|clientCredentials|implicit|password)", kind)]
+    exact = [
+        kind for kind in found if re.fullmatch(r"oauth2-(authorizationCode|clientCredentials|implicit|password)", kind)
+    ]
     kept = [kind for kind in found if not kind.startswith("oauth2") or kind in exact] + ([] if exact else
             ["oauth2"] * any(kind.startswith("oauth2") for kind in found))  # fmt: skip
     return tuple(kind for kind in kept if kind != "gateway" or len(kept) == 1)

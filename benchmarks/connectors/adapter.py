@@ -20,9 +20,9 @@ import msgspec
 
 from ai_worker.connectors.http.authenticate import ApiKey, Basic, Bearer, Credential
 from ai_worker.connectors.http.caller import HttpCaller
-from ai_worker.connectors.http.profile import Profile
 from ai_worker.connectors.openapi.compile import compile_contract
 from ai_worker.connectors.operation import Contract, Operation
+from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.foundation.secret import Secret

@@ -20,8 +20,8 @@ from aiohttp import web
 
 from ai_worker.connectors.http.authenticate import ApiKey
 from ai_worker.connectors.http.caller import HttpCaller
-from ai_worker.connectors.http.profile import Profile, RefusalSign
 from ai_worker.connectors.operation import Body, Media, Operation, Parameter, Scheme
+from ai_worker.connectors.profile import Profile, RefusalSign
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.secret import Secret
 

@@ -23,7 +23,7 @@ import msgspec
 
 from ai_worker.connectors.openapi.compile import level
 from ai_worker.connectors.openapi.files import compile_file
-from ai_worker.connectors.openapi.load import ContractRefused, ContractTooLarge
+from ai_worker.connectors.operation import ContractRefused, ContractTooLarge
 
 NONE = "none"
 SUFFIXES = (".json", ".yaml", ".yml", ".json.gz", ".yaml.gz", ".yml.gz")

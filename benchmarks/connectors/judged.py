@@ -25,8 +25,8 @@ import msgspec
 from ai_worker.connectors.contract import ArgumentsRefused
 from ai_worker.connectors.http.authenticate import ApiKey, Basic, Bearer, Credential
 from ai_worker.connectors.http.caller import HttpCaller
-from ai_worker.connectors.http.profile import Profile
 from ai_worker.connectors.operation import Contract, Scheme
+from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.foundation.secret import Secret

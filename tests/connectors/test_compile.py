@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from ai_worker.connectors.openapi.compile import compile_contract, level
-from ai_worker.connectors.openapi.load import ContractRefused
-from ai_worker.connectors.operation import Contract, Parameter
+from ai_worker.connectors.operation import Contract, ContractRefused, Parameter
 from tests.connectors.contracts import compiled, only, openapi, posting, swagger
 
 ORDER = {"type": "object", "required": ["sku"], "properties": {"sku": {"type": "string"}, "note": {"type": "string"}}}

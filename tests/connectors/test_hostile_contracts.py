@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from ai_worker.connectors.openapi.compile import compile_contract
-from ai_worker.connectors.openapi.load import ContractRefused, ContractTooLarge
-from ai_worker.connectors.operation import Contract
+from ai_worker.connectors.operation import Contract, ContractRefused, ContractTooLarge
 from ai_worker.foundation.errors import BadInput
 from tests.connectors.contracts import compiled, openapi, posting, swagger
 

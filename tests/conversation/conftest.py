@@ -20,7 +20,7 @@ from ai_worker.foundation.clock import Clock, FixedClock
 from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.learning.feedback import FeedbackStore
-from ai_worker.skills.tool import Risk, Slot, Tool, Toolbox, ToolFailed, ToolRefused, ToolResult, Verb
+from ai_worker.skills.tool import Asker, Risk, Slot, Tool, Toolbox, ToolFailed, ToolRefused, ToolResult, Verb
 
 ANSWER_AT, CLARIFY_AT = 0.8, 0.4
 TURN = "t-1"
@@ -100,10 +100,12 @@ class Erp:
         self.called: list[tuple[str, dict[str, Any], str]] = []
         self.down = False
 
-    def tools(self, connectors: Sequence[str] = ("*",)) -> list[Tool]:
+    def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         return [tool("erp.get_order", verb=STATUS), tool("erp.cancel_order", risk="write-reversible")]
 
-    async def call(self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str) -> ToolResult:
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+    ) -> ToolResult:
         self.called.append((name, dict(arguments), idempotency_key))
         if self.down:
             raise ToolFailed("erp: the system cannot be reached")

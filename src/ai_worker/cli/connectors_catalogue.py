@@ -26,7 +26,10 @@ LEVEL_WORDS = {
     "L4": ("现场在用", "used in the field"),
 }
 MISSING_WORDS = {
-    "no_contract": ("没有拿到契约（由厂商文档或运行中的系统给出）", "no contract at hand: the vendor or the system has it"),
+    "no_contract": (
+        "没有拿到契约（由厂商文档或运行中的系统给出）",
+        "no contract at hand: the vendor or the system has it",
+    ),
     "no_evidence": ("有契约，还没验证", "a contract, not verified yet"),
     "no_hash_or_licence": ("没有记下契约的散列或许可", "no hash or licence recorded"),
     "contract_changed": ("契约变了，证据作废", "the contract has changed; the evidence counts no more"),
@@ -49,7 +52,9 @@ Levels = Literal["L0", "L1", "L2", "L3", "L4"]
 
 def register(connectors: typer.Typer) -> None:
     """Add the commands."""
-    help_text = both("系统目录：认识哪些业务系统，各自验证到哪一级", "The catalogue: which systems we know, and what is proven")
+    help_text = both(
+        "系统目录：认识哪些业务系统，各自验证到哪一级", "The catalogue: which systems we know, and what is proven"
+    )
     commands = typer.Typer(invoke_without_command=True, help=help_text)
     commands.callback()(list_)
     commands.command("show", help=both("看一个系统", "Show one system"))(show)
@@ -120,7 +125,9 @@ def verify(
     context: typer.Context,
     contracts: Annotated[
         Path | None,
-        typer.Option("--contracts", metavar="DIR", help=both("手边的契约：重新编译", "Contracts at hand: compile anew")),
+        typer.Option(
+            "--contracts", metavar="DIR", help=both("手边的契约：重新编译", "Contracts at hand: compile anew")
+        ),
     ] = None,
     prism: Annotated[
         str,

@@ -9,14 +9,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ai_worker.foundation.errors import BadInput, TooLarge
 from ai_worker.skills.tool import Risk
+
+
+class ContractRefused(BadInput):
+    """The contract cannot be used at all; nothing was compiled."""
+
+    code = "contract.bad"
+    hint = (
+        "Give the contract itself (for OpenAPI the JSON or YAML file of 2.0, 3.0 or 3.1), not the page that shows it."
+    )
+
+
+class ContractTooLarge(TooLarge):
+    """The contract is larger than any that we know."""
+
+    code = "contract.too_large"
+    hint = "Split the contract, or leave out the parts that are not needed."
+
 
 Place = Literal["path", "query", "header", "cookie"]
 
 Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "tabDelimited", "deepObject"]
 """How a list or an object is written in a request: OpenAPI 3.1 §4.8.12; `tabDelimited` is Swagger 2.0's `tsv`."""
 
-Transport = Literal["http", "sql", "mcp", "ldap"]
+Transport = Literal["http", "sql", "mcp", "ldap", "rpc", "dav"]
 """Which caller carries an operation out. What is spoken over HTTP (OData, GraphQL, RPC) is `http`."""
 
 

@@ -1,5 +1,6 @@
 """The one list of connector kinds, and the hub that holds the configured ones."""
 
+import asyncio
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -8,13 +9,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ai_worker.connectors.contract import Connector, ConnectorRefused, ConnectorSettings
-from ai_worker.connectors.openapi.connector import build as build_openapi
-from ai_worker.skills.tool import Tool, ToolFailed, ToolResult
+from ai_worker.connectors.connection import Connection
+from ai_worker.connectors.contract import Connector, ConnectorRefused, Preview
+from ai_worker.connectors.http.connect import make_caller
+from ai_worker.connectors.kind import Caller, Kind, Parts
+from ai_worker.connectors.openapi.kind import KIND as OPENAPI
+from ai_worker.connectors.operation import ContractRefused, ContractTooLarge
+from ai_worker.connectors.settings import ConnectorSettings
+from ai_worker.foundation.clock import Clock, SystemClock
+from ai_worker.skills.tool import Asker, Called, Tool, ToolFailed, ToolResult
 
-Build = Callable[[str, ConnectorSettings, Path], Connector]
-
-KINDS: Mapping[str, Build] = {"openapi": build_openapi}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (OPENAPI,)}
 
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -22,7 +27,25 @@ _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 class ConnectorHub:
     """All connectors of this installation: the toolbox of its workers."""
 
-    def __init__(self, connectors: Sequence[Connector]) -> None:
+    def __init__(
+        self,
+        connectors: Sequence[Connector],
+        *,
+        heard: Callable[[Called], None] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Hold the connectors.
+
+        Args:
+            connectors: All of them.
+            heard: Is told of every call that was made.
+            clock: Times the calls; left out: the machine's.
+        """
+        self._heard = heard
+        self._clock = clock or SystemClock()
+        self._hold(connectors)
+
+    def _hold(self, connectors: Sequence[Connector]) -> None:
         self._connectors = {connector.id: connector for connector in connectors}
         self._tools = {tool.name: tool for connector in connectors for tool in connector.tools()}
 
@@ -36,67 +59,181 @@ class ConnectorHub:
         for connector in self._connectors.values():
             await connector.close()
 
+    async def swap(self, connectors: Sequence[Connector]) -> None:
+        """Hold these connectors from now on; those that are not among them any more are closed."""
+        kept = {id(connector) for connector in connectors}
+        gone = [connector for connector in self._connectors.values() if id(connector) not in kept]
+        had = {id(connector) for connector in self._connectors.values()}
+        for connector in connectors:
+            if id(connector) not in had:
+                await connector.start()
+        self._hold(connectors)
+        for connector in gone:
+            await connector.close()
+
     def ids(self) -> list[str]:
         """Return the connectors' ids."""
         return list(self._connectors)
 
-    def tools(self, connectors: Sequence[str] = ("*",)) -> list[Tool]:
-        """Return the tools of the named connectors; `"*"` means all."""
-        return [tool for tool in self._tools.values() if "*" in connectors or tool.connector in connectors]
+    def connectors(self) -> list[Connector]:
+        """Return the connectors."""
+        return list(self._connectors.values())
 
-    async def call(self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str) -> ToolResult:
-        """Call a tool once.
+    def get(self, connector_id: str) -> Connector | None:
+        """Return one connector; `None` if there is none of this id."""
+        return self._connectors.get(connector_id)
+
+    def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
+        """Return the tools of the named connectors (`"*"` means all) that may be used for `asker`."""
+        return [
+            tool
+            for tool in self._tools.values()
+            if ("*" in connectors or tool.connector in connectors)
+            and (asker is None or self._connectors[tool.connector].allows(tool, asker))
+        ]
+
+    def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
+        """Return the request that a call would send; sends nothing.
+
+        Raises:
+            ToolFailed: It is unknown, or its arguments are wrong.
+        """
+        return self._of(name).preview(name, arguments)
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+    ) -> ToolResult:
+        """Call a tool once, for `asker`; `None`: for an administrator.
 
         Raises:
             ToolFailed: It is unknown, its arguments are wrong, or the system refused or failed.
         """
+        connector, began = self._of(name), self._clock.monotonic()
+        code = "ok"
+        try:
+            return await connector.call(name, arguments, idempotency_key=idempotency_key, asker=asker)
+        except ToolFailed as failed:
+            code = failed.code
+            raise
+        except asyncio.CancelledError:
+            code = "cancelled"
+            raise
+        finally:
+            if self._heard is not None:
+                ms = (self._clock.monotonic() - began) * 1000
+                self._heard(Called(connector.id, name, code, round(ms, 1), self._clock.now()))
+
+    def _of(self, name: str) -> Connector:
         tool = self._tools.get(name)
         if tool is None:
             raise ToolFailed(f"no connector has a tool called {name!r}")
-        return await self._connectors[tool.connector].call(name, arguments, idempotency_key=idempotency_key)
+        return self._connectors[tool.connector]
 
 
-def load_connectors(folder: Path, *, resolve: Callable[[str], str], more: Sequence[Connector] = ()) -> ConnectorHub:
+def load_connectors(
+    folder: Path,
+    *,
+    resolve: Callable[[str], str],
+    more: Sequence[Connector] = (),
+    parts: Parts | None = None,
+    heard: Callable[[Called], None] | None = None,
+) -> ConnectorHub:
     """Return the hub of the connectors in `folder`: `<id>/connector.toml` or `<id>.toml`.
 
     Args:
         folder: Where they are; one that does not exist holds none.
         more: Connectors that no file describes.
         resolve: Turns `env:NAME` and `file:PATH` into what they stand for; raises ValueError.
+        parts: What connections are made of besides; left out: the machine's clock and resolver.
+        heard: Is told of every call that was made.
 
     Raises:
         ConnectorRefused: A file is broken; it names the file and the reason.
     """
-    connectors = {connector.id: connector for connector in more}
-    for file in _files(folder):
-        connector_id = file.parent.name if file.name == "connector.toml" else file.stem
-        if not _ID.fullmatch(connector_id):
-            raise ConnectorRefused(file, f"{connector_id!r} is no id: lower case letters, digits, `_` and `-`")
+    parts = parts or Parts(SystemClock())
+    connectors: dict[str, Connector] = {connector.id: connector for connector in more}
+    for file in connector_files(folder):
+        connector_id = id_of(file)
         if connector_id in connectors:
             raise ConnectorRefused(file, f"another connector has the id {connector_id!r}")
-        settings = _settings(file, resolve)
-        connectors[connector_id] = KINDS[settings.kind](connector_id, settings, file)
-    return ConnectorHub(list(connectors.values()))
+        if (connector := load_connector(file, resolve=resolve, parts=parts)) is not None:
+            connectors[connector_id] = connector
+    return ConnectorHub(list(connectors.values()), heard=heard, clock=parts.clock)
 
 
-def _files(folder: Path) -> list[Path]:
+def load_connector(file: Path, *, resolve: Callable[[str], str], parts: Parts) -> Connection | None:
+    """Return the connection that a `connector.toml` describes; `None`: it is switched off. Touches no network.
+
+    Raises:
+        ConnectorRefused: The file or its contract cannot be used.
+    """
+    connector_id = id_of(file)
+    settings = read_settings(file, resolve)
+    if not settings.enabled:
+        return None
+    kind = KINDS[settings.kind]
+    try:
+        options = kind.options.model_validate(settings.options, context={"resolve": resolve})
+        contract = kind.compile(file.parent / settings.contract, options)
+        if kind.make_caller is None:
+            caller: Caller = make_caller(connector_id, settings, contract, parts)
+        else:
+            caller = kind.make_caller(connector_id, settings, options, contract, parts)
+        return Connection(connector_id, settings, contract, caller, check=kind.check)
+    except ValidationError as error:
+        raise ConnectorRefused(file, _first_of(error, "options")) from None
+    except (ContractRefused, ContractTooLarge, ValueError) as error:
+        raise ConnectorRefused(file, str(error)) from None
+
+
+def id_of(file: Path) -> str:
+    """Return the id of the connector that a file describes.
+
+    Raises:
+        ConnectorRefused: It is no id.
+    """
+    connector_id = file.parent.name if file.name == "connector.toml" else file.stem
+    if not _ID.fullmatch(connector_id):
+        raise ConnectorRefused(file, f"{connector_id!r} is no id: lower case letters, digits, `_` and `-`")
+    return connector_id
+
+
+def connector_files(folder: Path) -> list[Path]:
+    """Return the files that describe connectors."""
     if not folder.is_dir():
         return []
     alone = (file for file in folder.glob("*.toml") if file.name != "connector.toml")
     return sorted([*folder.glob("*/connector.toml"), *alone])
 
 
-def _settings(file: Path, resolve: Callable[[str], str]) -> ConnectorSettings:
+def read_settings(file: Path, resolve: Callable[[str], str]) -> ConnectorSettings:
+    """Return what a `connector.toml` says.
+
+    Raises:
+        ConnectorRefused: It cannot be read, or says what nobody understands.
+    """
     try:
         data = tomllib.loads(file.read_text("utf-8-sig"))
-        return ConnectorSettings.model_validate(data, context={"resolve": resolve})
+        settings = ConnectorSettings.model_validate(data, context={"resolve": resolve})
     except OSError as error:
         raise ConnectorRefused(file, str(error.strerror)) from None
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        # The settings' resolver says only what a reference points to, not what is wrong with it.
-        what = "cannot be read: " if first["type"].startswith("secret_") else ""
-        raise ConnectorRefused(file, f"{where}: {what}{first['msg']}") from None
+        raise ConnectorRefused(file, _first_of(error)) from None
     except ValueError as error:
         raise ConnectorRefused(file, str(error)) from None
+    kind = KINDS.get(settings.kind)
+    if kind is None:
+        raise ConnectorRefused(file, f"kind: {settings.kind!r} is none of {', '.join(KINDS)}")
+    if kind.needs_base_url and not settings.base_url:
+        raise ConnectorRefused(file, "base_url: Field required")
+    if kind.needs_contract and not settings.contract:
+        raise ConnectorRefused(file, "contract: Field required")
+    return settings
+
+
+def _first_of(error: ValidationError, *before: str) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(map(str, (*before, *first["loc"]))) or "the file"
+    # The settings' resolver says only what a reference points to, not what is wrong with it.
+    what = "cannot be read: " if first["type"].startswith("secret_") else ""
+    return f"{where}: {what}{first['msg']}"

@@ -2,11 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from ai_worker.foundation.errors import AiWorkerError
 
 Risk = Literal["read", "write-reversible", "write-irreversible", "money", "admin"]
+
+ApprovedBy = Literal["nobody", "asker", "colleague", "never"]
+"""Who has to say yes before a tool acts: the one who asked, somebody else, or nobody could (`never`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom a tool is called. What they may not see or do, the worker does not see or do for them."""
+
+    channel: str
+    id: str
+    """As the channel knows them."""
+
+    name: str = ""
+    department: str = ""
+    """As the platform's directory has it; empty where it does not say: then they are in none."""
 
 
 class ToolFailed(AiWorkerError):
@@ -60,6 +77,24 @@ class Verb:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What is read after a tool has acted, to see that it did."""
+
+    tool: str
+    """A tool that only reads, of the same connector."""
+
+    arguments: Mapping[str, str]
+    """Its arguments, each a template over the arguments and the result of the act: `{order_id}`."""
+
+    template: str
+    """What is told of it: `系统里现在的收货地址：{address}`."""
+
+    expects: Mapping[str, str] = field(default_factory=dict)
+    """Fields of what is read, and the value that each must have, as a template over the act's arguments.
+    One that differs is told as it is: the act is then in doubt. Empty: nothing is compared."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """One operation of a connector."""
 
@@ -80,6 +115,17 @@ class Tool:
     unattended: bool = False
     """Of a tool that acts: a turn may call it without asking a person first."""
 
+    title: str = ""
+    """What people read when they are asked for their word: `修改收货地址`; empty: the description."""
+
+    approved_by: ApprovedBy = "asker"
+    """Of a tool that acts and is not `unattended`."""
+
+    confirm: str = ""
+    """What it is about to do, as a template over its arguments; empty: the arguments are listed."""
+
+    read_back: ReadBack | None = None
+
     @property
     def acts(self) -> bool:
         """Whether it may change something in the business system."""
@@ -97,15 +143,34 @@ class ToolResult:
     """Where it came from, as shown to the reader: `ERP GET /orders/ORD12345`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call that was made, for those who watch: never its arguments or its result."""
+
+    connector: str
+    tool: str
+    code: str
+    """`ok`, or the error's code."""
+
+    ms: float
+    at: datetime
+    """Aware, in UTC."""
+
+
 class Toolbox(Protocol):
     """All tools that a worker may use. The `connectors` floor implements it."""
 
-    def tools(self, connectors: Sequence[str] = ("*",)) -> list[Tool]:
-        """Return the tools of the named connectors; `"*"` means all."""
+    def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
+        """Return the tools of the named connectors (`"*"` means all) that may be used for `asker`.
+
+        `None` asks for what there is, whoever asks.
+        """
         ...
 
-    async def call(self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str) -> ToolResult:
-        """Call a tool once.
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+    ) -> ToolResult:
+        """Call a tool once, for `asker`; `None`: for an administrator at the console or the command line.
 
         Raises:
             ToolUnsure: Of a tool that acts: nobody knows whether it has.

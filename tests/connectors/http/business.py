@@ -10,8 +10,8 @@ from aiohttp.abc import AbstractResolver
 
 from ai_worker.connectors.http.authenticate import Credential
 from ai_worker.connectors.http.caller import HttpCaller
-from ai_worker.connectors.http.profile import Profile
 from ai_worker.connectors.operation import Body, Media, Operation, Parameter, Scheme
+from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.secret import Secret
 

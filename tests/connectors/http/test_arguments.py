@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from ai_worker.connectors.arguments import ArgumentChecks, compiled
 from ai_worker.connectors.contract import ArgumentsRefused
-from ai_worker.connectors.http.arguments import ArgumentChecks, compiled
 from tests.connectors.http.business import READ, connected, json
 
 

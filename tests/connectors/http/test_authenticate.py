@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
 from ai_worker.connectors.http.login import Login
 from ai_worker.connectors.http.oauth import OAuthClient
-from ai_worker.connectors.http.profile import RefusalSign
 from ai_worker.connectors.http.tokens import CredentialsRefused
 from ai_worker.connectors.operation import Operation, Scheme
+from ai_worker.connectors.profile import RefusalSign
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.secret import Secret
 from ai_worker.skills.tool import ToolFailed

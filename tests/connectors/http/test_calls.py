@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import web
 
-from ai_worker.connectors.http.profile import RefusalSign
 from ai_worker.connectors.http.verdicts import retry_after
+from ai_worker.connectors.profile import RefusalSign
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.skills.tool import ToolFailed, ToolRefused, ToolUnsure
 from tests.connectors.http.business import READ, WRITE, Naps, connected, cut, json, raw

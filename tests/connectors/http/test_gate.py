@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from ai_worker.connectors.http.gate import AddressRefused, Gate, LedInside, gated_pool
+from ai_worker.connectors.gate import AddressRefused, Gate, LedInside, gated_pool
 from ai_worker.skills.tool import ToolFailed, ToolUnsure
 from tests.connectors.http.business import READ, WRITE, Answer, connected, json, served
 from tests.connectors.http.names import name_server

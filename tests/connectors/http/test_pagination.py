@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from ai_worker.connectors.http.pagination import Page, next_link, pages
-from ai_worker.connectors.http.profile import Paging
+from ai_worker.connectors.profile import Paging
 from tests.connectors.http.business import READ, connected
 
 ALL = list(range(7))

@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from ai_worker.connectors.http.arguments import Validator, compiled
+from ai_worker.connectors.arguments import Validator, compiled
 
 FORMATS: Mapping[str, str] = {
     "date-time": "2026-11-22T08:30:00Z",

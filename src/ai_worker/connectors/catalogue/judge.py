@@ -13,8 +13,8 @@ from ai_worker.connectors.catalogue.prism import Prism
 from ai_worker.connectors.catalogue.recorder import ENDED, Exchange, Recorder
 from ai_worker.connectors.http.authenticate import ApiKey, Basic, Bearer, Credential
 from ai_worker.connectors.http.caller import HttpCaller
-from ai_worker.connectors.http.profile import Profile
 from ai_worker.connectors.operation import Contract, Operation, Scheme
+from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.foundation.secret import Secret
@@ -63,9 +63,7 @@ async def judge(
     async with Recorder(prism.base) as recorder:
         caller = HttpCaller(
             "judged",
-            Profile(
-                recorder.base, networks=LOOPBACK, per_second=1e6, burst=10**6, attempts=1, failures_to_open=10**9
-            ),
+            Profile(recorder.base, networks=LOOPBACK, per_second=1e6, burst=10**6, attempts=1, failures_to_open=10**9),
             schemes=contract.schemes,
             credentials={key: credential_for(scheme) for key, scheme in contract.schemes.items()},
             clock=SystemClock(),

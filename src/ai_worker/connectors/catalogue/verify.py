@@ -17,8 +17,8 @@ from ai_worker.connectors.catalogue.judge import judge, operations_of, reasons
 from ai_worker.connectors.catalogue.prism import Prism, version_of
 from ai_worker.connectors.catalogue.system import ContractFact, System
 from ai_worker.connectors.openapi.files import compile_file
-from ai_worker.connectors.openapi.load import MAX_BYTES, ContractRefused, ContractTooLarge
-from ai_worker.connectors.operation import Contract
+from ai_worker.connectors.openapi.load import MAX_BYTES
+from ai_worker.connectors.operation import Contract, ContractRefused, ContractTooLarge
 from ai_worker.foundation.errors import Misconfigured
 
 SUFFIXES = (".json", ".yaml", ".yml", ".json.gz", ".yaml.gz", ".yml.gz")

@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict
 
-from ai_worker.connectors.http.answers import Answer, clipped, decoded, has_expired, masked, refusal, without
-from ai_worker.connectors.http.arguments import ArgumentChecks, compiled, complaints
+from ai_worker.connectors.answers import clipped, decoded, decoded_text, has_expired, masked, refusal, without
+from ai_worker.connectors.arguments import ArgumentChecks, compiled, complaints
+from ai_worker.connectors.contract import Answer, Preview
+from ai_worker.connectors.gate import Gate
 from ai_worker.connectors.http.authenticate import Authenticator, Credential, Proof, token_addresses, token_sources
-from ai_worker.connectors.http.gate import Gate
 from ai_worker.connectors.http.limits import Breaker, Rate
 from ai_worker.connectors.http.oauth import Remember
-from ai_worker.connectors.http.profile import Profile
 from ai_worker.connectors.http.serialise import Request, request_of
 from ai_worker.connectors.http.verdicts import (
     WORTH_ANOTHER,
@@ -26,9 +29,10 @@ from ai_worker.connectors.http.verdicts import (
 )
 from ai_worker.connectors.http.wire import Reply, Unanswered, Wire
 from ai_worker.connectors.operation import Operation, Scheme
+from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.retry import backoff
-from ai_worker.skills.tool import ToolFailed, ToolRefused
+from ai_worker.skills.tool import Asker, ToolFailed, ToolRefused
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +56,8 @@ class HttpCaller:
         resolver: AbstractResolver | None = None,
         remember: Remember | None = None,
         sleep: Sleep = asyncio.sleep,
+        asker_header: str = "",
+        logins: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Prepare the connection; nobody is called.
 
@@ -64,11 +70,14 @@ class HttpCaller:
             resolver: Answers for host names; left out: the machine's own.
             remember: Keeps a refresh token that replaces the one before.
             sleep: Waits so many seconds.
+            asker_header: Tells the system for whom it is called; empty: nothing does.
+            logins: The askers' names in the system, by `channel/id`.
         """
         self._id = connection
         self._profile = profile
         self._clock = clock
         self._sleep = sleep
+        self._asker_header, self._logins = asker_header, logins
         self._checks = ArgumentChecks()
         self._rate = Rate(profile.per_second, profile.burst, clock)
         self._breaker = Breaker(profile.failures_to_open, profile.rest_s, clock)
@@ -103,7 +112,27 @@ class HttpCaller:
         """
         return request_of(operation, self._checks.checked(operation, arguments))
 
-    async def call(self, operation: Operation, arguments: Mapping[str, Any], *, idempotency_key: str = "") -> Answer:
+    def preview(self, operation: Operation, arguments: Mapping[str, Any]) -> Preview:
+        """Return what a call would send, for people to look at.
+
+        Raises:
+            ArgumentsRefused: The arguments do not fit.
+        """
+        request = self.request(operation, arguments)
+        headers = {**self._profile.headers, **(request.headers or {})}
+        if request.content is not None:
+            headers["Content-Type"] = request.content_type
+        body = decoded_text(request.content) if request.content is not None else ""
+        return Preview(request.method, request.target(self._profile.base_url), headers, body)
+
+    async def call(
+        self,
+        operation: Operation,
+        arguments: Mapping[str, Any],
+        *,
+        idempotency_key: str = "",
+        asker: Asker | None = None,
+    ) -> Answer:
         """Carry out an operation once.
 
         Raises:
@@ -112,14 +141,19 @@ class HttpCaller:
             ToolUnsure: Of an operation that acts: the request may have reached the system, and nobody knows.
             ToolFailed: The system failed, could not be reached or is left alone; nothing was changed.
         """
-        answer = await self.exchange(operation, arguments, idempotency_key=idempotency_key)
+        answer = await self.exchange(operation, arguments, idempotency_key=idempotency_key, asker=asker)
         judge(operation, answer)
         if found := refusal(answer.data, self._profile.refusals):
             raise ToolRefused(f"{operation.name}: the system refused: “{found[1][:300]}”")
         return answer
 
     async def exchange(
-        self, operation: Operation, arguments: Mapping[str, Any], *, idempotency_key: str = ""
+        self,
+        operation: Operation,
+        arguments: Mapping[str, Any],
+        *,
+        idempotency_key: str = "",
+        asker: Asker | None = None,
     ) -> Answer:
         """Send an operation and return what was answered, whatever its status says.
 
@@ -128,7 +162,7 @@ class HttpCaller:
             ToolUnsure: Of an operation that acts: no answer came, and nobody knows.
             ToolFailed: No answer came, and nothing was changed.
         """
-        request = self.request(operation, arguments)
+        request = self._for(asker, self.request(operation, arguments))
         sent = False
         try:
             async with asyncio.timeout(self._profile.deadline_s):
@@ -138,6 +172,13 @@ class HttpCaller:
         except TimeoutError:
             problem = f"no answer within {self._profile.deadline_s:g} s, with all attempts"
             raise no_answer(operation, problem, sent=sent) from None
+
+    def _for(self, asker: Asker | None, request: Request) -> Request:
+        """Return a request that says for whom it is made, where the system wants to know."""
+        if not self._asker_header or asker is None:
+            return request
+        name = self._logins.get(f"{asker.channel}/{asker.id}") or asker.id
+        return replace(request, headers={**(request.headers or {}), self._asker_header: quote(name, safe="@._-")})
 
     async def _wait_for_room(self, operation: Operation) -> None:
         if (seconds := self._breaker.remaining()) > 0:

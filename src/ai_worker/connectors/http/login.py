@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from ai_worker.connectors.http.answers import at, decoded
+from ai_worker.connectors.answers import at, decoded
 from ai_worker.connectors.http.tokens import Ask, CredentialsRefused, Grant, life_of
 from ai_worker.foundation.secret import Secret
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote_plus, urlencode
 
-from ai_worker.connectors.http.answers import decoded
+from ai_worker.connectors.answers import decoded
 from ai_worker.connectors.http.tokens import Ask, CredentialsRefused, Grant, life_of
 from ai_worker.foundation.secret import Secret
 

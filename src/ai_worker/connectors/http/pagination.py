@@ -7,10 +7,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from multidict import CIMultiDict
 
-from ai_worker.connectors.http.answers import Answer, at
+from ai_worker.connectors.answers import at
+from ai_worker.connectors.contract import Answer
 from ai_worker.connectors.http.caller import HttpCaller
-from ai_worker.connectors.http.profile import Paging
 from ai_worker.connectors.operation import Operation
+from ai_worker.connectors.profile import Paging
 
 
 @dataclass(frozen=True, slots=True)

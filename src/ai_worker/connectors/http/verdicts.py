@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from ai_worker.connectors.http.answers import Answer
-from ai_worker.connectors.http.profile import Profile
+from ai_worker.connectors.contract import Answer
 from ai_worker.connectors.operation import Operation
+from ai_worker.connectors.profile import Profile
 from ai_worker.skills.tool import ToolFailed, ToolRefused, ToolUnsure
 
 REFUSED = frozenset({400, 404, 406, 409, 410, 412, 415, 422})

@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from ai_worker.connectors.http.gate import AddressRefused, Gate, LedInside, gated_pool
+from ai_worker.connectors.gate import AddressRefused, Gate, LedInside, gated_pool
 from ai_worker.skills.tool import ToolFailed
 
 MAX_REDIRECTS = 3

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ai_worker.connectors.openapi.arguments import Unfit, is_json, lay_out
 from ai_worker.connectors.openapi.credentials import without_credentials
-from ai_worker.connectors.openapi.load import ContractRefused, ContractTooLarge, load
+from ai_worker.connectors.openapi.load import load
 from ai_worker.connectors.openapi.names import names
 from ai_worker.connectors.openapi.notes import Notes
 from ai_worker.connectors.openapi.openapi3 import OpenApi3
@@ -17,7 +17,16 @@ from ai_worker.connectors.openapi.shape import Asked, Content, Dialect, listed, 
 from ai_worker.connectors.openapi.slim import Work
 from ai_worker.connectors.openapi.swagger2 import Swagger2
 from ai_worker.connectors.openapi.words import cut
-from ai_worker.connectors.operation import Contract, Operation, Parameter, Requirement, Scheme, Skipped
+from ai_worker.connectors.operation import (
+    Contract,
+    ContractRefused,
+    ContractTooLarge,
+    Operation,
+    Parameter,
+    Requirement,
+    Scheme,
+    Skipped,
+)
 from ai_worker.connectors.risk import risk_of
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")

@@ -4,8 +4,8 @@ import zlib
 from pathlib import Path
 
 from ai_worker.connectors.openapi.compile import Progress, compile_contract
-from ai_worker.connectors.openapi.load import MAX_BYTES, ContractRefused, ContractTooLarge
-from ai_worker.connectors.operation import Contract
+from ai_worker.connectors.openapi.load import MAX_BYTES
+from ai_worker.connectors.operation import Contract, ContractRefused, ContractTooLarge
 
 ROOTS = tuple(
     f"{name}{suffix}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from ai_worker.connectors.openapi.notes import Notes
 from ai_worker.connectors.openapi.yaml_tree import BadYaml, parse
-from ai_worker.foundation.errors import BadInput, TooLarge
+from ai_worker.connectors.operation import ContractRefused, ContractTooLarge
 
 MAX_BYTES = 20 * 1024 * 1024
 """The largest real contract that we know has 12 MB."""
@@ -19,20 +19,6 @@ MAX_VALUES = 2_500_000
 
 MAX_DEPTH = 200
 """Levels of nesting; real contracts have fewer than 60."""
-
-
-class ContractRefused(BadInput):
-    """The contract cannot be used at all; nothing was compiled."""
-
-    code = "contract.bad"
-    hint = "Give the OpenAPI file itself (2.0, 3.0 or 3.1; JSON or YAML), not the page that shows it."
-
-
-class ContractTooLarge(TooLarge):
-    """The contract is larger than any that we know."""
-
-    code = "contract.too_large"
-    hint = "Split the contract, or leave out the parts that are not needed."
 
 
 @dataclass(frozen=True, slots=True)

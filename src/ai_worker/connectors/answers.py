@@ -2,33 +2,17 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from ai_worker.connectors.http.profile import RefusalSign
+from ai_worker.connectors.profile import RefusalSign
 
 STARS = "***"
 SHORTEST_SECRET = 6
 """A shorter one would star out ordinary words."""
 
 MAX_DEPTH = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, decoded, masked and cut to size."""
-
-    status: int
-    data: Any
-    """A JSON value; text where it is none. Of a file only its type and size are said."""
-
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """In lower case."""
-
-    notes: tuple[str, ...] = ()
-    """What the reader must know of it: that it was cut, that it is not what the contract says."""
 
 
 def decoded(content: bytes, content_type: str) -> tuple[Any, str]:
@@ -49,6 +33,11 @@ def decoded(content: bytes, content_type: str) -> tuple[Any, str]:
         return {"file": kind or "application/octet-stream", "bytes": len(content)}, "a file; its content is left out"
     text = next(iter(_texts(content, charset, sure=False)))
     return text, "not JSON, though it says so" if "json" in kind else ""
+
+
+def decoded_text(content: bytes) -> str:
+    """Return content as text, for people to look at; of what is none, its size."""
+    return f"({len(content)} bytes)" if _binary("", content) else next(iter(_texts(content, "", sure=False)))
 
 
 def _charset(content_type: str) -> str:

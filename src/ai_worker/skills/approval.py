@@ -1,0 +1,117 @@
+"""Approval: a person's word before a tool acts, bound to exactly what it will do.
+
+What is approved is what is done: the arguments are kept when a person is asked, and carried out from
+there. A digest over who asks, the tool and its arguments goes with every question and comes back with
+every word, so that a word given for one thing cannot be used for another, or a second time.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from ai_worker.foundation.errors import AiWorkerError
+from ai_worker.skills.tool import ApprovedBy, Asker
+
+LASTS = timedelta(minutes=10)
+"""How long a person may take; what was asked for may be out of date after that."""
+
+ApprovalState = Literal["waiting", "approved", "refused", "expired", "replaced", "used"]
+"""`replaced`: the same contact asked for something else instead. `used`: it was carried out, or tried."""
+
+
+class ApprovalRefused(AiWorkerError):
+    """The word cannot be taken: it is too late, for something else, or from somebody who may not give it."""
+
+    code = "approval.refused"
+    hint = "Ask for it again: a new question is made, with what will be done."
+
+    def __init__(self, problem: str, *, state: ApprovalState | None = None) -> None:
+        super().__init__(problem)
+        self.state = state
+        """Where the approval stands; `None` where there is none, or the word was for something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One act that waits for a person's word, or has it."""
+
+    id: str
+    """Derived from the turn that asked: a repeat of the turn asks for the same one."""
+
+    digest: str
+    """See `digest_of`."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    asker: Asker
+    conversation_key: str
+    """Of the asker's channel."""
+
+    turn_id: str
+    """The turn that asked."""
+
+    approved_by: ApprovedBy
+    title: str
+    """What people read: `修改收货地址`."""
+
+    text: str
+    """What it will do, with its true arguments, as people are shown it."""
+
+    asked_at: datetime
+    expires_at: datetime
+    state: ApprovalState = "waiting"
+    decided_by: str = ""
+    """Who gave their word: `wecom/zhangsan`, or a person's name at the console; empty while nobody has."""
+
+    decided_at: datetime | None = None
+    risk: str = ""
+
+
+def digest_of(asker: Asker, tool: str, arguments: Mapping[str, Any]) -> str:
+    """Return what ties a person's word to one act: SHA-256 over who asks, the tool and its arguments."""
+    written = json.dumps(
+        [asker.channel, asker.id, tool, arguments], sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+class ApprovalStore(Protocol):
+    """Keeps approvals, durably. All times are aware and in UTC."""
+
+    async def ask(self, approval: Approval) -> Approval:
+        """Keep a question, and return it as it is kept: a repeat changes nothing.
+
+        Others of the same asker in the same conversation that still wait are replaced by it.
+        """
+        ...
+
+    async def get(self, approval_id: str, now: datetime) -> Approval | None:
+        """Return one; waiting or approved for too long reads `expired`. `None`: there is none."""
+        ...
+
+    async def waiting(self, now: datetime, *, limit: int) -> Sequence[Approval]:
+        """Return those that wait for a word, the oldest first."""
+        ...
+
+    async def latest(self, *, limit: int) -> Sequence[Approval]:
+        """Return the latest ones, whatever became of them."""
+        ...
+
+    async def decide(self, approval_id: str, *, digest: str, by: str, yes: bool, now: datetime) -> Approval:
+        """Keep a person's word, once. The same person's same word again changes nothing.
+
+        Raises:
+            ApprovalRefused: There is none, it does not wait any more, or the word is for something else.
+        """
+        ...
+
+    async def use(self, approval_id: str, *, turn_id: str, now: datetime) -> Approval:
+        """Mark an approved one as used by a turn and return it; the same turn again gets it again.
+
+        Raises:
+            ApprovalRefused: It is not approved, has expired, or another turn has used it.
+        """
+        ...
