@@ -29,6 +29,7 @@ TARGET = Path(__file__).parent.parent / "src/ai_worker/connectors/catalogue/data
 FACTS = Path(__file__).with_name("catalogue_facts.toml")
 MAX_NAME = 60
 DOMAIN = re.compile(r"[a-z0-9.-]+\.[a-z]{2,6}(/.*)?")
+EXACT = ("oauth2-authorizationCode", "oauth2-clientCredentials", "oauth2-implicit", "oauth2-password")
 WAYS: tuple[tuple[str, Way], ...] = (
     ("openapi", "openapi"), ("odata", "odata"), ("graphql", "graphql"), ("rpc", "rpc"), ("sql", "sql"),
     ("ldap", "ldap"), ("webdav", "dav"), ("imap", "mail"), ("mcp", "mcp"), ("soap", "soap"), ("wsdl", "soap"),
@@ -72,19 +73,19 @@ def auth_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         kind = "gateway" if given.startswith(("secret:", "set:")) else given.removeprefix("http-").split(" (")[0]
         family, _, flow = kind.partition("-")
         found[f"{family}-{FLOWS.get(flow, flow)}" if flow else family] = None
-    exact = [
-        kind for kind in found if re.fullmatch(r"oauth2-(authorizationCode|clientCredentials|implicit|password)", kind)
-    ]
+    exact = [kind for kind in found if kind in EXACT]
     kept = [kind for kind in found if not kind.startswith("oauth2") or kind in exact] + ([] if exact else
             ["oauth2"] * any(kind.startswith("oauth2") for kind in found))  # fmt: skip
     return tuple(kind for kind in kept if kind != "gateway" or len(kept) == 1)
 
 
 def way_of(contract: str) -> Way:
+    """Return how a contract is written, from the row's words."""
     return next((way for word, way in WAYS if word in contract), "rest")
 
 
 def fact_of(row: Mapping[str, Any], at_hand: Mapping[str, Any] | None) -> ContractFact:
+    """Return what is known of one contract; its sha256 only where it is at hand."""
     licence = row.get("licence", "")
     short = "MIT (collection); CC0-1.0 or public source" if licence.startswith("MIT (collection)") else licence
     way = way_of(row["contract"])
@@ -101,6 +102,7 @@ def fact_of(row: Mapping[str, Any], at_hand: Mapping[str, Any] | None) -> Contra
 
 
 def compiled_hints(files: Sequence[Path]) -> tuple[PagingHint | None, tuple[str, ...], Mapping[str, str]]:
+    """Return what the contracts at hand say of paging, limits and business verbs."""
     paging, limits, verbs = None, dict[str, None](), dict[str, str]()
     for file in files:
         try:
@@ -115,6 +117,7 @@ def compiled_hints(files: Sequence[Path]) -> tuple[PagingHint | None, tuple[str,
 
 
 def systems(folder: Path, facts: Mapping[str, Any]) -> list[System]:
+    """Return all systems: those of the rows, and those that only the facts tell of."""
     rows = [json.loads(line) for line in (folder / "candidates.jsonl").read_text().splitlines()]
     index = {row["source"]: row for row in map(json.loads, (folder / "index.jsonl").read_text().splitlines())}
     grouped: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -165,6 +168,7 @@ def _told(value: Any) -> Any:
 
 
 def main() -> None:
+    """Write one file per category."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     found = systems(parser.parse_args().folder, tomllib.loads(FACTS.read_text("utf-8")))

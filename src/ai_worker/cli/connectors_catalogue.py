@@ -28,7 +28,7 @@ LEVEL_WORDS = {
 MISSING_WORDS = {
     "no_contract": (
         "没有拿到契约（由厂商文档或运行中的系统给出）",
-        "no contract at hand: the vendor or the system has it",
+        "no contract at hand: the vendor has it",
     ),
     "no_evidence": ("有契约，还没验证", "a contract, not verified yet"),
     "no_hash_or_licence": ("没有记下契约的散列或许可", "no hash or licence recorded"),

@@ -35,7 +35,7 @@ _VERBS: tuple[tuple[str, str, re.Pattern[str], tuple[str, ...]], ...] = (
     ("expense.create", "POST", _MANY, ("expenses", "expense", "expensereports")),
     ("meeting.create", "POST", _MANY, ("meetings", "events", "bookings", "appointments", "reservations")),
     ("document.find", "GET", _MANY, ("documents", "files")),
-    ("envelope.status", "GET", _ONE, ("envelopes", "envelope", "agreements", "signature_requests", "signaturerequests")),
+    ("envelope.status", "GET", _ONE, ("envelopes", "envelope", "agreements", "signature_requests")),
     ("task.create", "POST", _MANY, ("tasks", "cards", "todos")),
     ("message.send", "POST", _MANY, ("messages", "message", "sms", "send")),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Have one compiled contract judged: call its operations with generated arguments, and lacking required ones."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,15 @@ LOOPBACK = ("127.0.0.0/8",)
 READS = ("GET", "HEAD", "OPTIONS", "TRACE")
 MAX_NEGATIVES = 20
 """Required arguments of one operation that are left out, one at a time."""
+
+NO_TYPE = "no_type_in_contract"
+"""The contract names no type of content for a body: Prism refuses every one, and only takes a body without any."""
+
+UNREADABLE_NAME = "unreadable_path_name"
+"""Prism does not read a placeholder with a space in its name, and then misses it whatever is sent."""
+
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+READABLE = re.compile(r"[-\w%.]+")
 
 OPTIONAL = 0.4
 """Share of the optional arguments that are filled."""
@@ -59,7 +69,8 @@ async def judge(
     """
     tally = _Tally()
     operations = list(contract.operations)
-    drawn = random.Random(seed).sample(operations, min(most, len(operations)))
+    draw = random.Random(seed)  # noqa: S311  (the same for the same seed)
+    drawn = draw.sample(operations, min(most, len(operations)))
     async with Recorder(prism.base) as recorder:
         caller = HttpCaller(
             "judged",
@@ -111,7 +122,7 @@ async def _one(
     seen = recorder.taken()
     wrong = seen[-1].complaint if seen else f"not sent: {problem}"
     if wrong:
-        tally.refused[_kind(wrong)] += 1
+        tally.refused[_kind(operation, wrong)] += 1
         if report is not None:
             report(f"{operation.method} {operation.path} {wrong}")
     elif operation.method in READS:
@@ -137,7 +148,12 @@ async def _called(caller: HttpCaller, operation: Operation, arguments: Mapping[s
     return ""
 
 
-def _kind(wrong: str) -> str:
+def _kind(operation: Operation, wrong: str) -> str:
+    """Return the kind of a complaint: ours where no request could have pleased the judge, else the judge's own."""
+    if "No supported content types" in wrong:
+        return NO_TYPE
+    if "Request path must have" in wrong and not all(map(READABLE.fullmatch, PLACEHOLDER.findall(operation.path))):
+        return UNREADABLE_NAME
     return wrong.partition(":")[0][:40]
 
 
