@@ -271,6 +271,7 @@ def _tell(
         (say("编译的契约", "contracts compiled"), total.compiled, total.contracts),
         (say("成为工具的操作", "operations that became tools"), total.tools, total.operations),
         (say("裁判接受的调用", "calls accepted by the judge"), total.accepted, total.calls),
+        (say("其中裁判有可能接受的", "of those that it can accept at all"), total.accepted, total.possible),
         (say("发出前拦下的缺参数调用", "incomplete calls stopped"), total.stopped, total.negatives),
         (say("带对了凭据的调用", "calls that carried their credential"), total.auth_applied, total.auth_needed),
     )

@@ -9,6 +9,14 @@ from pathlib import Path
 
 import msgspec
 
+NO_TYPE = "no_type_in_contract"
+"""The contract names no type of content for a body: Prism refuses every one, and only takes a body without any."""
+
+UNREADABLE_NAME = "unreadable_path_name"
+"""Prism does not read a placeholder with a space in its name, and then misses it whatever is sent."""
+
+BEYOND_THE_JUDGE = (NO_TYPE, UNREADABLE_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

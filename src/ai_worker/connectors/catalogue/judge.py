@@ -5,12 +5,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
-from ai_worker.connectors.catalogue.evidence import Judged
+from ai_worker.connectors.catalogue.evidence import NO_TYPE, UNREADABLE_NAME, Judged
 from ai_worker.connectors.catalogue.filling import CannotFill, Filler
-from ai_worker.connectors.catalogue.prism import Prism
 from ai_worker.connectors.catalogue.recorder import ENDED, Exchange, Recorder
 from ai_worker.connectors.http.authenticate import ApiKey, Basic, Bearer, Credential
 from ai_worker.connectors.http.caller import HttpCaller
@@ -25,12 +24,6 @@ READS = ("GET", "HEAD", "OPTIONS", "TRACE")
 MAX_NEGATIVES = 20
 """Required arguments of one operation that are left out, one at a time."""
 
-NO_TYPE = "no_type_in_contract"
-"""The contract names no type of content for a body: Prism refuses every one, and only takes a body without any."""
-
-UNREADABLE_NAME = "unreadable_path_name"
-"""Prism does not read a placeholder with a space in its name, and then misses it whatever is sent."""
-
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 READABLE = re.compile(r"[-\w%.]+")
 
@@ -39,6 +32,16 @@ OPTIONAL = 0.4
 
 Report = Callable[[str], None]
 """Called with each refusal: method, path and the judge's words."""
+
+
+class Player(Protocol):
+    """A judge that plays a business system; Prism is one."""
+
+    base: str
+
+    async def start(self) -> bool:
+        """Start it, or start it anew, at another address."""
+        ...
 
 
 @dataclass(slots=True)
@@ -55,13 +58,13 @@ class _Tally:
 
 
 async def judge(
-    contract: Contract, prism: Prism, *, name: str, most: int, seed: int = 7, report: Report | None = None
+    contract: Contract, player: Player, *, name: str, most: int, seed: int = 7, report: Report | None = None
 ) -> Judged:
-    """Return what a running Prism says to calls of a contract's operations.
+    """Return what a judge says to calls of a contract's operations.
 
     Args:
         contract: As it was compiled.
-        prism: Plays the same contract, and has been started.
+        player: Plays the same contract, and has been started.
         name: The judge's name and version, for the record.
         most: Operations that are called; of a larger contract that many are drawn.
         seed: Of the draw and the arguments.
@@ -71,7 +74,7 @@ async def judge(
     operations = list(contract.operations)
     draw = random.Random(seed)  # noqa: S311  (the same for the same seed)
     drawn = draw.sample(operations, min(most, len(operations)))
-    async with Recorder(prism.base) as recorder:
+    async with Recorder(player.base) as recorder:
         caller = HttpCaller(
             "judged",
             Profile(recorder.base, networks=LOOPBACK, per_second=1e6, burst=10**6, attempts=1, failures_to_open=10**9),
@@ -85,8 +88,8 @@ async def judge(
                 ended = tally.refused[ENDED]
                 await _one(operation, contract, caller, recorder, tally, seed, report)
                 if tally.refused[ENDED] > ended:
-                    await prism.start()
-                    recorder.move(prism.base)
+                    await player.start()
+                    recorder.move(player.base)
         finally:
             await caller.close()
     return Judged(

@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 import msgspec
 
 from ai_worker.connectors.catalogue import evidence
-from ai_worker.connectors.catalogue.evidence import Evidence, Judged
+from ai_worker.connectors.catalogue.evidence import BEYOND_THE_JUDGE, Evidence, Judged
 from ai_worker.connectors.catalogue.levels import LEVELS, Level, Standing, standing
 from ai_worker.connectors.catalogue.system import System
 from ai_worker.foundation.errors import NotFound
@@ -93,6 +93,9 @@ class Totals:
     """Contracts that a judge has seen."""
 
     calls: int
+    possible: int
+    """Without those that no request can please the judge with: see `evidence.BEYOND_THE_JUDGE`."""
+
     accepted: int
     negatives: int
     stopped: int
@@ -114,6 +117,7 @@ def totals(proofs: Iterable[Evidence]) -> Totals:
         sum(one.tools for one in contracts),
         len(judged),
         sum(one.calls for one in judged),
+        sum(one.calls for one in judged) - sum(refused[kind] for kind in BEYOND_THE_JUDGE),
         sum(one.accepted for one in judged),
         sum(one.negatives for one in judged),
         sum(one.stopped for one in judged),

@@ -127,6 +127,9 @@ class Wire:
             raise AddressRefused(str(error)) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise Unanswered(f"the system cannot be reached ({type(error).__name__})", sent=False) from None
+        except ValueError:
+            # A header with a line end in it: a credential that was pasted with more than itself.
+            raise ToolFailed("a header or a credential holds characters that none may carry") from None
         except TimeoutError:
             raise Unanswered(f"no answer within {self._timeout_s:g} s", sent=True) from None
         except aiohttp.ClientError as error:
