@@ -34,6 +34,14 @@ WAYS: tuple[tuple[str, Way], ...] = (
     ("openapi", "openapi"), ("odata", "odata"), ("graphql", "graphql"), ("rpc", "rpc"), ("sql", "sql"),
     ("ldap", "ldap"), ("webdav", "dav"), ("imap", "mail"), ("mcp", "mcp"), ("soap", "soap"), ("wsdl", "soap"),
 )  # fmt: skip
+ALIASES = {
+    "access_token": "access-token", "token": "access-token", "corp access token": "access-token",
+    "app-key + token": "access-token",
+    "pat": "bearer", "api-key": "apiKey-header", "apiKey": "apiKey-header", "apikey-token": "apiKey-header",
+    "basic apikey": "basic", "password": "user/password", "app-key + sign": "signed-request",
+    "robot HMAC-SHA256 sign": "signed-request", "hmac-signed": "signed-request", "sigv4-signed": "signed-request",
+    "signed-request / oauth2": "signed-request", "callback AES + SHA1 signature": "signed-request",
+}  # fmt: skip
 FLOWS = {"accessCode": "authorizationCode", "application": "clientCredentials"}
 LIMITS = (
     ("429", rb'"?429"?\s*:'),
@@ -71,6 +79,7 @@ def auth_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for given in (kind for row in rows for kind in row["auth"]):
         kind = "gateway" if given.startswith(("secret:", "set:")) else given.removeprefix("http-").split(" (")[0]
+        kind = ALIASES.get(kind, kind)
         family, _, flow = kind.partition("-")
         found[f"{family}-{FLOWS.get(flow, flow)}" if flow else family] = None
     exact = [kind for kind in found if kind in EXACT]
@@ -101,7 +110,9 @@ def fact_of(row: Mapping[str, Any], at_hand: Mapping[str, Any] | None) -> Contra
     )
 
 
-def compiled_hints(files: Sequence[Path]) -> tuple[PagingHint | None, tuple[str, ...], Mapping[str, str]]:
+def compiled_hints(
+    files: Sequence[Path], category: str
+) -> tuple[PagingHint | None, tuple[str, ...], Mapping[str, str]]:
     """Return what the contracts at hand say of paging, limits and business verbs."""
     paging, limits, verbs = None, dict[str, None](), dict[str, str]()
     for file in files:
@@ -110,7 +121,7 @@ def compiled_hints(files: Sequence[Path]) -> tuple[PagingHint | None, tuple[str,
         except ContractRefused:
             continue
         paging = paging or hints.paging(contract)
-        verbs = {**hints.verbs(contract), **verbs}
+        verbs = {**hints.verbs(contract, category), **verbs}
         data = gzip.decompress(file.read_bytes())
         limits |= {name: None for name, pattern in LIMITS if re.search(pattern, data)}
     return paging, tuple(limits), verbs
@@ -145,7 +156,7 @@ def _system(
         name = re.sub(r"[（(].*", "", name).strip() if not re.search(r"[A-Za-z]", name) else name
         name = (re.findall(r"[A-Za-z][A-Za-z0-9 /+-]*", name) or [own.replace("-", " ").title()])[0].strip()
     files = [folder / "specs" / index[row["spec"]]["file"] for row in rows if row["spec"] in index]
-    paging, limits, verbs = compiled_hints(files)
+    paging, limits, verbs = compiled_hints(files, rows[0]["category"])
     return System(
         own,
         facts["zh"].get(own, name),

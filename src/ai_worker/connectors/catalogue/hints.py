@@ -20,25 +20,32 @@ MIN_LISTS = 2
 _ONE = re.compile(r"/([A-Za-z][\w-]*)/\{[^{}/]+\}/?$")
 _MANY = re.compile(r"/([A-Za-z][\w-]*)/?$")
 
-_VERBS: tuple[tuple[str, str, re.Pattern[str], tuple[str, ...]], ...] = (
-    ("order.status", "GET", _ONE, ("orders", "order", "salesorders", "sales-orders", "sales_orders")),
-    ("shipment.track", "GET", _ONE, ("tracking", "trackings", "shipments", "shipment", "parcels", "deliveries")),
-    ("stock.level", "GET", _MANY, ("inventory", "stock", "stocks", "inventory_levels", "inventorylevels")),
-    ("product.find", "GET", _MANY, ("products", "items", "articles", "catalog")),
-    ("customer.find", "GET", _MANY, ("customers", "contacts", "clients", "accounts", "leads")),
-    ("invoice.status", "GET", _ONE, ("invoices", "invoice")),
-    ("payment.status", "GET", _ONE, ("payments", "payment", "transactions", "charges")),
-    ("ticket.status", "GET", _ONE, ("tickets", "ticket", "issues", "incidents", "cases")),
-    ("ticket.create", "POST", _MANY, ("tickets", "ticket", "issues", "incidents", "cases")),
-    ("employee.find", "GET", _MANY, ("employees", "employee", "people", "staff")),
-    ("leave.request", "POST", _MANY, ("leaves", "leave", "absences", "timeoff", "time-off", "time_off")),
-    ("expense.create", "POST", _MANY, ("expenses", "expense", "expensereports")),
-    ("meeting.create", "POST", _MANY, ("meetings", "events", "bookings", "appointments", "reservations")),
-    ("document.find", "GET", _MANY, ("documents", "files")),
-    ("envelope.status", "GET", _ONE, ("envelopes", "envelope", "agreements", "signature_requests")),
-    ("task.create", "POST", _MANY, ("tasks", "cards", "todos")),
-    ("message.send", "POST", _MANY, ("messages", "message", "sms", "send")),
-)  # fmt: skip
+_TRADE = frozenset({"ecommerce", "erp", "finance", "crm-sales", "logistics-fleet"})
+_PEOPLE = frozenset({"hr-learning", "erp", "finance", "project-work", "identity-security"})
+_SERVICE = frozenset({"support-itsm", "project-work", "devops-data"})
+_PAPER = frozenset({"document-esign", "storage"})
+_CLIENTS = _TRADE | {"marketing", "communication", "support-itsm"}
+
+_VERBS: tuple[tuple[str, str, re.Pattern[str], frozenset[str], tuple[str, ...]], ...] = (
+    ("order.status", "GET", _ONE, _TRADE, ("orders", "order", "salesorders", "sales-orders", "sales_orders")),
+    ("shipment.track", "GET", _ONE, _TRADE, ("tracking", "trackings", "shipments", "shipment", "parcels")),
+    ("stock.level", "GET", _MANY, _TRADE, ("inventory", "stock", "stocks", "inventory_levels", "inventorylevels")),
+    ("product.find", "GET", _MANY, _TRADE, ("products", "articles")),
+    ("customer.find", "GET", _MANY, _CLIENTS, ("customers", "contacts", "clients")),
+    ("invoice.status", "GET", _ONE, _TRADE, ("invoices", "invoice")),
+    ("payment.status", "GET", _ONE, _TRADE, ("payments", "payment", "charges")),
+    ("ticket.status", "GET", _ONE, _SERVICE, ("tickets", "ticket", "issues", "incidents", "cases")),
+    ("ticket.create", "POST", _MANY, _SERVICE, ("tickets", "ticket", "issues", "incidents", "cases")),
+    ("employee.find", "GET", _MANY, _PEOPLE, ("employees", "employee", "people", "staff")),
+    ("leave.request", "POST", _MANY, _PEOPLE, ("leaves", "leave", "absences", "timeoff", "time-off", "time_off")),
+    ("expense.create", "POST", _MANY, _PEOPLE, ("expenses", "expense", "expensereports")),
+    ("meeting.create", "POST", _MANY, frozenset({"communication", "project-work"}), ("meetings", "bookings")),
+    ("document.find", "GET", _MANY, _PAPER, ("documents", "files")),
+    ("envelope.status", "GET", _ONE, _PAPER, ("envelopes", "envelope", "agreements", "signature_requests")),
+    ("task.create", "POST", _MANY, frozenset({"project-work"}), ("tasks", "cards", "todos")),
+    ("message.send", "POST", _MANY, frozenset({"communication"}), ("messages", "message", "sms")),
+)
+"""A verb; method and form of the path that answers it; the categories in which the nouns mean that; the nouns."""
 
 
 def paging(contract: Contract) -> PagingHint | None:
@@ -62,14 +69,15 @@ def _asked(operation: Operation) -> tuple[str, str, str] | None:
     return None
 
 
-def verbs(contract: Contract) -> Mapping[str, str]:
+def verbs(contract: Contract, category: str) -> Mapping[str, str]:
     """Return business verbs, each with the operation whose path says that it answers it: the shortest such path."""
     found: dict[str, str] = {}
     for operation in sorted(contract.operations, key=lambda one: (len(one.path), one.name)):
         if operation.deprecated:
             continue
-        for verb, method, shape, nouns in _VERBS:
-            place = shape.search(operation.path)
-            if verb not in found and operation.method == method and place and place[1].lower() in nouns:
+        for verb, method, shape, categories, nouns in _VERBS:
+            if verb in found or operation.method != method or category not in categories:
+                continue
+            if (place := shape.search(operation.path)) and place[1].lower() in nouns:
                 found[verb] = operation.name
     return {verb: found[verb] for verb, *_ in _VERBS if verb in found}
