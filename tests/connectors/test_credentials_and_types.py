@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.connectors.contracts import only, openapi, swagger
+from tests.connectors.contracts import compiled, only, openapi, swagger
 
 KEY = {
     "key": {"type": "apiKey", "in": "query", "name": "key"},
@@ -45,7 +45,22 @@ def test_the_authorization_header_is_the_connections(scheme: Any) -> None:
     header = given("authorization", "header", required=True)
 
     assert getting(header, security=[{"s": []}], schemes={"s": scheme}).input_schema["properties"] == {}
-    assert [*getting(header, security=[], schemes={"s": scheme}).input_schema["properties"]] == ["authorization"]
+    assert [*getting(header, security=[], schemes={}).input_schema["properties"]] == ["authorization"]
+
+
+def test_what_the_contract_describes_and_asks_for_nowhere_is_given_by_whoever_has_it() -> None:
+    schemes = {"s": {"type": "http", "scheme": "bearer"}, "key": KEY["key"]}
+    silent = openapi({"/a": {"get": {"operationId": "a"}}}, components={"securitySchemes": schemes})
+
+    assert only(silent).security == ({"s": ()}, {"key": ()}, {})
+    assert only({**silent, "security": []}).security == ({"s": ()}, {"key": ()}, {})
+
+
+def test_one_operation_that_asks_makes_the_others_free() -> None:
+    both = {"get": {"operationId": "a"}, "post": {"operationId": "b", "security": [{"key": []}]}}
+    contract = compiled(openapi({"/a": both}, components={"securitySchemes": KEY}))
+
+    assert {one.name: one.security for one in contract.operations} == {"a": (), "b": ({"key": ()},)}
 
 
 BODY = {

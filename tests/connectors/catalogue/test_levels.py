@@ -63,13 +63,14 @@ def test_what_a_judge_accepts_is_contract_tested() -> None:
         (SYSTEM, (judged(accepted_reads=5, accepted_writes=0),), ("L1", ("reads_and_writes",))),
         (SYSTEM, (judged(stopped=59),), ("L1", ("incomplete_calls_sent",))),
         (SYSTEM, (judged(auth_applied=39),), ("L1", ("auth_not_applied",))),
+        (SYSTEM, (judged(auth_applied=0, auth_needed=0),), ("L1", ("auth_not_applied",))),
         (SYSTEM, (replace(SEEN, schemes=0),), ("L1", ("auth_not_in_contract",))),
         (replace(SYSTEM, auth=()), (replace(SEEN, schemes=0),), ("L2", ("live_test",))),
     ],
     ids=[
         "contract never at hand", "nobody looked", "no licence", "does not compile", "37 of 40 tools", "38 of 40 tools",
         "gateway runs a program", "gateway adds a header", "gateway moves the host", "not judged", "four accepted",
-        "no write accepted", "one incomplete call sent", "one call without its credential", "auth stands elsewhere",
+        "no write accepted", "one incomplete call sent", "one call without its credential", "credentials never used", "auth stands elsewhere",
         "no auth anywhere",
     ],
 )  # fmt: skip

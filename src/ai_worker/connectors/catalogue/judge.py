@@ -166,7 +166,7 @@ def _carries(seen: Exchange, operation: Operation, schemes: Mapping[str, Scheme]
         wanted = [mark for name in requirement if name in schemes for mark in (_mark(schemes[name]),)]
         if wanted and all(mark in seen.text for mark in wanted):
             return True
-    return any(not requirement for requirement in operation.security)
+    return False
 
 
 def _mark(scheme: Scheme) -> str:

@@ -111,7 +111,7 @@ def _judged_missing(evidence: ContractEvidence, judged: Judged) -> Iterator[str]
         yield "reads_and_writes"
     if judged.stopped < judged.negatives:
         yield "incomplete_calls_sent"
-    if judged.auth_applied < judged.auth_needed:
+    if judged.auth_applied < judged.auth_needed or (evidence.schemes and not judged.auth_needed):
         yield "auth_not_applied"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ai_worker.connectors.openapi.arguments import Unfit, is_json, lay_out
-from ai_worker.connectors.openapi.credentials import without_credentials
+from ai_worker.connectors.openapi.credentials import asked_of, forgotten, without_credentials
 from ai_worker.connectors.openapi.load import load
 from ai_worker.connectors.openapi.names import names
 from ai_worker.connectors.openapi.notes import Notes
@@ -122,6 +122,7 @@ class _Compiler:
         self._work = Work()
         self.dialect = _dialect(document, references, name)
         self.schemes: Mapping[str, Scheme] = self.dialect.schemes()
+        self._forgotten: tuple[Requirement, ...] = ()
 
     def operations(self, progress: Progress) -> tuple[tuple[Operation, ...], tuple[Skipped, ...]]:
         found = []
@@ -131,6 +132,8 @@ class _Compiler:
                 raise ContractTooLarge(f"{self._name}: more than {MAX_OPERATIONS:,} operations")
         if not found:
             raise ContractRefused(f"{self._name}: it has no operations")
+        if not any(listed(asked_of(self._document, one.node)) for one in found):
+            self._forgotten = forgotten(self.schemes)
         named = names([(_identity(one.node), one.method, one.path) for one in found])
         made: list[Operation] = []
         skipped: list[Skipped] = []
@@ -197,9 +200,10 @@ class _Compiler:
         return {}
 
     def _security(self, node: Mapping[str, Any]) -> tuple[Requirement, ...]:
-        given = node.get("security", self._document.get("security"))
+        if self._forgotten:
+            return self._forgotten
         requirements: list[Requirement] = []
-        for entry in listed(given)[:20]:
+        for entry in listed(asked_of(self._document, node))[:20]:
             needed = {
                 str(name): tuple(text(scope, 200) for scope in listed(scopes)[:100])
                 for name, scopes in mapped(entry).items()

@@ -1,9 +1,23 @@
 """Keep the contract's own secrets out of the arguments: nobody is asked for what the connection's credentials are."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ai_worker.connectors.openapi.shape import Asked
 from ai_worker.connectors.operation import Requirement, Scheme
+
+
+def asked_of(document: Mapping[str, Any], node: Mapping[str, Any] | None) -> Any:
+    """Return what an operation says of security, or the document where the operation is silent."""
+    return (node or {}).get("security", document.get("security"))
+
+
+def forgotten(schemes: Mapping[str, Scheme]) -> tuple[Requirement, ...]:
+    """Return what is needed where a contract describes how to prove who calls, and asks for it nowhere.
+
+    Whoever has the credentials gives them, and whoever has none calls without.
+    """
+    return (*({name: ()} for name in schemes), {}) if schemes else ()
 
 
 def without_credentials(
