@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ai_worker.cli.invocation import Invocation, Json, both
+from ai_worker.connectors.catalogue.system import Category
 
 if TYPE_CHECKING:
     from ai_worker.connectors.catalogue.evidence import Evidence
@@ -27,7 +28,7 @@ LEVEL_WORDS = {
 }
 MISSING_WORDS = {
     "no_contract": (
-        "没有拿到契约（由厂商文档或运行中的系统给出）",
+        "没有拿到契约（在厂商或运行中的系统那里）",
         "no contract at hand: the vendor has it",
     ),
     "no_evidence": ("有契约，还没验证", "a contract, not verified yet"),
@@ -67,7 +68,9 @@ def list_(
     search: Annotated[
         str, typer.Option("--search", metavar="WORDS", help=both("按名字、厂商或编号找", "By name, vendor or id"))
     ] = "",
-    category: Annotated[str, typer.Option("--category", help=both("只看一类", "One category alone"))] = "",
+    category: Annotated[
+        Category | None, typer.Option("--category", help=both("只看一类", "One category alone"))
+    ] = None,
     level: Annotated[Levels | None, typer.Option("--level", help=both("这一级及以上", "This level and above"))] = None,
     as_json: Json = False,
 ) -> None:
@@ -82,10 +85,9 @@ def list_(
     found = [
         one
         for one in reading.matching(search, reading.systems())
-        if (not category or one.category == category) and (level is None or stands[one.id].level >= level)
+        if category in (None, one.category) and (level is None or stands[one.id].level >= level)
     ]
-    found.sort(key=lambda one: (stands[one.id].level, one.id), reverse=False)
-    found.sort(key=lambda one: stands[one.id].level, reverse=True)
+    found.sort(key=lambda one: stands[one.id].level, reverse=True)  # among equals by id, as they came
     if as_json:
         print_json({"systems": [_row(one, stands[one.id]) for one in found]})
         return

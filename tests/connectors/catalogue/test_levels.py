@@ -70,7 +70,8 @@ def test_what_a_judge_accepts_is_contract_tested() -> None:
     ids=[
         "contract never at hand", "nobody looked", "no licence", "does not compile", "37 of 40 tools", "38 of 40 tools",
         "gateway runs a program", "gateway adds a header", "gateway moves the host", "not judged", "four accepted",
-        "no write accepted", "one incomplete call sent", "one call without its credential", "credentials never used", "auth stands elsewhere",
+        "no write accepted", "one incomplete call sent", "one call without its credential",
+        "credentials never used", "auth stands elsewhere",
         "no auth anywhere",
     ],
 )  # fmt: skip
