@@ -8,6 +8,7 @@ import pytest
 
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+from ai_worker.storage.sqlite.approvals import SqliteApprovalStore
 from ai_worker.storage.sqlite.archive import SqliteArchive
 from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.contacts import SqliteContactStore
@@ -50,6 +51,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             gaps=SqliteGapStore(database),
             evaluation=SqliteEvaluationStore(database),
             contacts=SqliteContactStore(database),
+            approvals=SqliteApprovalStore(database),
             handoffs=SqliteHandoffStore(database),
             files=SqliteFileStore(database),
             sweep=pipeline.sweep,
@@ -76,6 +78,7 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 @asynccontextmanager
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.approvals import PostgresApprovalStore
     from ai_worker.storage.postgres.archive import PostgresArchive
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
@@ -117,6 +120,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             gaps=PostgresGapStore(database),
             evaluation=PostgresEvaluationStore(database),
             contacts=PostgresContactStore(database),
+            approvals=PostgresApprovalStore(database),
             handoffs=PostgresHandoffStore(database),
             files=PostgresFileStore(database),
             sweep=pipeline.sweep,

@@ -26,6 +26,7 @@ from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
+from ai_worker.skills.approval import ApprovalStore
 
 ME = "runner-1"
 OTHER = "runner-2"
@@ -50,6 +51,7 @@ class Stores:
     gaps: GapStore
     evaluation: EvaluationStore
     contacts: ContactStore
+    approvals: ApprovalStore
     handoffs: HandoffStore
     files: FileStore
     sweep: Callable[[datetime], Awaitable[int]]

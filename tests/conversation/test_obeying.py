@@ -3,7 +3,7 @@
 The model speaks over a real socket. No order of theirs comes out in a reply, and none is carried out.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Literal
@@ -44,6 +44,9 @@ class Remarks(Orders):
 
 class OneTool(Orders):
     """The same, with nothing to read."""
+
+    def check(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Take any arguments."""
 
     def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         return [tool for tool in super().tools(connectors) if tool.acts]

@@ -42,6 +42,9 @@ class Orders:
         self.down = False
         self._by_key: set[str] = set()
 
+    def check(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Take any arguments."""
+
     def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         schema = {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}
         return [

@@ -50,6 +50,9 @@ class OrderDesk:
     def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
         return Preview("POST", f"{self._url}/orders/{arguments['order_id']}/cancel")
 
+    def fits(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Take any arguments."""
+
     async def check(self) -> str:
         return "never asked"
 

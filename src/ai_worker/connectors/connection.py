@@ -92,6 +92,15 @@ class Connection:
         """
         return self._caller.preview(self._operation(name), arguments)
 
+    def fits(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Raise if a tool could not be called so; nothing is sent.
+
+        Raises:
+            ToolFailed: Its arguments are wrong, or it is not for `asker`.
+        """
+        operation = self._operation(name)
+        self._caller.preview(operation, self._for(name, arguments, asker))
+
     async def check(self) -> str:
         """Call something harmless, and return in a few words what came back.
 
@@ -115,13 +124,22 @@ class Connection:
             ToolUnsure: Of a tool that acts: nobody knows whether it has.
             ToolFailed: The system failed, did not answer in time, or answered with what cannot be used.
         """
-        operation, tool = self._operation(name), self._tools[name]
-        if asker is not None:
-            if not self.allows(tool, asker):
-                raise NotForAsker(f"{name} is not for {asker.channel}/{asker.id}")
-            arguments = {**arguments, **self._own(name, asker)}
+        operation = self._operation(name)
+        arguments = self._for(name, arguments, asker)
         answer = await self._caller.call(operation, arguments, idempotency_key=idempotency_key, asker=asker)
         return ToolResult(self._told(name, answer), f"{self.settings.name} {_shown(operation, arguments)}")
+
+    def _for(self, name: str, arguments: Mapping[str, Any], asker: Asker | None) -> Mapping[str, Any]:
+        """Return the arguments with those that are the asker's own.
+
+        Raises:
+            NotForAsker: The one who asks may not have it called.
+        """
+        if asker is None:
+            return arguments
+        if not self.allows(self._tools[name], asker):
+            raise NotForAsker(f"{name} is not for {asker.channel}/{asker.id}")
+        return {**arguments, **self._own(name, asker)}
 
     def _told(self, name: str, answer: Answer) -> Any:
         verb = self._verbs.get(name)

@@ -20,7 +20,7 @@ from ai_worker.conversation.steps.live import Heard
 from ai_worker.conversation.steps.prompt import names_of
 from ai_worker.conversation.trace import Trace
 from ai_worker.foundation.errors import AiWorkerError
-from ai_worker.skills.tool import Tool, Toolbox, ToolUnsure
+from ai_worker.skills.tool import Asker, Tool, Toolbox, ToolFailed, ToolUnsure
 
 MODEL_S = 60.0
 """Seconds for all calls of one turn together."""
@@ -50,6 +50,12 @@ class NeedsPerson(AiWorkerError):
     code = "tool.needs_person"
     hint = "A colleague decides and does it in the business system."
 
+    def __init__(self, tool: Tool, arguments: Mapping[str, Any], *, tainted: bool) -> None:
+        super().__init__(f"{tool.name} was wanted, and is not called without a person's word")
+        self.tool, self.arguments = tool, arguments
+        self.tainted = tainted
+        """Whether the model had read what may give it orders."""
+
 
 @dataclass(frozen=True, slots=True)
 class Consulted:
@@ -78,6 +84,7 @@ class Consultation:
         trace: Trace,
         notebook: Notebook | None,
         progress: Progress | None,
+        asker: Asker | None = None,
     ) -> None:
         """Prepare the talk.
 
@@ -90,6 +97,7 @@ class Consultation:
             trace: Records the calls.
             notebook: Where acts are kept; without it nothing that acts is called.
             progress: Where an earlier run of this turn came to; `None` for a turn that begins.
+            asker: For whom tools are called.
         """
         self._model = model
         self._toolbox = toolbox
@@ -98,6 +106,7 @@ class Consultation:
         self._names = names_of(tools)
         self._trace = trace
         self._notebook = notebook
+        self._asker = asker
         self._kept = progress or Progress()
         self._said = list(self._kept.talk)
         self._tainted = tainted or any(message.role == "tool" and _could_order(message) for message in self._said)
@@ -171,7 +180,7 @@ class Consultation:
         if tool.acts:
             return await self._act(self._toolbox, tool, arguments, number)
         key = f"{self._turn_id}:{number}"
-        return self._told(await call(self._toolbox, tool, arguments, key=key, trace=self._trace))
+        return self._told(await call(self._toolbox, tool, arguments, key=key, trace=self._trace, asker=self._asker))
 
     def _refused(self) -> str:
         """Return what a model is told that calls what does not exist, once.
@@ -192,13 +201,17 @@ class Consultation:
             NeedsPerson: A person has to say yes to it first.
         """
         if self._tainted or self._notebook is None or not tool.unattended:
-            raise NeedsPerson(f"{tool.name} was wanted, and is not called without a person's word")
+            try:
+                toolbox.check(tool.name, arguments, asker=self._asker)
+            except ToolFailed as wrong:  # a person is asked only for what can be done
+                return f"{ERROR} {plain(str(wrong), names=self._names)}"
+            raise NeedsPerson(tool, arguments, tainted=self._tainted)
         if (before := self._kept.done_before(tool.name, arguments)) is not None and before.told is not None:
             return before.told
         act = intent(self._turn_id, number, tool, arguments)
         self._kept = self._kept.begun(act)
         await self._keep()
-        return self._told(await perform(toolbox, tool, act, trace=self._trace))
+        return self._told(await perform(toolbox, tool, act, trace=self._trace, asker=self._asker))
 
     async def _again(self, act: Act, tool: Tool | None) -> str:
         """Go on with an act that an earlier run of this turn had begun, as it had begun it.
@@ -208,7 +221,7 @@ class Consultation:
         """
         if self._toolbox is None or tool is None or not tool.idempotent:
             raise ToolUnsure(f"{act.tool} was called before a restart, and its answer was lost")
-        return self._told(await perform(self._toolbox, tool, act, trace=self._trace))
+        return self._told(await perform(self._toolbox, tool, act, trace=self._trace, asker=self._asker))
 
     def _told(self, called: Called) -> str:
         """Return what the model is told of a call."""

@@ -91,9 +91,17 @@ def names_of(tools: Sequence[Tool]) -> list[str]:
     return [name for tool in tools for name in (fold(tool.name), fold(tool.name.replace(".", "_")))]
 
 
-def offered(tools: Sequence[Tool]) -> list[Tool]:
-    """Return the tools that a model is told of: those that only read, or that may act without a person's word."""
-    return [tool for tool in tools if tool.unattended or not tool.acts]
+def offered(tools: Sequence[Tool], *, may_ask: bool = False) -> list[Tool]:
+    """Return the tools that a model is told of.
+
+    Those that only read, those that may act without a person's word, and, where a person can be asked for
+    it, those that take one.
+    """
+    return [
+        tool
+        for tool in tools
+        if tool.unattended or not tool.acts or (may_ask and tool.approved_by in ("asker", "colleague"))
+    ]
 
 
 def quoted_before(history: Sequence[Utterance]) -> bool:
@@ -108,9 +116,9 @@ def quoted_before(history: Sequence[Utterance]) -> bool:
     return any(said.role == "assistant" and any(mark in said.text for mark in marks) for said in latest)
 
 
-def schemas(tools: Sequence[Tool]) -> list[ToolSchema]:
+def schemas(tools: Sequence[Tool], *, may_ask: bool = False) -> list[ToolSchema]:
     """Return the tools that a model is offered, as it is told of them."""
-    return [ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered(tools)]
+    return [ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered(tools, may_ask=may_ask)]
 
 
 def prompt(

@@ -68,6 +68,12 @@ DELETE FROM handoff_wait WHERE n IN (
 RETURNING n
 """
 
+FORGET_APPROVALS = """
+DELETE FROM approval WHERE n IN (
+    SELECT n FROM approval WHERE asked_at < $1 ORDER BY asked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING n
+"""
+
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ANY ($1::text[])"
 FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ANY ($1::text[])"
 FORGET_TURNS = "DELETE FROM turn WHERE seq = ANY ($1::bigint[])"
@@ -87,6 +93,7 @@ async def sweep(connection: Any, now: datetime) -> int:
         idle = [row[0] for row in await connection.fetch(IDLE, state, before, BATCH)]
         gone += await _forget_conversations(connection, idle, before)
     gone += len(await connection.fetch(FORGET_WAITS, before, BATCH))
+    gone += len(await connection.fetch(FORGET_APPROVALS, before, BATCH))
     return gone + len(await connection.fetch(FORGET_ANSWERS, to_micros(now - KEPT), BATCH))
 
 

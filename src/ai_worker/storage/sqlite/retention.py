@@ -59,6 +59,11 @@ FORGET_WAITS = """
 DELETE FROM handoff_wait WHERE n IN (SELECT n FROM handoff_wait WHERE taken_at < ? ORDER BY taken_at LIMIT ?)
 """
 
+FORGET_APPROVALS = """
+DELETE FROM approval WHERE n IN (
+    SELECT n FROM approval WHERE asked_at < ? ORDER BY asked_at LIMIT ?)
+"""
+
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ?"
 FORGET_PROGRESS = "DELETE FROM progress WHERE seq = ?"
 FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ?"
@@ -82,6 +87,7 @@ def sweep(connection: apsw.Connection, now: datetime) -> int:
             connection.execute(FORGET_NOTICES, (number, before))
             connection.execute(FORGET_CONVERSATION, (number,))
     connection.execute(FORGET_WAITS, (before, BATCH))
+    connection.execute(FORGET_APPROVALS, (before, BATCH))
     connection.execute(FORGET_ANSWERS, (to_micros(now - KEPT), BATCH))
     return connection.total_changes() - began
 
