@@ -54,6 +54,7 @@ def test_what_the_contract_describes_and_asks_for_nowhere_is_given_by_whoever_ha
 
     assert only(silent).security == ({"s": ()}, {"key": ()}, {})
     assert only({**silent, "security": []}).security == ({"s": ()}, {"key": ()}, {})
+    assert only({**silent, "security": [{"misspelt": []}]}).security == ({"s": ()}, {"key": ()}, {})
 
 
 def test_one_operation_that_asks_makes_the_others_free() -> None:

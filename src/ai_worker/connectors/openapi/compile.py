@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ai_worker.connectors.openapi.arguments import Unfit, is_json, lay_out
-from ai_worker.connectors.openapi.credentials import asked_of, forgotten, without_credentials
+from ai_worker.connectors.openapi.credentials import asked_of, asks, forgotten, without_credentials
 from ai_worker.connectors.openapi.load import load
 from ai_worker.connectors.openapi.names import names
 from ai_worker.connectors.openapi.notes import Notes
@@ -132,7 +132,7 @@ class _Compiler:
                 raise ContractTooLarge(f"{self._name}: more than {MAX_OPERATIONS:,} operations")
         if not found:
             raise ContractRefused(f"{self._name}: it has no operations")
-        if not any(listed(asked_of(self._document, one.node)) for one in found):
+        if not any(asks(self._document, one.node, self.schemes) for one in found):
             self._forgotten = forgotten(self.schemes)
         named = names([(_identity(one.node), one.method, one.path) for one in found])
         made: list[Operation] = []

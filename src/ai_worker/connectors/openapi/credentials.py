@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ai_worker.connectors.openapi.shape import Asked
+from ai_worker.connectors.openapi.shape import Asked, listed, mapped
 from ai_worker.connectors.operation import Requirement, Scheme
 
 
 def asked_of(document: Mapping[str, Any], node: Mapping[str, Any] | None) -> Any:
     """Return what an operation says of security, or the document where the operation is silent."""
     return (node or {}).get("security", document.get("security"))
+
+
+def asks(document: Mapping[str, Any], node: Mapping[str, Any] | None, schemes: Mapping[str, Scheme]) -> bool:
+    """Return whether an operation asks for a proof that the contract describes."""
+    return any(name in schemes for entry in listed(asked_of(document, node)) for name in mapped(entry))
 
 
 def forgotten(schemes: Mapping[str, Scheme]) -> tuple[Requirement, ...]:
