@@ -50,6 +50,18 @@ async def tools(settings: Settings, more: Sequence[Connector]) -> AsyncIterator[
 
 
 @asynccontextmanager
+async def tools_of(
+    role: Role | None, settings: Settings, more: Sequence[Connector]
+) -> AsyncIterator[ConnectorHub | None]:
+    """Open the connectors where turns are taken, or other agents may call them; `None` elsewhere."""
+    if role in (None, "runner") or (role == "api" and settings.api.mcp_tools):
+        async with tools(settings, more) as hub:
+            yield hub
+    else:
+        yield None
+
+
+@asynccontextmanager
 async def open_model(settings: Settings, clock: Clock) -> AsyncIterator[Ladder | None]:
     """Open the language models; `None` where none is configured."""
     if settings.model is None:

@@ -72,7 +72,7 @@ from ai_worker.app.chores import (
 )
 from ai_worker.app.doors import make_doors, url_of
 from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
-from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools
+from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools_of
 from ai_worker.app.readiness import count, make_readiness
 from ai_worker.app.work import at_work, spare_the_collector
 
@@ -191,6 +191,7 @@ async def running(
             wake=lambda: line.runner.wake() if line else None,
         )
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
+        toolbox = await stack.enter_async_context(tools_of(role, settings, connectors))
         if role in (None, "runner"):
             hours = settings.handoff.office_hours(settings.time_zone)
             thresholds.replace(await stores.evaluation.thresholds())
@@ -198,7 +199,7 @@ async def running(
                 staff=staff,
                 retriever=library,
                 records=library,
-                toolbox=await stack.enter_async_context(tools(settings, connectors)),
+                toolbox=toolbox,
                 model=model,
                 feedback=stores.feedback,
                 clock=clock,
@@ -239,6 +240,9 @@ async def running(
                 metrics_allow=metrics_allow,
                 settings=settings.api,
                 clock=clock,
+                retriever=library,
+                toolbox=toolbox,
+                version=__version__,
             )
         if role in (None, "console"):
             evaluator = golden_evaluator(
@@ -263,6 +267,7 @@ async def running(
                     thresholds=thresholds,
                 ),
                 gaps=stores.gaps,
+                approvals=stores.approvals,
                 gap_desk=GapDesk(
                     stores.gaps,
                     knowledge=library,

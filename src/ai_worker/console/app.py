@@ -25,6 +25,7 @@ from ai_worker.console.identity import Identities
 from ai_worker.console.letters import Letters
 from ai_worker.console.live import Live
 from ai_worker.console.mishaps import Mishaps
+from ai_worker.console.pages.approvals import ApprovalsPage
 from ai_worker.console.pages.channels import ChannelsPage
 from ai_worker.console.pages.conversations import ConversationsPage
 from ai_worker.console.pages.deadletters import DeadLettersPage
@@ -57,6 +58,7 @@ from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.facts import MessageReceived, TurnCompleted
 from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.push import Pusher
+from ai_worker.skills.approval import ApprovalStore
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +89,7 @@ def create_console(
     knowledge: KnowledgeStore,
     shelf: Shelf,
     gaps: GapStore,
+    approvals: ApprovalStore,
     gap_desk: GapDesk,
     evaluation: EvaluationStore,
     evaluator: Evaluator,
@@ -125,6 +128,7 @@ def create_console(
         shelf: The knowledge, to look after it.
         knowledge: What the overview counts.
         gaps: Asked for unanswered questions.
+        approvals: Keeps what waits for somebody's word.
         gap_desk: Where people answer them.
         evaluation: Golden questions, and what runs over them gave.
         evaluator: Asks them.
@@ -209,6 +213,7 @@ def create_console(
     gap_page = GapsPage(
         frame=frame, desk=gap_desk, evaluator=evaluator, evaluation=evaluation, knowledge=knowledge, clock=clock
     )
+    asked_for = ApprovalsPage(frame=frame, store=approvals, names=names, clock=clock)
     connections = ChannelsPage(
         frame=frame,
         connections=Connections(
@@ -242,6 +247,7 @@ def create_console(
             *connections.routes(guard),
             *(route for page in shelves for route in page.routes(guard)),
             *gap_page.routes(guard),
+            *asked_for.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),
             Mount("/static", Assets(packages=[("ai_worker.console", "static")])),

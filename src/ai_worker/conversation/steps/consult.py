@@ -17,7 +17,8 @@ from ai_worker.conversation.progress import Act, Notebook, Progress, ToolUse
 from ai_worker.conversation.steps.act import intent, perform
 from ai_worker.conversation.steps.call import Called, call
 from ai_worker.conversation.steps.live import Heard
-from ai_worker.conversation.steps.prompt import names_of
+from ai_worker.conversation.steps.operations import looked_up, unwrapped
+from ai_worker.conversation.steps.prompt import names_of, offered
 from ai_worker.conversation.trace import Trace
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.skills.tool import Asker, Tool, Toolbox, ToolFailed, ToolUnsure
@@ -32,6 +33,9 @@ RESULT_CHARACTERS = 8_000
 
 ERROR = "error:"
 """How the words begin that tell a model of a call that came to nothing."""
+
+NAMED = 20
+"""Tools that a model is told of that has called what does not exist."""
 
 REPAIRS = 1
 """Times that a model may try again after calling a tool that does not exist or that it cannot spell."""
@@ -85,6 +89,7 @@ class Consultation:
         notebook: Notebook | None,
         progress: Progress | None,
         asker: Asker | None = None,
+        may_ask: bool = False,
     ) -> None:
         """Prepare the talk.
 
@@ -98,11 +103,13 @@ class Consultation:
             notebook: Where acts are kept; without it nothing that acts is called.
             progress: Where an earlier run of this turn came to; `None` for a turn that begins.
             asker: For whom tools are called.
+            may_ask: Whether a person can be asked for their word.
         """
         self._model = model
         self._toolbox = toolbox
         self._turn_id = turn_id
         self._tools = {tool.name: tool for tool in tools}
+        self._offered = offered(tools, may_ask=may_ask)
         self._names = names_of(tools)
         self._trace = trace
         self._notebook = notebook
@@ -172,6 +179,9 @@ class Consultation:
             await self._keep()
 
     async def _result(self, wanted: ToolCall, number: int) -> str:
+        if (found := looked_up(wanted, self._offered)) is not None:
+            return found[:RESULT_CHARACTERS]
+        wanted = unwrapped(wanted)
         tool, arguments = self._tools.get(wanted.name), _arguments(wanted)
         if (begun := self._kept.act(number)) is not None:
             return await self._again(begun, tool)
@@ -191,7 +201,7 @@ class Consultation:
         self._mistakes += 1
         if self._mistakes > REPAIRS:
             raise ModelMisbehaved("The model called tools that do not exist, or with broken arguments")
-        names = ", ".join(self._tools) or "none"
+        names = ", ".join(list(self._tools)[:NAMED]) or "none"
         return f"{ERROR} not called. The arguments must be one JSON object; the tools are: {names}"
 
     async def _act(self, toolbox: Toolbox, tool: Tool, arguments: Mapping[str, Any], number: int) -> str:

@@ -11,7 +11,7 @@ from ai_worker.conversation.grounding.orders import harmless, plain
 from ai_worker.conversation.grounding.verdict import ASK_BACK, NO_ANSWER
 from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Contact, Utterance
-from ai_worker.conversation.model import ChatMessage, ToolSchema
+from ai_worker.conversation.model import ChatMessage
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import LANGUAGES, Phrases, phrases
 from ai_worker.conversation.steps.look_up import Bars, Findings
@@ -114,11 +114,6 @@ def quoted_before(history: Sequence[Utterance]) -> bool:
     if len({said.contact.id for said in latest if said.contact is not None}) > 1:
         return True
     return any(said.role == "assistant" and any(mark in said.text for mark in marks) for said in latest)
-
-
-def schemas(tools: Sequence[Tool], *, may_ask: bool = False) -> list[ToolSchema]:
-    """Return the tools that a model is offered, as it is told of them."""
-    return [ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered(tools, may_ask=may_ask)]
 
 
 def prompt(

@@ -21,6 +21,7 @@ from ai_worker.conversation.steps.decide import asks_again, choices, without_mod
 from ai_worker.conversation.steps.guard import Guard, whole_sentences
 from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraft
 from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear
+from ai_worker.conversation.steps.operations import on_offer
 from ai_worker.conversation.steps.prompt import (
     Material,
     gather,
@@ -28,7 +29,6 @@ from ai_worker.conversation.steps.prompt import (
     prompt,
     quoted_before,
     rewriting,
-    schemas,
 )
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
@@ -134,6 +134,7 @@ class Reasoner:
             notebook=notebook,
             progress=given.progress,
             asker=asker_of(given.message),
+            may_ask=self._approvals is not None,
         )
         guard = Guard(
             material,
@@ -179,7 +180,7 @@ class Reasoner:
         return replace(result, tools=said.uses, model=said.model, tokens=said.tokens)
 
     def _schemas(self, tools: Sequence[Tool]) -> list[ToolSchema]:
-        return schemas(tools, may_ask=self._approvals is not None)
+        return on_offer(tools, may_ask=self._approvals is not None)
 
     async def _wanted(
         self,
