@@ -2,10 +2,20 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
-from ai_worker.connectors.catalogue.evidence import ContractEvidence, Evidence, Field, Judged, Live
+from ai_worker.connectors.catalogue.evidence import (
+    ContractEvidence,
+    Evidence,
+    Field,
+    Judged,
+    Live,
+    read,
+    with_live,
+    write,
+)
 from ai_worker.connectors.catalogue.levels import standing
 from ai_worker.connectors.catalogue.system import ContractFact, System
 
@@ -104,6 +114,16 @@ def test_only_a_whole_live_test_is_live_tested() -> None:
     assert level(SYSTEM, live=(LIVE,)) == ("L3", ("field_use",))
     for lacking in ("read_right", "write_read_back", "refusal_handled", "auth_expiry_handled"):
         assert level(SYSTEM, SEEN, live=(replace(LIVE, **{lacking: False}),))[0] == "L2"  # type: ignore[arg-type]
+
+
+def test_a_live_test_replaces_what_it_showed_before_and_is_kept(tmp_path: Path) -> None:
+    first = with_live(Evidence("huaxing", (SEEN,)), replace(LIVE, write_read_back=False))
+    second = with_live(with_live(first, LIVE), replace(LIVE, test="tests/a.py"))
+    write(second, tmp_path)
+
+    assert read("huaxing", tmp_path) == second
+    assert [(one.test, one.write_read_back) for one in second.live] == [("tests/a.py", True), ("tests/x.py", True)]
+    assert read("nobody", tmp_path) == Evidence("nobody")
 
 
 def test_use_in_the_field_takes_thirty_days_and_lapses() -> None:

@@ -1,7 +1,7 @@
 """What was proven of a system, as it is kept: one small JSON file per system, written by `catalogue verify`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -143,6 +143,12 @@ def read(system: str, folder: Traversable | None = None) -> Evidence:
     """Return what was proven of a system; nothing where there is no file."""
     file = (folder or shipped()) / f"{system}.json"
     return msgspec.json.decode(file.read_bytes(), type=Evidence) if file.is_file() else Evidence(system)
+
+
+def with_live(evidence: Evidence, live: Live) -> Evidence:
+    """Return the evidence with a live test, in place of what the same test showed before."""
+    others = tuple(one for one in evidence.live if one.test != live.test)
+    return replace(evidence, live=tuple(sorted((*others, live), key=lambda one: one.test)))
 
 
 def write(evidence: Evidence, folder: Path) -> None:
