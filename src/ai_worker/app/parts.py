@@ -11,9 +11,10 @@ import structlog
 
 from ai_worker.channels.contract import Channel
 from ai_worker.connectors.contract import Connector
+from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.conversation.message import InboundMessage
-from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.events import EventBus
 from ai_worker.knowledge.embedding import VectorKeeper
 from ai_worker.knowledge.vectors import available
@@ -41,7 +42,8 @@ Role = Literal["api", "runner", "console"]
 async def tools(settings: Settings, more: Sequence[Connector]) -> AsyncIterator[ConnectorHub]:
     """Open the connectors that the folder describes, and `more`."""
     folder = settings.connectors_folder
-    hub = load_connectors(folder, resolve=resolver(folder.parent, os.environ), more=more)
+    parts = Parts.kept_in(settings.data_dir, SystemClock())
+    hub = load_connectors(folder, resolve=resolver(folder.parent, os.environ), more=more, parts=parts)
     await hub.start()
     try:
         yield hub

@@ -50,6 +50,8 @@ class Request:
 
     content: bytes | None = None
     content_type: str = ""
+    untyped: bool = False
+    """Goes out without its type of content: see `guessed`."""
 
     def target(self, base: str, *more: str) -> str:
         """Return the whole address, with further query items."""

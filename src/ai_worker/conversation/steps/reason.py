@@ -47,6 +47,8 @@ MOST = 0.95
 ELLIPTIC = 30
 """Characters up to which a message may be one that leans on the last."""
 
+NOTHING_DONE = Progress()
+
 REWRITTEN, REWRITTEN_TOKENS, REWRITTEN_S = 120, 100, 5.0
 """Characters, tokens and seconds for making a whole question of it."""
 
@@ -119,8 +121,11 @@ class Reasoner:
         """Answer `text` with the model, or as well as can be without it.
 
         A turn that has acted never ends with words that pass over it: it says what came of it, waits
-        for the model to say so, or asks a person to.
+        for the model to say so, or asks a person to. While older messages wait for the model it is not
+        asked: what it says of them comes first.
         """
+        if given.behind:
+            return self._without(ModelFailed("Older messages wait for it."), NOTHING_DONE, given, words, findings, text)
         material = gather(findings, given.history, self._bars, tools=tools)
         on_offer = self._schemas(tools)
         moment = moment_of(self._clock.now(), worker, words)
