@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ai_worker.cli import connectors_authorize
+from ai_worker.cli import connectors_authorize, connectors_catalogue
 from ai_worker.cli.invocation import Invocation, Json, both
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     help_text = both("看一份 OpenAPI 契约能变成哪些工具；不连任何地址", "Show what tools an OpenAPI contract becomes")
     commands.command("compile", help=help_text)(compile_)
     connectors_authorize.register(commands)
+    connectors_catalogue.register(commands)
     app.add_typer(commands, name="connectors")
 
 

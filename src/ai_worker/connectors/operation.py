@@ -78,6 +78,9 @@ class Media:
     binary: frozenset[str] = frozenset()
     """Properties whose values are files: they are given as base64. `""` means the whole body."""
 
+    assumed: bool = False
+    """The contract names no type of content: this one is sent because nearly every system takes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
