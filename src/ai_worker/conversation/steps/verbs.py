@@ -84,7 +84,13 @@ def plan(
         if tool.verb is not None and (not tool.acts or may_ask)
     ]
     fitting = [fits for fits in plans if fits is not None]
-    return max(fitting, key=lambda fits: (fits.triggers + RESUMED_IS_WORTH * fits.resumed, fits.ready), default=None)
+
+    def fit(plan: Plan) -> tuple[float, bool]:
+        # What acts was triggered in this very message: said in full, it is no answer to another question.
+        said_in_full = plan.tool.acts and plan.ready and plan.triggers > 0
+        return plan.triggers + RESUMED_IS_WORTH * (plan.resumed + said_in_full), plan.ready
+
+    return max(fitting, key=fit, default=None)
 
 
 def _plan(
