@@ -9,6 +9,7 @@ import pytest
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
 from ai_worker.storage.sqlite.archive import SqliteArchive
+from ai_worker.storage.sqlite.calls import SqliteCallStore
 from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.contacts import SqliteContactStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -49,6 +50,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             feedback=SqliteFeedbackStore(database),
             gaps=SqliteGapStore(database),
             evaluation=SqliteEvaluationStore(database),
+            calls=SqliteCallStore(database),
             contacts=SqliteContactStore(database),
             handoffs=SqliteHandoffStore(database),
             files=SqliteFileStore(database),
@@ -77,6 +79,7 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
     from ai_worker.storage.postgres.archive import PostgresArchive
+    from ai_worker.storage.postgres.calls import PostgresCallStore
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
@@ -116,6 +119,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             feedback=PostgresFeedbackStore(database),
             gaps=PostgresGapStore(database),
             evaluation=PostgresEvaluationStore(database),
+            calls=PostgresCallStore(database),
             contacts=PostgresContactStore(database),
             handoffs=PostgresHandoffStore(database),
             files=PostgresFileStore(database),

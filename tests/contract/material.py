@@ -26,6 +26,7 @@ from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
+from ai_worker.skills.calls import CallStore
 
 ME = "runner-1"
 OTHER = "runner-2"
@@ -49,6 +50,7 @@ class Stores:
     feedback: FeedbackStore
     gaps: GapStore
     evaluation: EvaluationStore
+    calls: CallStore
     contacts: ContactStore
     handoffs: HandoffStore
     files: FileStore

@@ -72,8 +72,9 @@ from ai_worker.app.chores import (
 )
 from ai_worker.app.doors import make_doors, url_of
 from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
-from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools
+from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model
 from ai_worker.app.readiness import count, make_readiness
+from ai_worker.app.systems import open_systems
 from ai_worker.app.work import at_work, spare_the_collector
 
 log = structlog.get_logger(__name__)
@@ -181,6 +182,7 @@ async def running(
         )
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
         changes = SettingsWatch(settings, environ=os.environ)
+        systems = await stack.enter_async_context(open_systems(settings, stores, metrics, clock, connectors, role))
         model = await stack.enter_async_context(open_model(settings, clock)) if role in (None, "runner") else None
         line: Line | None = None
         direct = Inbox(
@@ -198,7 +200,7 @@ async def running(
                 staff=staff,
                 retriever=library,
                 records=library,
-                toolbox=await stack.enter_async_context(tools(settings, connectors)),
+                toolbox=systems.hub,
                 model=model,
                 feedback=stores.feedback,
                 clock=clock,
@@ -216,7 +218,7 @@ async def running(
         inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
-        readiness = make_readiness(stores, channels, model, meanings, queue, changes, clock)
+        readiness = make_readiness(stores, channels, model, [meanings.checks, systems.checks], queue, changes, clock)
         metrics_allow = Networks.parse([str(network) for network in settings.console.allow])
         api = console = None
         if role in (None, "api"):
@@ -319,6 +321,7 @@ async def running(
             asked_by = partial(look_up_of, channels)
             chores.append(Directory(asked_by, store=stores.contacts, events=events, clock=clock).run)
         chores += meanings.chores()
+        chores += systems.chores(role)
         if line is not None:
             sync = open_sync(
                 settings.knowledge.sources,

@@ -135,7 +135,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
         thresholds.replace(await opened.evaluation.thresholds())
         folder = settings.connectors_folder
-        toolbox = load_connectors(folder, resolve=resolver(folder, os.environ))
+        toolbox = load_connectors(folder, resolve=resolver(folder.parent, os.environ))
         stack.push_async_callback(toolbox.close)
         await toolbox.start()
         model = None
