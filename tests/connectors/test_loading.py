@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ai_worker.connectors.contract import ConnectorRefused
+from ai_worker.connectors.registry import load_connectors
 from ai_worker.connectors.settings import WordsSettings
 from ai_worker.connectors.words import worded
-from ai_worker.connectors.registry import load_connectors
 from ai_worker.foundation.errors import Misconfigured
 from tests.connectors.system import CONNECTOR, DOCUMENT, KEY, resolve, write
 

@@ -273,6 +273,7 @@ async def running(
                 ),
                 evaluation=stores.evaluation,
                 evaluator=evaluator,
+                systems=systems.desk(settings, stores),
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
                 files=stores.files,

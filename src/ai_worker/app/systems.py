@@ -1,7 +1,7 @@
 """The business systems of a running service: their tools, what became of calls, and how they do."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,18 +9,20 @@ from functools import partial
 from ai_worker.app.chores import Chore, every
 from ai_worker.app.parts import Role
 from ai_worker.connectors.contract import Connector
+from ai_worker.connectors.editing import Workbench
 from ai_worker.connectors.folder import ConnectorsFolder
 from ai_worker.connectors.health import Health
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.registry import ConnectorHub
+from ai_worker.console.systems import SystemDesk
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.ops.health import Check
 from ai_worker.ops.metrics import Metrics
-from ai_worker.settings import Settings
+from ai_worker.settings import Settings, edit
 from ai_worker.settings.references import resolver
-from ai_worker.skills import calls
 from ai_worker.skills.call_log import CallLog
+from ai_worker.skills.calls import outcome_of
 from ai_worker.skills.tool import Called
 from ai_worker.storage.opening import Stores
 
@@ -41,6 +43,8 @@ class Systems:
     folder: ConnectorsFolder
     log: CallLog
     health: Health
+    resolve: Callable[[str], str]
+    parts: Parts
 
     @property
     def hub(self) -> ConnectorHub:
@@ -58,6 +62,18 @@ class Systems:
         if role != "console":
             chores.append(partial(every, CHECK_S, self.health.look, "connectors.health"))
         return chores
+
+    def desk(self, settings: Settings, stores: Stores) -> SystemDesk:
+        """Return what the console looks after them with."""
+        beside = settings.file or settings.connectors_folder.parent / "ai-worker.toml"
+
+        def keep_secret(connector_id: str, secret: str) -> str:
+            return edit.keep_secret(beside, f"connector-{connector_id}", "secret", secret)
+
+        bench = Workbench(settings.connectors_folder, self.resolve, self.parts)
+        return SystemDesk(
+            self.folder, self.health, stores.calls, bench=bench, keep_secret=keep_secret, clock=self.parts.clock
+        )
 
     def checks(self) -> list[Check]:
         """Return how they do; what is wrong with one keeps no message out."""
@@ -92,20 +108,20 @@ async def open_systems(
 
     def heard(called: Called) -> None:
         log.heard(called)
-        outcome = "ok" if called.code == "ok" else "failed" if calls.failed(called.code) else "refused"
-        metrics.connector_called(called.connector, outcome, called.ms / 1000)
+        metrics.connector_called(called.connector, outcome_of(called.code), called.ms / 1000)
 
+    resolve, parts = resolver(settings.connectors_folder.parent, os.environ), Parts(clock)
     folder = ConnectorsFolder(
         settings.connectors_folder if role != "api" else None,
-        resolve=resolver(settings.connectors_folder.parent, os.environ),
-        parts=Parts(clock),
+        resolve=resolve,
+        parts=parts,
         more=more if role != "api" else (),
         heard=heard,
     )
     health = Health(folder.hub.connectors, stores.calls, every_s=settings.connectors.check_every_s, clock=clock)
     await folder.hub.start()
     try:
-        yield Systems(folder, log, health)
+        yield Systems(folder, log, health, resolve, parts)
     finally:
         await folder.hub.close()
         try:

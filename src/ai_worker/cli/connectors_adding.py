@@ -85,12 +85,11 @@ def add(
 ) -> None:
     """Connect a business system; what is missing is asked for at a terminal."""
     from ai_worker.cli.output import done, print_json
-    from ai_worker.connectors.editing import ConnectorExists, Draft
+    from ai_worker.connectors.editing import Draft
 
     invocation = Invocation.of(context)
     site = Site.of(invocation)
-    if connector_id in site.files():
-        raise ConnectorExists(f"there is a connector {connector_id!r} already")
+    site.bench.vacant(connector_id)
     asks = sys.stdin.isatty() and not as_json
     told = connectors_asking.Told(
         id=connector_id,

@@ -65,6 +65,10 @@ class Draft:
     networks: tuple[str, ...] = ()
     catalogue: str = ""
 
+    def with_secret(self, reference: str) -> "Draft":
+        """Return it with a reference to its secret."""
+        return replace(self, auth={**self.auth, "secret": reference})
+
 
 COMMENTS = {
     "": (
@@ -149,11 +153,7 @@ class Workbench:
             ConnectorExists: There is one of this id.
             NotWritable: The folder cannot be written.
         """
-        home = self.root / draft.id
-        if not is_id(draft.id):
-            raise ConnectorRefused(home, f"{draft.id!r} is no id: lower case letters, digits, `_` and `-`")
-        if home.exists() or (self.root / f"{draft.id}.toml").exists():
-            raise ConnectorExists(f"there is a connector {draft.id!r} already")
+        home = self.vacant(draft.id)
         with self._staging(draft.id) as new:
             if isinstance(contract, bytes):
                 (new / draft.contract).write_bytes(contract)
@@ -165,6 +165,20 @@ class Workbench:
             _hand_over(new, self.root)
             new.rename(home)
         return made
+
+    def vacant(self, connector_id: str) -> Path:
+        """Return the folder that a new connector will have.
+
+        Raises:
+            ConnectorRefused: It cannot be called so.
+            ConnectorExists: There is one of this id.
+        """
+        home = self.root / connector_id
+        if not is_id(connector_id):
+            raise ConnectorRefused(home, f"{connector_id!r} is no id: lower case letters, digits, `_` and `-`")
+        if home.exists() or (self.root / f"{connector_id}.toml").exists():
+            raise ConnectorExists(f"there is a connector {connector_id!r} already")
+        return home
 
     def edit(self, file: Path, change: Callable[[Any], None]) -> None:
         """Change what a `connector.toml` says; every comment stays. It is loaded before it is written.
@@ -262,8 +276,7 @@ class Workbench:
         if not gone:
             raise NothingRemoved(f"no connector {connector_id!r} was removed")
         home, alone = self.root / connector_id, self.root / f"{connector_id}.toml"
-        if home.exists() or alone.exists():
-            raise ConnectorExists(f"there is a connector {connector_id!r} already")
+        self.vacant(connector_id)
         with _told(self.root):
             if (gone[-1] / alone.name).exists():
                 (gone[-1] / alone.name).rename(alone)

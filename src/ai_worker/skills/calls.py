@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ai_worker.skills.tool import Called
 
@@ -15,9 +15,14 @@ REFUSALS = ("tool.refused", "tool.bad_arguments", "connector.not_for_asker", "ca
 or nobody waited for it any more."""
 
 
-def failed(code: str) -> bool:
-    """Return whether a call with this code says that something is wrong with the connection or the system."""
-    return code != "ok" and code not in REFUSALS
+Outcome = Literal["ok", "refused", "failed"]
+
+
+def outcome_of(code: str) -> Outcome:
+    """Return how a call ended; `failed`: something is wrong with the connection or the system."""
+    if code == "ok":
+        return "ok"
+    return "refused" if code in REFUSALS else "failed"
 
 
 @dataclass(frozen=True, slots=True)

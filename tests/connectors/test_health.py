@@ -1,0 +1,113 @@
+"""Looking from time to time whether systems are there, and keeping what became of calls."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ai_worker.connectors.folder import ConnectorsFolder
+from ai_worker.connectors.health import Health
+from ai_worker.connectors.kind import Parts
+from ai_worker.foundation.clock import FixedClock
+from ai_worker.settings.references import resolver
+from ai_worker.skills.call_log import CallLog
+from ai_worker.skills.tool import Called
+from ai_worker.storage.opening import Stores, open_stores
+from tests.console.erp import Erp, describe, erp_running
+
+EVERY_S = 600.0
+
+
+@pytest.fixture
+async def erp() -> AsyncIterator[Erp]:
+    async with erp_running() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+async def stores(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Stores]:
+    async with open_stores("sqlite:///ai-worker.db", data_dir=tmp_path / "data", clock=clock) as made:
+        yield made
+
+
+@pytest.fixture
+async def folder(tmp_path: Path, clock: FixedClock, erp: Erp) -> AsyncIterator[ConnectorsFolder]:
+    describe(tmp_path, "erp", erp.url)
+    made = ConnectorsFolder(tmp_path / "connectors", resolve=resolver(tmp_path, {}), parts=Parts(clock))
+    await made.hub.start()
+    yield made
+    await made.hub.close()
+
+
+def health_of(folder: ConnectorsFolder, stores: Stores, clock: FixedClock, every_s: float = EVERY_S) -> Health:
+    return Health(folder.hub.connectors, stores.calls, every_s=every_s, clock=clock)
+
+
+async def test_a_system_is_looked_at_when_it_is_due_and_by_one_process_alone(
+    folder: ConnectorsFolder, stores: Stores, clock: FixedClock, erp: Erp
+) -> None:
+    one, other = health_of(folder, stores, clock), health_of(folder, stores, clock)
+
+    await one.look()
+    await other.look()
+    clock.advance(timedelta(seconds=EVERY_S * 0.8))
+    await one.look()
+    assert erp.asked == ["GET /orders"]
+    clock.advance(timedelta(seconds=EVERY_S * 0.4))
+    await other.look()
+    await one.look()
+
+    assert erp.asked == ["GET /orders", "GET /orders"]
+    assert one.standings["erp"].last.code == "ok"
+
+
+async def test_what_fails_is_kept_with_when_it_was_last_well(
+    folder: ConnectorsFolder, stores: Stores, clock: FixedClock, erp: Erp
+) -> None:
+    health = health_of(folder, stores, clock)
+    await health.look()
+    good_at = clock.now()
+    erp.down = True
+    clock.advance(timedelta(seconds=EVERY_S * 2))
+
+    await health.look()
+
+    standing = health.standings["erp"]
+    assert (standing.last.code, standing.good_at) == ("tool.failed", good_at)
+    assert standing.last.fix
+
+
+async def test_nobody_looks_where_no_time_is_set_or_nothing_harmless_can_be_called(
+    folder: ConnectorsFolder, stores: Stores, clock: FixedClock, erp: Erp, tmp_path: Path
+) -> None:
+    await health_of(folder, stores, clock, every_s=0).look()
+    file = describe(tmp_path, "shop", erp.url)
+    file.write_text(file.read_text("utf-8").replace('"**"', '"create_refund"'), "utf-8")
+    (tmp_path / "connectors" / "erp" / "connector.toml").unlink()
+    await folder.look()
+
+    await health_of(folder, stores, clock).look()
+
+    assert erp.asked == []
+    assert await stores.calls.standings() == {}
+
+
+async def test_calls_are_kept_in_order_and_the_oldest_go_first_when_too_many_wait(
+    stores: Stores, clock: FixedClock
+) -> None:
+    log = CallLog(stores.calls, most=600)
+    for n in range(601):
+        log.heard(Called("erp", f"erp.t{n}", "ok", 1.0, clock.now()))
+    assert log.lost == 1
+
+    await log.keep()
+    await log.keep()
+
+    kept = await stores.calls.latest(limit=1000)
+    assert [kept[0].tool, kept[-1].tool, len(kept)] == ["erp.t600", "erp.t1", 600]
