@@ -83,6 +83,31 @@ async def test_what_fails_is_kept_with_when_it_was_last_well(
     assert standing.last.fix
 
 
+async def test_a_contract_is_compared_once_a_day_and_at_once_when_it_was_replaced(
+    folder: ConnectorsFolder, stores: Stores, clock: FixedClock, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    async def drifted(connector_id: str) -> bool | None:
+        asked.append(connector_id)
+        return len(asked) == 1
+
+    health = Health(folder.hub.connectors, stores.calls, every_s=EVERY_S, clock=clock, drifted=drifted)
+    for _ in range(2):
+        await health.look()
+        clock.advance(timedelta(seconds=EVERY_S * 2))
+        assert health.standings["erp"].last.drift is True
+    file = tmp_path / "connectors" / "erp" / "connector.toml"
+    file.write_text(file.read_text("utf-8") + "\n", "utf-8")
+    await folder.look()
+
+    await health.look()
+
+    assert health.standings["erp"].last.drift is False
+    assert asked == ["erp", "erp"]
+    assert await folder.drifted("erp") is None
+
+
 async def test_nobody_looks_where_no_time_is_set_or_nothing_harmless_can_be_called(
     folder: ConnectorsFolder, stores: Stores, clock: FixedClock, erp: Erp, tmp_path: Path
 ) -> None:

@@ -54,7 +54,8 @@ secret = "sesame-4711"
 class Erp:
     """Answers orders, or fails; and remembers what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, one: bool = False) -> None:
+        self.one = one
         self.asked: list[str] = []
         self.down = False
         self.url = ""
@@ -67,13 +68,14 @@ class Erp:
         await self.gate.wait()
         if self.down:
             return web.json_response({"error": "维护中"}, status=500)
-        return web.json_response([{"id": "ORD12345", "key": request.headers.get("X-Api-Key", "")}])
+        order = {"id": "ORD12345", "key": request.headers.get("X-Api-Key", "")}
+        return web.json_response(order if self.one else [order])
 
 
 @asynccontextmanager
-async def erp_running() -> AsyncIterator[Erp]:
-    """Yield an ERP on loopback."""
-    erp = Erp()
+async def erp_running(*, one: bool = False) -> AsyncIterator[Erp]:
+    """Yield an ERP on loopback; with `one`, it answers one order instead of a list of them."""
+    erp = Erp(one=one)
     application = web.Application()
     application.router.add_route("*", "/{tail:.*}", erp.answer)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)

@@ -32,7 +32,7 @@ LOOK_S = 2.0
 KEEP_S = 1.0
 """How often what became of calls is put into the store."""
 
-CHECK_S = 5.0
+CHECK_S = 2.0
 """How often is looked whether a system is due for a check."""
 
 
@@ -118,7 +118,13 @@ async def open_systems(
         more=more if role != "api" else (),
         heard=heard,
     )
-    health = Health(folder.hub.connectors, stores.calls, every_s=settings.connectors.check_every_s, clock=clock)
+    health = Health(
+        folder.hub.connectors,
+        stores.calls,
+        every_s=settings.connectors.check_every_s,
+        clock=clock,
+        drifted=folder.drifted,
+    )
     await folder.hub.start()
     try:
         yield Systems(folder, log, health, resolve, parts)

@@ -76,6 +76,7 @@ def refresh(
         if not (changes.same or dry_run) and _agreed(invocation, yes=yes):
             site.bench.replace_contract(described.file, fresh)
             written = True
+            asyncio.run(_not_drifted(invocation, connector_id))
     if as_json:
         print_json({"connector": connector_id, "written": written, **_in_json(changes)})
     elif written:
@@ -138,9 +139,21 @@ def _switch(context: typer.Context, connector_id: str, *, enabled: bool, as_json
 
 
 async def _fetched(site: Site, described: "Described", folder: Path) -> Path:
-    from ai_worker.connectors.health import fetched
+    from ai_worker.connectors.fetching import fetched
 
     return await fetched(described, site.parts, into=folder)
+
+
+async def _not_drifted(invocation: Invocation, connector_id: str) -> None:
+    """Keep that the contract is the system's again, where somebody has seen that it was not."""
+    from dataclasses import replace
+
+    from ai_worker.cli.opening import standing
+
+    async with standing(invocation.settings()) as stores:
+        known = (await stores.calls.standings()).get(connector_id) if stores is not None else None
+        if stores is not None and known is not None and known.last.drift:
+            await stores.calls.note(replace(known.last, drift=False))
 
 
 def _in_json(changes: "Changes") -> dict[str, Any]:

@@ -9,6 +9,7 @@ import structlog
 
 from ai_worker.connectors.connection import Connection
 from ai_worker.connectors.contract import Connector, ConnectorRefused
+from ai_worker.connectors.fetching import drifted
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.registry import ConnectorHub, Described, connect, connector_files, describe, id_of
 from ai_worker.skills.tool import Called
@@ -73,6 +74,17 @@ class ConnectorsFolder:
     def file_of(self, connector_id: str) -> Path | None:
         """Return the file that describes a connector; `None`: none does."""
         return next((file for file in self._marks if _name(file) == connector_id), None)
+
+    async def drifted(self, connector_id: str) -> bool | None:
+        """Ask a running system whether its contract is another one by now; `None`: it cannot be told."""
+        file, used = self.file_of(connector_id), self.hub.get(connector_id)
+        if file is None or not isinstance(used, Connection):
+            return None
+        try:
+            described = await asyncio.to_thread(describe, file, self._resolve)
+            return await drifted(described, used.contract.sha256, self._parts)
+        except ConnectorRefused:  # what is used is an earlier one, and that is told already
+            return None
 
     async def look(self) -> list[str]:
         """Take over what has changed; return the ids of the connectors that are new, changed or gone."""

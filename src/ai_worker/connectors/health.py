@@ -1,18 +1,15 @@
 """Whether the business systems are there: looked at on a schedule, and whenever somebody asks."""
 
 import asyncio
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from zlib import crc32
 
 import structlog
 
 from ai_worker.connectors.connection import NoCheck
 from ai_worker.connectors.contract import Connector
-from ai_worker.connectors.kind import Parts
-from ai_worker.connectors.registry import Described
 from ai_worker.foundation.clock import Clock
 from ai_worker.skills.calls import CallStore, Checked, Standing
 from ai_worker.skills.tool import ToolFailed
@@ -24,6 +21,10 @@ AT_ONCE = 8
 
 SPREAD = 0.1
 """Of the time between two looks: so much earlier or later, so that not all systems are called at one moment."""
+
+
+COMPARED = timedelta(days=1)
+"""So often a system that can be asked for its contract is."""
 
 
 async def check(connector: Connector, clock: Clock) -> Checked:
@@ -43,39 +44,17 @@ async def check(connector: Connector, clock: Clock) -> Checked:
     return Checked(connector.id, clock.now(), code, detail, fix, round(ms, 1))
 
 
-async def fetched(described: Described, parts: Parts, *, into: Path) -> Path:
-    """Ask a running system for its contract, and return the file that it was put into.
-
-    Raises:
-        ToolFailed: The system is not there, or does not take our credentials.
-        ValueError: Systems of this kind cannot be asked.
-    """
-    if described.kind.fetch is None:
-        raise ValueError(f"a system of kind {described.kind.name!r} cannot be asked for its contract")
-    content = await described.kind.fetch(described.settings, described.options, parts)
-    file = into / (Path(described.settings.contract).name or "contract")
-    await asyncio.to_thread(file.write_bytes, content)
-    return file
-
-
-async def drifted(described: Described, sha256: str, parts: Parts) -> bool | None:
-    """Return whether a running system's contract differs from the one in use; `None`: it cannot be told."""
-    if described.kind.fetch is None:
-        return None
-    with tempfile.TemporaryDirectory(prefix="ai-worker-") as folder:
-        try:
-            file = await fetched(described, parts, into=Path(folder))
-            now = await asyncio.to_thread(described.kind.compile, file, described.options)
-        except ToolFailed:
-            return None
-    return now.sha256 != sha256
-
-
 class Health:
     """Looks at every connector from time to time."""
 
     def __init__(
-        self, connectors: Callable[[], Sequence[Connector]], store: CallStore, *, every_s: float, clock: Clock
+        self,
+        connectors: Callable[[], Sequence[Connector]],
+        store: CallStore,
+        *,
+        every_s: float,
+        clock: Clock,
+        drifted: Callable[[str], Awaitable[bool | None]] | None = None,
     ) -> None:
         """Prepare.
 
@@ -84,7 +63,9 @@ class Health:
             store: Keeps what was seen, for every process; who finds that another has just looked does not.
             every_s: Seconds between two looks at one system; 0: none is looked at.
             clock: Tells the time.
+            drifted: Asks a system whether its contract is another one by now, by the connector's id.
         """
+        self._drifted, self._compared = drifted, dict[str, tuple[Connector, datetime]]()
         self._connectors, self._store, self._every_s, self._clock = connectors, store, every_s, clock
         self._blind: dict[str, Connector] = {}
         self.standings: Mapping[str, Standing] = {}
@@ -124,11 +105,24 @@ class Health:
         except NoCheck:
             self._blind[connector.id] = connector  # until somebody describes it anew
             return
+        if checked.code == "ok":
+            checked = replace(checked, drift=await self._compare(connector))
         await self._store.note(checked)
         if checked.code != "ok" and (former is None or former.last.code == "ok"):
             log.warning("connectors.check_failed", connector=connector.id, code=checked.code)
         elif checked.code == "ok" and former is not None and former.last.code != "ok":
             log.info("connectors.check_works_again", connector=connector.id)
+
+    async def _compare(self, connector: Connector) -> bool | None:
+        """Return whether the contract has changed, if it is time to ask."""
+        former, now = self._compared.get(connector.id), self._clock.now()
+        if self._drifted is None or (former and former[0] is connector and now - former[1] < COMPARED):
+            return None
+        self._compared[connector.id] = connector, now
+        found = await self._drifted(connector.id)
+        if found:
+            log.warning("connectors.contract_changed", connector=connector.id)
+        return found
 
     def _due(self, connector_id: str, now: datetime) -> bool:
         former = self.standings.get(connector_id)
