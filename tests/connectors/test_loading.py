@@ -12,6 +12,7 @@ from ai_worker.connectors.registry import load_connectors
 from ai_worker.connectors.settings import WordsSettings
 from ai_worker.connectors.words import worded
 from ai_worker.foundation.errors import Misconfigured
+from ai_worker.skills.tool import Asker
 from tests.connectors.system import CONNECTOR, DOCUMENT, KEY, resolve, write
 
 GOOD = CONNECTOR.format(base="http://127.0.0.1:9", timeout=15, auth="header")
@@ -43,7 +44,7 @@ def test_an_allowed_read_becomes_a_tool(tmp_path: Path) -> None:
     [tool] = hub.tools()
     assert (tool.name, tool.connector, tool.risk) == ("store.get_thing", "store", "read")
     assert tool.parameters["required"] == ["name"]
-    assert list(tool.parameters["properties"]) == ["name", "size", "colour", "code", "exact"]
+    assert list(tool.parameters["properties"]) == ["name", "size", "colour", "code", "exact", "tags"]
     assert tool.verb is not None
     assert tool.verb.slots[0].name == "name"
 
@@ -58,9 +59,72 @@ def test_a_worker_sees_the_tools_of_its_connectors_alone(tmp_path: Path) -> None
 def test_every_read_is_allowed_by_a_star_and_no_write_is(tmp_path: Path) -> None:
     text = GOOD.replace('operations = ["get_thing"]', 'operations = ["*"]')
 
-    assert [tool.name for tool in load_connectors(write(tmp_path, text), resolve=resolve).tools()] == [
-        "store.get_thing"
+    tools = load_connectors(write(tmp_path, text), resolve=resolve).tools()
+    assert [tool.name for tool in tools] == ["store.get_thing", "store.by_tag"]
+
+
+def test_a_write_that_is_named_becomes_a_tool_that_asks_first(tmp_path: Path) -> None:
+    text = GOOD.replace('operations = ["get_thing"]', 'operations = ["delete_thing"]')
+
+    [tool] = load_connectors(write(tmp_path, text), resolve=resolve).tools()
+    assert (tool.acts, tool.approved_by, tool.unattended) == (True, "asker", False)
+
+
+def test_an_administrator_may_say_more_of_an_operation(tmp_path: Path) -> None:
+    policy = """
+[policies.delete_thing]
+risk = "money"
+title = "丢掉"
+confirm = "把 {name} 丢掉"
+idempotent = true
+departments = ["仓库"]
+[policies.delete_thing.read_back]
+operation = "get_thing"
+arguments = { name = "{name}" }
+template = "现在：{status}"
+"""
+    text = GOOD.replace('["get_thing"]', '["get_thing", "delete_thing"]') + policy
+    hub = load_connectors(write(tmp_path, text), resolve=resolve)
+
+    tool = next(tool for tool in hub.tools() if tool.acts)
+    assert (tool.approved_by, tool.title, tool.confirm, tool.idempotent) == (
+        "colleague",
+        "丢掉",
+        "把 {name} 丢掉",
+        True,
+    )
+    assert tool.read_back is not None
+    assert tool.read_back.tool == "store.get_thing"
+    assert [t.name for t in hub.tools(asker=Asker("wecom", "u1", department="仓库/夜班"))] == [
+        "store.get_thing",
+        "store.delete_thing",
     ]
+    assert [t.name for t in hub.tools(asker=Asker("wecom", "u2", department="仓库外"))] == ["store.get_thing"]
+
+
+def test_what_is_the_askers_own_is_asked_of_nobody(tmp_path: Path) -> None:
+    access = """
+[policies.get_thing]
+asker = { name = "login" }
+[access.logins]
+"wecom/zhang" = "E1001"
+"""
+    hub = load_connectors(write(tmp_path, GOOD + access), resolve=resolve)
+
+    [tool] = hub.tools(asker=Asker("wecom", "zhang"))
+    assert "name" not in tool.parameters["properties"]
+    assert tool.parameters["required"] == []
+    assert hub.tools(asker=Asker("feishu", "zhang")) == []
+
+
+def test_a_name_that_is_too_long_for_models_is_cut_and_stays_one_of_a_kind(tmp_path: Path) -> None:
+    long = [f"{'x' * 60}{number}" for number in range(2)]
+    paths = {f"/{name}": {"get": {"operationId": name}} for name in long}
+    text = GOOD.replace('["get_thing"]', '["*"]')
+
+    tools = load_connectors(write(tmp_path, text, {**DOCUMENT, "paths": paths}), resolve=resolve).tools()
+    assert len({tool.name for tool in tools}) == 2
+    assert max(len(tool.name) for tool in tools) <= 64
 
 
 def test_one_file_is_enough(tmp_path: Path) -> None:
@@ -82,11 +146,14 @@ def test_one_file_is_enough(tmp_path: Path) -> None:
         (lambda text: text.replace("env:KEY", "env:NONE"), "env:NONE is not set"),
         (lambda text: text.replace("env:KEY", "two words"), "the secret is empty, or has spaces"),
         (lambda text: text.replace("openapi.json", "missing.json"), "missing.json: No such file"),
-        (lambda text: text.replace("openapi.json", "openapi.yaml"), "a .json or .toml file"),
+        (lambda text: 'kind = "erp"\n' + text, "'erp' is none of openapi"),
         (lambda text: text.replace('["get_thing"]', "[]"), "operations"),
-        (lambda text: text.replace("get_thing", "get_things"), "no such operation; it has get_thing"),
-        (lambda text: text.replace("get_thing", "delete_thing"), "only reads are allowed"),
-        (lambda text: text.replace("get_thing", "by_tag"), "'tags' .in query. is of a form that is not supported"),
+        (
+            lambda text: text.replace("get_thing", "get_things"),
+            "no such operation; it has by_tag, delete_thing",
+        ),
+        (lambda text: text + "[policies.get_things]", "policies: the contract has no operation"),
+        (lambda text: text + "[policies.get_thing]\nasker = { nome = 'id' }", "asker: there is no argument 'nome'"),
         (lambda text: text + VERB.replace("T\\d+", "T(\\d+"), "not a regular expression"),
         (lambda text: text + VERB.replace("{name}", "{name[0]}"), "must be the plain name of a field"),
         (lambda text: text + VERB.replace("{carrier}", "{carrier!r}"), "must be the plain name of a field"),
@@ -145,18 +212,13 @@ GET = ("paths", "/things/{name}", "get")
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        (["a list"], "not OpenAPI 3"),
-        ({"swagger": "2.0", "paths": {}}, "not OpenAPI 3"),
-        (changed(("paths",), ["x"]), "an object is missing"),
-        (changed(("paths", "/things/{name}"), {"$ref": "#/paths/~1none"}), "leads nowhere"),
-        (changed(("paths", "/things/{name}"), {"$ref": "other.json"}), "leads outside"),
-        (changed(("paths", "/things/{name}"), {"$ref": "#/paths/~1things~1{name}"}), "in a circle"),
-        (changed((*GET, "parameters"), "x"), "not a list"),
-        (changed((*GET, "parameters"), [{"name": "h", "in": "header", "required": True}]), "'h' .in header."),
-        (changed(("paths", "/things/{name}", "parameters"), []), "placeholders"),
-        (changed((*GET, "parameters"), [{"name": "q", "in": "query", "schema": {"pattern": "("}}]), "the pattern of"),
-        (changed(("paths", "/again"), {"get": {"operationId": "get_thing"}}), "two operations are called"),
-        (changed((*GET, "operationId"), "x" * 60), "no such operation"),
+        (["a list"], "no object at its top"),
+        ({"swagger": "2.0", "paths": {}}, "no operations"),
+        (changed(("paths",), ["x"]), "no operations"),
+        (changed(("paths", "/things/{name}"), {"$ref": "#/paths/~1none"}), "no such operation"),
+        (changed(("paths", "/things/{name}"), {"$ref": "other.json"}), "no such operation"),
+        (changed(("paths", "/things/{name}"), {"$ref": "#/paths/~1things~1{name}"}), "no such operation"),
+        (changed((*GET, "operationId"), "another"), "no such operation"),
     ],
 )
 def test_a_broken_contract_is_refused_with_its_file_and_reason(tmp_path: Path, document: Any, words: str) -> None:
@@ -164,11 +226,11 @@ def test_a_broken_contract_is_refused_with_its_file_and_reason(tmp_path: Path, d
         load_connectors(write(tmp_path, GOOD, document), resolve=resolve)
 
 
-def test_broken_json_is_refused_with_its_line(tmp_path: Path) -> None:
+def test_what_is_no_contract_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, GOOD)
     (folder / "store" / "openapi.json").write_text('{\n"openapi": }')
 
-    with pytest.raises(ConnectorRefused, match="line 2"):
+    with pytest.raises(ConnectorRefused, match="not OpenAPI"):
         load_connectors(folder, resolve=resolve)
 
 

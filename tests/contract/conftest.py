@@ -8,6 +8,7 @@ import pytest
 
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+from ai_worker.storage.sqlite.approvals import SqliteApprovalStore
 from ai_worker.storage.sqlite.archive import SqliteArchive
 from ai_worker.storage.sqlite.calls import SqliteCallStore
 from ai_worker.storage.sqlite.channels import SqliteChannelStore
@@ -52,6 +53,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             evaluation=SqliteEvaluationStore(database),
             calls=SqliteCallStore(database),
             contacts=SqliteContactStore(database),
+            approvals=SqliteApprovalStore(database),
             handoffs=SqliteHandoffStore(database),
             files=SqliteFileStore(database),
             sweep=pipeline.sweep,
@@ -78,6 +80,7 @@ GROUP BY conversation_id HAVING count(*) FILTER (WHERE head) <> 1
 @asynccontextmanager
 async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.approvals import PostgresApprovalStore
     from ai_worker.storage.postgres.archive import PostgresArchive
     from ai_worker.storage.postgres.calls import PostgresCallStore
     from ai_worker.storage.postgres.channels import PostgresChannelStore
@@ -121,6 +124,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             evaluation=PostgresEvaluationStore(database),
             calls=PostgresCallStore(database),
             contacts=PostgresContactStore(database),
+            approvals=PostgresApprovalStore(database),
             handoffs=PostgresHandoffStore(database),
             files=PostgresFileStore(database),
             sweep=pipeline.sweep,

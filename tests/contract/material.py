@@ -26,6 +26,7 @@ from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
+from ai_worker.skills.approval import ApprovalStore
 from ai_worker.skills.calls import CallStore
 
 ME = "runner-1"
@@ -52,6 +53,7 @@ class Stores:
     evaluation: EvaluationStore
     calls: CallStore
     contacts: ContactStore
+    approvals: ApprovalStore
     handoffs: HandoffStore
     files: FileStore
     sweep: Callable[[datetime], Awaitable[int]]

@@ -20,7 +20,8 @@ from ai_worker.foundation.clock import Clock, FixedClock
 from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.learning.feedback import FeedbackStore
-from ai_worker.skills.tool import Risk, Slot, Tool, Toolbox, ToolFailed, ToolRefused, ToolResult, Verb
+from ai_worker.skills.approval import ApprovalStore
+from ai_worker.skills.tool import Asker, Risk, Slot, Tool, Toolbox, ToolFailed, ToolRefused, ToolResult, Verb
 
 ANSWER_AT, CLARIFY_AT = 0.8, 0.4
 TURN = "t-1"
@@ -100,16 +101,24 @@ class Erp:
         self.called: list[tuple[str, dict[str, Any], str]] = []
         self.down = False
 
-    def tools(self, connectors: Sequence[str] = ("*",)) -> list[Tool]:
+    def check(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Take any arguments."""
+
+    def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         return [tool("erp.get_order", verb=STATUS), tool("erp.cancel_order", risk="write-reversible")]
 
-    async def call(self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str) -> ToolResult:
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+    ) -> ToolResult:
         self.called.append((name, dict(arguments), idempotency_key))
         if self.down:
             raise ToolFailed("erp: the system cannot be reached")
         if arguments["order_id"] != "ORD12345":
             raise ToolRefused("erp: no such order")
         return ToolResult({"id": "ORD12345", "status": "已发货", "eta": "11 月 24 日"}, "ERP GET /orders/ORD12345")
+
+
+LIN = Contact("lin", "林晓燕")
 
 
 @dataclass
@@ -126,6 +135,7 @@ class Office:
     clock: Clock = field(default_factory=FixedClock)
     rules: Rules = NO_RULES
     outlook: Foresee | None = None
+    approvals: ApprovalStore | None = None
 
     @property
     def engine(self) -> TurnEngine:
@@ -140,13 +150,21 @@ class Office:
             rules=self.rules,
             outlook=self.outlook,
             thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
+            approvals=self.approvals,
         )
 
-    def given(self, text: str, *, parts: tuple[Part, ...] = (), **more: Any) -> TurnInput:
-        message = InboundMessage(
-            "service-desk", "m-1", "lin", Contact("lin", "林晓燕"), text, self.clock.now(), parts=parts
-        )
-        return TurnInput(TURN, message, tuple(self.history), "xiaozhi", pending=self.pending, **more)
+    def given(
+        self,
+        text: str,
+        *,
+        parts: tuple[Part, ...] = (),
+        chosen: str = "",
+        who: Contact = LIN,
+        turn_id: str = TURN,
+        **more: Any,
+    ) -> TurnInput:
+        message = InboundMessage("service-desk", "m-1", "lin", who, text, self.clock.now(), parts=parts, chosen=chosen)
+        return TurnInput(turn_id, message, tuple(self.history), "xiaozhi", pending=self.pending, **more)
 
     async def say(
         self,

@@ -3,7 +3,7 @@
 The model speaks over a real socket. No order of theirs comes out in a reply, and none is carried out.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from ai_worker.llm.contract import ModelSettings
 from ai_worker.llm.ladder import build_model
 from ai_worker.llm.obeying import obeying
 from ai_worker.llm.scripted import Asked, Call, Say, Script, ScriptedModel
-from ai_worker.skills.tool import Tool, ToolResult
+from ai_worker.skills.tool import Asker, Tool, ToolResult
 from tests.conversation.conftest import Everything, Office, words
 from tests.conversation.hostile import DOCUMENTS, Hostile
 from tests.conversation.test_turn_that_acts import Orders, Paper
@@ -37,7 +37,7 @@ class Remarks(Orders):
         super().__init__(honours_keys=True)
         self.remark = remark
 
-    async def call(self, name: str, arguments: Any, *, idempotency_key: str) -> ToolResult:
+    async def call(self, name: str, arguments: Any, *, idempotency_key: str, asker: Asker | None = None) -> ToolResult:
         result = await super().call(name, arguments, idempotency_key=idempotency_key)
         return replace(result, data={**result.data, "remark": self.remark})
 
@@ -45,7 +45,10 @@ class Remarks(Orders):
 class OneTool(Orders):
     """The same, with nothing to read."""
 
-    def tools(self, connectors: Sequence[str] = ("*",)) -> list[Tool]:
+    def check(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Take any arguments."""
+
+    def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         return [tool for tool in super().tools(connectors) if tool.acts]
 
 

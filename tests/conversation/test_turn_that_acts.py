@@ -14,7 +14,7 @@ from ai_worker.foundation.clock import SystemClock
 from ai_worker.llm.contract import ModelSettings
 from ai_worker.llm.ladder import build_model
 from ai_worker.llm.scripted import Asked, Call, Say, Script, ScriptedModel
-from ai_worker.skills.tool import Tool, ToolFailed, ToolResult, ToolUnsure
+from ai_worker.skills.tool import Asker, Tool, ToolFailed, ToolResult, ToolUnsure
 from ai_worker.storage import codec
 from tests.conversation.conftest import REFUND, RETURNS, Everything, Office, words
 
@@ -42,7 +42,10 @@ class Orders:
         self.down = False
         self._by_key: set[str] = set()
 
-    def tools(self, connectors: Sequence[str] = ("*",)) -> list[Tool]:
+    def check(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Take any arguments."""
+
+    def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         schema = {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}
         return [
             Tool("erp.get_order", "erp", "查订单", schema),
@@ -53,7 +56,9 @@ class Orders:
             ),
         ]
 
-    async def call(self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str) -> ToolResult:
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+    ) -> ToolResult:
         order = arguments["order_id"]
         if name == "erp.get_order":
             return ToolResult({"id": order, "status": "未发货"}, f"ERP GET /orders/{order}")

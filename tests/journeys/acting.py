@@ -17,8 +17,9 @@ import aiohttp
 
 from ai_worker.app import serve
 from ai_worker.cli.logging import set_up_logging
+from ai_worker.connectors.contract import Preview
 from ai_worker.settings import load
-from ai_worker.skills.tool import Tool, ToolFailed, ToolResult, ToolUnsure
+from ai_worker.skills.tool import Asker, Tool, ToolFailed, ToolResult, ToolUnsure
 
 
 class OrderDesk:
@@ -43,7 +44,21 @@ class OrderDesk:
             Tool(name, self.id, "取消订单", schema, "write-irreversible", idempotent=honours, unattended=True),
         ]
 
-    async def call(self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str) -> ToolResult:
+    def allows(self, tool: Tool, asker: Asker) -> bool:
+        return True
+
+    def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
+        return Preview("POST", f"{self._url}/orders/{arguments['order_id']}/cancel")
+
+    def fits(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Take any arguments."""
+
+    async def check(self) -> str:
+        return "never asked"
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+    ) -> ToolResult:
         path, headers = f"/orders/{arguments['order_id']}/cancel", {"Idempotency-Key": idempotency_key}
         try:
             async with self._session.post(path, headers=headers) as answer:

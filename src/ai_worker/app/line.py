@@ -19,6 +19,7 @@ from ai_worker.foundation.events import EventBus
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.keyring import Keyring
 from ai_worker.notify.webhook import CallbackSender
+from ai_worker.pipeline.approving import ApprovalDesk
 from ai_worker.pipeline.backlog import Backlog
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.delivery import Delivery
@@ -55,6 +56,7 @@ class Line:
     delivery: Delivery
     backlog: Backlog
     caller: DutyCaller
+    approvals: ApprovalDesk
 
     def concurrency(self) -> tuple[int, int, int]:
         """Return turns in progress, how many may be, and how many messages wait."""
@@ -110,6 +112,7 @@ def make_line(
         return f"{text}\n\n{phrases(language).say('uncarried', names='、'.join(names))}".strip()
 
     pusher = Pusher(stores.pipeline, deliverers=channels, clock=clock, wake=lambda: delivery.wake())
+    approvals = ApprovalDesk(stores.approvals, duty=duty, pusher=pusher, accept=inbox.accept, words=words, clock=clock)
     desk = Desk(
         duty=duty,
         handoffs=stores.handoffs,
@@ -120,6 +123,7 @@ def make_line(
         events=events,
         clock=clock,
         wake=lambda: delivery.wake(),
+        approvals=approvals,
     )
     of_channels: Any = channels  # a ChainMap wants to be able to write; nobody does
     deliverers: Mapping[str, Deliverer] = ChainMap({API_CHANNEL: callbacks}, of_channels)
@@ -157,7 +161,7 @@ def make_line(
         words=words,
         clock=clock,
     )
-    return Line(owner, runner, delivery, Backlog(events), caller)
+    return Line(owner, runner, delivery, Backlog(events), caller, approvals)
 
 
 def look_up_of(channels: Mapping[str, Channel], name: str) -> LookUp | None:

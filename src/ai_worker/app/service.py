@@ -209,6 +209,7 @@ async def running(
                 thresholds=thresholds,
                 meanings=meanings.embeddings,
                 comfortable=partial(comfortable, channels),
+                approvals=stores.approvals,
             )
             callbacks = await stack.enter_async_context(open_callbacks(settings, stores, keyring, clock))
             line = make_line(
@@ -336,6 +337,7 @@ async def running(
             chores.append(partial(every, SYNC_S, sync.look, "knowledge.sync"))
             chores.append(partial(every, SWEEP_S, sweeping(stores, clock), "storage.sweep"))
             chores.append(partial(every, CALL_S, line.caller.look, "handoff.call"))
+            chores.append(partial(every, CALL_S, line.approvals.look, "approval.call"))
             fetched_by = partial(fetch_of, channels)
             chores.append(Fetching(fetched_by, store=stores.files, events=events, clock=clock).run)
             kept = timedelta(days=settings.knowledge.removed_days)

@@ -99,6 +99,15 @@ class Connection:
         """
         return self._caller.preview(self._operation(name), arguments)
 
+    def fits(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Raise if a tool could not be called so; nothing is sent.
+
+        Raises:
+            ToolFailed: Its arguments are wrong, or it is not for `asker`.
+        """
+        operation = self._operation(name)
+        self._caller.preview(operation, self._for(name, arguments, asker))
+
     async def check(self) -> str:
         """Call something harmless, and return in a few words what came back.
 
@@ -122,13 +131,22 @@ class Connection:
             ToolUnsure: Of a tool that acts: nobody knows whether it has.
             ToolFailed: The system failed, did not answer in time, or answered with what cannot be used.
         """
-        operation, tool = self._operation(name), self._tools[name]
-        if asker is not None:
-            if not self.allows(tool, asker):
-                raise NotForAsker(f"{name} is not for {asker.channel}/{asker.id}")
-            arguments = {**arguments, **self._own(name, asker)}
+        operation = self._operation(name)
+        arguments = self._for(name, arguments, asker)
         answer = await self._caller.call(operation, arguments, idempotency_key=idempotency_key, asker=asker)
-        return ToolResult(self._told(name, answer), f"{self.settings.name} {operation.method} {operation.path}")
+        return ToolResult(self._told(name, answer), f"{self.settings.name} {_shown(operation, arguments)}")
+
+    def _for(self, name: str, arguments: Mapping[str, Any], asker: Asker | None) -> Mapping[str, Any]:
+        """Return the arguments with those that are the asker's own.
+
+        Raises:
+            NotForAsker: The one who asks may not have it called.
+        """
+        if asker is None:
+            return arguments
+        if not self.allows(self._tools[name], asker):
+            raise NotForAsker(f"{name} is not for {asker.channel}/{asker.id}")
+        return {**arguments, **self._own(name, asker)}
 
     def _told(self, name: str, answer: Answer) -> Any:
         verb = self._verbs.get(name)
@@ -216,6 +234,15 @@ def allowed(settings: ConnectorSettings, contract: Contract) -> list[Operation]:
         return operation.name in wanted or "**" in wanted or ("*" in wanted and reads)
 
     return [operation for operation in contract.operations if taken(operation)]
+
+
+def _shown(operation: Operation, arguments: Mapping[str, Any]) -> str:
+    """Return where a result came from, for its reader: without the query, which may hold anything."""
+    path = operation.path.partition("?")[0]
+    for parameter in operation.parameters:
+        if parameter.place == "path":
+            path = path.replace(f"{{{parameter.name}}}", str(arguments.get(parameter.argument, "")))
+    return f"{operation.method} {path}"
 
 
 def _in_any(department: str, departments: Sequence[str]) -> bool:

@@ -87,6 +87,14 @@ class Connector(Protocol):
         """
         ...
 
+    def fits(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Raise if a tool could not be called so; nothing is sent.
+
+        Raises:
+            ToolFailed: Its arguments are wrong, or it is not for `asker`.
+        """
+        ...
+
     async def check(self) -> str:
         """Call something harmless, and return in a few words what came back.
 

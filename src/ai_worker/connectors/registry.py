@@ -112,6 +112,14 @@ class ConnectorHub:
         """
         return self._of(name).preview(name, arguments)
 
+    def check(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Raise if a tool could not be called so; nothing is sent.
+
+        Raises:
+            ToolFailed: It is unknown, its arguments are wrong, or it is not for `asker`.
+        """
+        self._of(name).fits(name, arguments, asker=asker)
+
     async def call(
         self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
     ) -> ToolResult:

@@ -10,8 +10,9 @@ from ai_worker.conversation.conversation import Conversation
 from ai_worker.conversation.handoff_summary import Summary
 from ai_worker.conversation.phrases import LANGUAGES, Phrases, catalogue
 from ai_worker.foundation.text import fold, shorten
+from ai_worker.skills.approval import Approval
 
-Order = Literal["queue", "take", "leave", "unclear"]
+Order = Literal["queue", "take", "leave", "approve", "refuse", "unclear"]
 
 QUEUE = 10
 """Conversations that a colleague is shown of the queue."""
@@ -30,14 +31,19 @@ class Command:
     number: int | None = None
     """Which conversation; `None` means the first, or the one they are in."""
 
+    code: str = ""
+    """Of `approve` and `refuse`: which approval; see `Approval.code`."""
+
 
 def command(text: str) -> Command | None:
     """Return the order that a whole message is; `None` if it is none, and so for whom they talk to.
 
     `排队`, `接管` or `接管 c-2041`, `交还` or `结束` with or without a number; in English `queue`,
-    `take c-2041`, `hand back`.
+    `take c-2041`, `hand back`; `批准 3FA9C1`, `拒绝 3FA9C1`, `approve 3FA9C1`, `refuse 3FA9C1`.
     """
     said = _AT_THE_END.sub("", fold(text))
+    if (about := _approval(said)) is not None:
+        return about
     for order in ("queue", "take", "leave"):
         for words in _orders(order):
             if said == words:
@@ -48,6 +54,16 @@ def command(text: str) -> Command | None:
                 return Command(order, int(found[1]))
             if order == "take" and re.fullmatch(r"\s*c?\s*-?\s*\w{1,8}", said[len(words) :]) and "c" in said:
                 return Command("unclear")
+    return None
+
+
+def _approval(said: str) -> Command | None:
+    """Return the word for an approval that a whole message is: `批准 3FA9C1`, `refuse 3fa9c1`."""
+    orders: tuple[Order, ...] = ("approve", "refuse")
+    for order in orders:
+        for words in _orders(order):
+            if said.startswith(words) and (found := re.fullmatch(r"\s*([0-9a-f]{6})", said[len(words) :])):
+                return Command(order, code=found[1].upper())
     return None
 
 
@@ -97,6 +113,19 @@ class DeskWords:
         reason = [self.say("because", reason=reason)] if (reason := self.reason(conversation)) else []
         how = self.say("how_to_take", label=conversation.label)
         return "\n".join([head, *first, *reason, *self.summary(summary), how])
+
+    def approval(self, approval: Approval, *, minutes: int) -> str:
+        """Return how a colleague is asked for their word."""
+        asker = approval.asker
+        name = asker.name or asker.id
+        named = f"{name}（{asker.department}）" if asker.department else name
+        return self.say("approval_called", name=named, text=approval.text, code=approval.code, minutes=minutes)
+
+    def settled(self, approval: Approval) -> str:
+        """Return the line by which a conversation learns what became of an approval."""
+        state = approval.state if approval.state in ("approved", "refused") else "expired"
+        person = approval.decided_by.rpartition("/")[2]
+        return self.say(f"settled_{state}", person=person, title=approval.title)
 
     def unanswered(self, conversation: Conversation, minutes: int) -> str:
         """Return how somebody who has taken over is told that the contact waits for an answer."""

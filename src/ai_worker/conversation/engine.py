@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from ai_worker.conversation.approving import Approvals, asker_of
 from ai_worker.conversation.asked import offers_to_others, own, still_open
 from ai_worker.conversation.context.dates import today_in
 from ai_worker.conversation.context.focus import Focus, focus
@@ -34,11 +35,13 @@ from ai_worker.conversation.steps.verbs import Plan, plan
 from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
+from ai_worker.conversation.word import word_of
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.records.book import RecordBook
 from ai_worker.knowledge.records.shelf import RecordShelf
 from ai_worker.knowledge.retrieve import Meanings, Reader, Retriever
 from ai_worker.learning.feedback import FeedbackStore, Rating
+from ai_worker.skills.approval import ApprovalStore
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
 
 CONSULT = Verdict("consult")
@@ -74,6 +77,7 @@ class TurnEngine:
         outlook: Foresee | None = None,
         meanings: Meanings | None = None,
         comfortable: Callable[[InboundMessage], int] = lambda _: 0,
+        approvals: ApprovalStore | None = None,
     ) -> None:
         """Put a turn together from what it needs.
 
@@ -91,6 +95,7 @@ class TurnEngine:
                 nobody knows.
             meanings: Embeds what is not sure by its words; `None` where no endpoint is configured.
             comfortable: Returns how many characters of an answer read well where a message came from; 0: any.
+            approvals: Keeps what waits for a person's word; `None`: nobody is asked, and a person does it.
         """
         self._staff = staff
         self._retriever = retriever
@@ -99,7 +104,10 @@ class TurnEngine:
         self._feedback = feedback
         self._thresholds = thresholds
         self._bars = thresholds.default
-        self._reasoner = Reasoner(model, toolbox, bars=self._bars, clock=clock) if model else None
+        self._approvals = Approvals(approvals, toolbox, clock=clock) if approvals and toolbox else None
+        self._reasoner = (
+            Reasoner(model, toolbox, bars=self._bars, clock=clock, approvals=self._approvals) if model else None
+        )
         self._clock = clock
         self._rules, self._outlook = rules, outlook
         self._meanings = meanings
@@ -185,6 +193,9 @@ class TurnEngine:
         if self._reasoner is not None and _model_knows_better(heard, given, worker):
             heard = replace(heard, kind="question")
         words = phrases(heard.language)
+        word = word_of(heard.chosen)
+        if word is not None and self._approvals is not None:
+            return await self._approvals.hear(word, given, words, trace=trace, notebook=beside.notebook)
         if given.blocked:
             return compose.passed_on(words, given.history)
         if given.progress is None and (reason := self._rules.reason(given.message, heard)) is not None:
@@ -311,7 +322,7 @@ class TurnEngine:
         self, given: TurnInput, heard: Understood, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
         text = heard.text
-        tools = self._toolbox.tools(worker.connectors) if self._toolbox else []
+        tools = self._toolbox.tools(worker.connectors, asker=asker_of(given.message)) if self._toolbox else []
         if beside.notebook is None:
             tools = [tool for tool in tools if not tool.acts]
         parts = parts_of(text) if self._reasoner is not None else None
@@ -328,7 +339,14 @@ class TurnEngine:
                 findings = widened(findings, shelves, parts.asked, bars=bars)
             note.detail = f"{len(findings.found)} passages, best {findings.best:.2f}"
         with trace.step("decide") as note:
-            planned = _planned(tools, text, findings, given, today_in(self._clock.now(), worker.time_zone))
+            planned = _planned(
+                tools,
+                text,
+                findings,
+                given,
+                today_in(self._clock.now(), worker.time_zone),
+                may_ask=self._approvals is not None,
+            )
             told = None
             if book and about is not None and not (planned and (planned.own or planned.resumed)):
                 told = _told(given, text, words, findings, book, about, bars)
@@ -378,8 +396,10 @@ class TurnEngine:
 
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:
         assert self._toolbox is not None
-        key = f"{given.turn_id}:1"
-        called = await call(self._toolbox, planned.tool, planned.values, key=key, trace=trace)
+        if planned.tool.acts and self._approvals is not None:
+            return await self._approvals.ask(planned.tool, planned.values, given, words)
+        key, asker = f"{given.turn_id}:1", asker_of(given.message)
+        called = await call(self._toolbox, planned.tool, planned.values, key=key, trace=trace, asker=asker)
         with trace.step("compose"):
             if called.failure is None:
                 return compose.by_tool(words, planned, called)
@@ -425,7 +445,9 @@ def _times(given: TurnInput) -> int:
     return (given.pending.times if given.pending else 0) + 1
 
 
-def _planned(tools: Sequence[Tool], text: str, findings: Findings, given: TurnInput, today: date) -> Plan | None:
+def _planned(
+    tools: Sequence[Tool], text: str, findings: Findings, given: TurnInput, today: date, *, may_ask: bool
+) -> Plan | None:
     return plan(
         tools,
         text=text,
@@ -433,6 +455,7 @@ def _planned(tools: Sequence[Tool], text: str, findings: Findings, given: TurnIn
         history=given.history,
         pending_tool=given.pending.verb if given.pending else "",
         today=today,
+        may_ask=may_ask,
     )
 
 

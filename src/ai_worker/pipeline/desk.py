@@ -22,6 +22,7 @@ from ai_worker.conversation.store import AlreadyTaken, ConversationStore, NoSuch
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.events import EventBus
+from ai_worker.pipeline.approving import ApprovalDesk
 from ai_worker.pipeline.board import Board, PersonSaid
 from ai_worker.pipeline.facts import ConversationChanged
 from ai_worker.pipeline.push import CannotPush, Pusher
@@ -51,6 +52,7 @@ class Desk:
         events: EventBus,
         clock: Clock,
         wake: Callable[[], None],
+        approvals: ApprovalDesk | None = None,
     ) -> None:
         """Put up a desk.
 
@@ -64,6 +66,7 @@ class Desk:
             events: Told of takeovers and hand-backs.
             clock: Tells the time.
             wake: Wakes the delivery.
+            approvals: Takes their word for what waits for it; `None` where nothing does.
         """
         self._duty = duty
         self._handoffs = handoffs
@@ -74,6 +77,7 @@ class Desk:
         self._events = events
         self._clock = clock
         self._wake = wake
+        self._approvals = approvals
 
     def colleague(self, message: InboundMessage) -> Colleague | None:
         """Return which colleague writes to the worker alone; `None` for everybody else, and in groups."""
@@ -143,6 +147,10 @@ class Desk:
                 return await self._take(colleague, wanted.number, message)
             case "leave":
                 return await self._leave(colleague, wanted.number, turn_id)
+            case "approve" | "refuse":
+                if self._approvals is None:
+                    return self._words.say("approval_unknown", code=wanted.code)
+                return await self._approvals.decide(colleague, wanted.code, yes=wanted.order == "approve")
             case "unclear":
                 return self._words.say("unclear")
 

@@ -8,12 +8,15 @@ every word, so that a word given for one thing cannot be used for another, or a 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from ai_worker.foundation.errors import AiWorkerError
-from ai_worker.skills.tool import ApprovedBy, Asker
+from ai_worker.skills.tool import ApprovedBy, Asker, Risk
+
+CODE = 6
+"""Characters of a digest that people type; among those that wait at one time they are not the same."""
 
 LASTS = timedelta(minutes=10)
 """How long a person may take; what was asked for may be out of date after that."""
@@ -67,7 +70,71 @@ class Approval:
     """Who gave their word: `wecom/zhangsan`, or a person's name at the console; empty while nobody has."""
 
     decided_at: datetime | None = None
-    risk: str = ""
+    used_by: str = ""
+    """The turn that carried it out, or told how it ended; empty while none has."""
+
+    risk: Risk = "write-reversible"
+    worker: str = ""
+    address: Mapping[str, str] = field(default_factory=dict)
+    """What the asker's channel needs to reply; see `InboundMessage.address`."""
+
+    group: bool = False
+
+    @property
+    def code(self) -> str:
+        """What people type for it: `3FA9C1`. Another act has another one."""
+        return self.digest[:CODE].upper()
+
+    def at(self, now: datetime) -> "Approval":
+        """Return it as it stands now: what waits for too long has expired."""
+        late = self.state in ("waiting", "approved") and now >= self.expires_at
+        return replace(self, state="expired") if late else self
+
+    def decided(self, *, digest: str, by: str, yes: bool, now: datetime) -> "Approval":
+        """Return it with a person's word. The same person's same word again changes nothing.
+
+        Args:
+            digest: Of what the person was shown, or its beginning, of at least `CODE` characters.
+            by: Who gives the word.
+            yes: Which.
+            now: Aware, in UTC.
+
+        Raises:
+            ApprovalRefused: It does not wait any more, or the word is for something else.
+        """
+        if len(digest) < CODE or not self.digest.startswith(digest.lower()):
+            raise ApprovalRefused("The word was given for something else than what would be done")
+        state: ApprovalState = "approved" if yes else "refused"
+        standing = self.at(now)
+        if standing.state == state and standing.decided_by == by:
+            return standing
+        if standing.state != "waiting":
+            raise ApprovalRefused(f"It does not wait for a word any more: {standing.state}", state=standing.state)
+        return replace(standing, state=state, decided_by=by, decided_at=now, expires_at=now + LASTS)
+
+    def told(self, *, turn_id: str, now: datetime) -> "Approval":
+        """Return it as told to its asker by a turn; the same turn may again.
+
+        Raises:
+            ApprovalRefused: It still waits or is approved, or another turn has told it.
+        """
+        standing = self.at(now)
+        if standing.state in ("waiting", "approved") or self.used_by not in ("", turn_id):
+            raise ApprovalRefused(f"There is nothing to tell of it: {standing.state}", state=standing.state)
+        return replace(standing, used_by=turn_id)
+
+    def used(self, *, turn_id: str, now: datetime) -> "Approval":
+        """Return it as carried out by a turn; the same turn may again, after a crash.
+
+        Raises:
+            ApprovalRefused: It is not approved, has expired, or another turn has used it.
+        """
+        if self.state == "used" and self.used_by == turn_id:
+            return self
+        standing = self.at(now)
+        if standing.state != "approved":
+            raise ApprovalRefused(f"It cannot be carried out: {standing.state}", state=standing.state)
+        return replace(standing, state="used", used_by=turn_id)
 
 
 def digest_of(asker: Asker, tool: str, arguments: Mapping[str, Any]) -> str:
@@ -89,19 +156,23 @@ class ApprovalStore(Protocol):
         ...
 
     async def get(self, approval_id: str, now: datetime) -> Approval | None:
-        """Return one; waiting or approved for too long reads `expired`. `None`: there is none."""
+        """Return one as it stands now; `None`: there is none."""
         ...
 
     async def waiting(self, now: datetime, *, limit: int) -> Sequence[Approval]:
         """Return those that wait for a word, the oldest first."""
         ...
 
-    async def latest(self, *, limit: int) -> Sequence[Approval]:
+    async def open(self, now: datetime, *, limit: int) -> Sequence[Approval]:
+        """Return those for a colleague of which the asker does not know the end yet, the oldest first."""
+        ...
+
+    async def latest(self, now: datetime, *, limit: int) -> Sequence[Approval]:
         """Return the latest ones, whatever became of them."""
         ...
 
     async def decide(self, approval_id: str, *, digest: str, by: str, yes: bool, now: datetime) -> Approval:
-        """Keep a person's word, once. The same person's same word again changes nothing.
+        """Keep a person's word, once: see `Approval.decided`.
 
         Raises:
             ApprovalRefused: There is none, it does not wait any more, or the word is for something else.
@@ -109,9 +180,17 @@ class ApprovalStore(Protocol):
         ...
 
     async def use(self, approval_id: str, *, turn_id: str, now: datetime) -> Approval:
-        """Mark an approved one as used by a turn and return it; the same turn again gets it again.
+        """Mark an approved one as used by a turn and return it: see `Approval.used`.
 
         Raises:
-            ApprovalRefused: It is not approved, has expired, or another turn has used it.
+            ApprovalRefused: There is none, it is not approved, has expired, or another turn has used it.
+        """
+        ...
+
+    async def tell(self, approval_id: str, *, turn_id: str, now: datetime) -> Approval:
+        """Mark one that came to nothing as told to its asker by a turn, and return it as it stands.
+
+        Raises:
+            ApprovalRefused: There is none, it still waits or is approved, or another turn has told it.
         """
         ...

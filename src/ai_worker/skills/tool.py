@@ -167,6 +167,14 @@ class Toolbox(Protocol):
         """
         ...
 
+    def check(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Raise if a tool could not be called so; nothing is sent.
+
+        Raises:
+            ToolFailed: It is unknown, its arguments are wrong, or it is not for `asker`.
+        """
+        ...
+
     async def call(
         self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
     ) -> ToolResult:

@@ -10,6 +10,7 @@ from ai_worker.conversation.evaluation import EvalRun
 from ai_worker.conversation.message import InboundMessage, Reply
 from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
+from ai_worker.skills.approval import Approval
 
 
 def _plain(value: object) -> dict[Any, Any]:
@@ -25,6 +26,7 @@ _reply = msgspec.json.Decoder(Reply)
 _pending = msgspec.json.Decoder(PendingQuestion)
 _progress = msgspec.json.Decoder(Progress)
 _eval_run = msgspec.json.Decoder(EvalRun)
+_approval = msgspec.json.Decoder(Approval)
 _address = msgspec.json.Decoder(dict[str, str])
 _strings = msgspec.json.Decoder(tuple[str, ...])
 
@@ -53,6 +55,11 @@ def encode(value: Any) -> str:
 def message(text: str) -> InboundMessage:
     """Return the message that was stored."""
     return _message.decode(text)
+
+
+def approval(text: str) -> Approval:
+    """Return the approval that was stored."""
+    return _approval.decode(text)
 
 
 def result(text: str) -> TurnResult:

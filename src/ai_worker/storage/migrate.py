@@ -29,7 +29,7 @@ TABLES = (
     *("document", "passage", "knowledge_revision", "api_key", "console_link", "first_answer"),
     *("channel_memory", "channel_limit", "feedback", "contact", "file", "file_piece"),
     *("knowledge_version", "knowledge_source", "knowledge_item"),
-    *("handoff_wait", "seat"),
+    *("handoff_wait", "seat", "approval"),
     *("golden_question", "eval_run", "threshold"),
     *("connector_call", "connector_check"),
 )

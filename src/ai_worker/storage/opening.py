@@ -28,6 +28,7 @@ from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import PipelineStore
+from ai_worker.skills.approval import ApprovalStore
 from ai_worker.skills.calls import CallStore
 from ai_worker.storage.folder import make_folder
 
@@ -71,6 +72,7 @@ class Stores:
     channels: ChannelStore
     feedback: FeedbackStore
     contacts: ContactStore
+    approvals: ApprovalStore
     handoffs: HandoffStore
     answers: FirstAnswerStore
     files: FileStore
@@ -110,6 +112,7 @@ async def open_stores(url: str, *, data_dir: Path, clock: Clock) -> AsyncIterato
 @asynccontextmanager
 async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
+    from ai_worker.storage.sqlite.approvals import SqliteApprovalStore
     from ai_worker.storage.sqlite.archive import SqliteArchive
     from ai_worker.storage.sqlite.calls import SqliteCallStore
     from ai_worker.storage.sqlite.channels import SqliteChannelStore
@@ -148,6 +151,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
+            approvals=SqliteApprovalStore(database),
             handoffs=SqliteHandoffStore(database),
             files=SqliteFileStore(database),
             check=database.check,
@@ -161,6 +165,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
 async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
     need_driver()
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
+    from ai_worker.storage.postgres.approvals import PostgresApprovalStore
     from ai_worker.storage.postgres.archive import PostgresArchive
     from ai_worker.storage.postgres.calls import PostgresCallStore
     from ai_worker.storage.postgres.channels import PostgresChannelStore
@@ -198,6 +203,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),
+            approvals=PostgresApprovalStore(database),
             handoffs=PostgresHandoffStore(database),
             files=PostgresFileStore(database),
             check=database.check,

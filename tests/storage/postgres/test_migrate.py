@@ -29,6 +29,8 @@ from ai_worker.pipeline.answers import FirstAnswer
 from ai_worker.pipeline.files import attached
 from ai_worker.pipeline.sending import Limit, Need
 from ai_worker.settings import load
+from ai_worker.skills.approval import LASTS, Approval, digest_of
+from ai_worker.skills.tool import Asker
 from ai_worker.storage.opening import Stores, open_stores
 from tests.postgres import shared_server
 from tests.storage.postgres.scene import ANSWER, message, reply
@@ -73,6 +75,13 @@ async def _furnish(stores: Stores) -> None:
     await stores.evaluation.put_golden([GoldenQuestion("q1", "怎么退货", ("faq-1",))], at=now())
     await stores.evaluation.put_threshold(Threshold("faq", 0.95, 0.8, 0.33, 60, now()))
     await stores.evaluation.keep_run(EvalRun(now(), 1, "0.1.0", ()))
+    asker, arguments = Asker("service-desk", "lin", "林晓燕"), {"order_id": "ORD12345"}
+    digest = digest_of(asker, "erp.move", arguments)
+    approval = Approval(
+        *("apr-1", digest, "erp.move", arguments, asker, "lin", "t-1", "asker", "改地址", "把 ORD12345 改到武汉"),
+        *(now(), now() + LASTS),
+    )
+    await stores.approvals.ask(approval)
     await stores.channels.remember("desk", "cursor", "有\0没有")
     await stores.channels.block("desk", "robot", seconds=600)
     await stores.channels.own("bot:desk", owner="run-1", lease=timedelta(minutes=5))
@@ -119,6 +128,9 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
             since=FIRST.at - timedelta(1)
         )
         assert _without_nul(await new.gaps.open_gaps(9)) == _without_nul(await old.gaps.open_gaps(9))
+        assert (
+            await new.approvals.latest(CLOCK.now(), limit=9) == await old.approvals.latest(CLOCK.now(), limit=9) != []
+        )
         assert await new.evaluation.golden() == await old.evaluation.golden() != []
         assert await new.evaluation.thresholds() == await old.evaluation.thresholds() != []
         assert await new.evaluation.runs(9) == await old.evaluation.runs(9) != []

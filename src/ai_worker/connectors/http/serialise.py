@@ -12,6 +12,7 @@ from ai_worker.connectors.http.values import BetweenItems, content_text, pairs, 
 from ai_worker.connectors.operation import Operation, Parameter
 
 _PLACEHOLDER = re.compile(r"{([^{}]*)}")
+_CONTROL = re.compile(r"%(?:[01][0-9A-F]|7F)")
 
 OURS = frozenset(
     [
@@ -61,6 +62,13 @@ def request_of(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     Raises:
         ArgumentsRefused: A value cannot stand where it has to; nothing was sent.
     """
+    try:
+        return _written(operation, arguments)
+    except UnicodeEncodeError:
+        raise ArgumentsRefused(f"{operation.name}: an argument holds half a character") from None
+
+
+def _written(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     path, _, asked = operation.path.partition("#")[0].partition("?")
     query = [item for item in asked.split("&") if item and "{" not in item]
     headers: dict[str, str] = {"Accept": _accept(operation)}
@@ -103,7 +111,8 @@ def _in_path(operation: Operation, parameter: Parameter, value: Any) -> str:
     else:
         safe = "/:@!$&'()*+,;=" if parameter.allow_reserved else ""
         written = _path_style(parameter, value, lambda item: quote(text(item), safe=safe))
-    if written in ("", ".", ".."):  # the only values that percent-encoding leaves able to change the path
+    # The only values that percent-encoding leaves able to change the path; no path has line ends and the like.
+    if written in ("", ".", "..") or _CONTROL.search(written):
         raise ArgumentsRefused(f"{operation.name}: the argument {parameter.argument!r} cannot stand in a path")
     return written
 

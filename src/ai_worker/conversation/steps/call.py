@@ -7,7 +7,7 @@ from typing import Any
 
 from ai_worker.conversation.progress import ToolUse
 from ai_worker.conversation.trace import Trace
-from ai_worker.skills.tool import Tool, Toolbox, ToolFailed, ToolUnsure
+from ai_worker.skills.tool import Asker, Tool, Toolbox, ToolFailed, ToolUnsure
 
 TOOL_S = 15.0
 """Seconds that one tool may take."""
@@ -24,7 +24,15 @@ class Called:
     failure: ToolFailed | None
 
 
-async def call(toolbox: Toolbox, tool: Tool, arguments: Mapping[str, Any], *, key: str, trace: Trace) -> Called:
+async def call(
+    toolbox: Toolbox,
+    tool: Tool,
+    arguments: Mapping[str, Any],
+    *,
+    key: str,
+    trace: Trace,
+    asker: Asker | None = None,
+) -> Called:
     """Call a tool.
 
     Args:
@@ -33,13 +41,14 @@ async def call(toolbox: Toolbox, tool: Tool, arguments: Mapping[str, Any], *, ke
         arguments: What it is called with.
         key: The same for the same step of the same turn, so that a repeat is recognised.
         trace: Records the call as a step.
+        asker: For whom.
     """
     name, began = tool.name, trace.elapsed_ms()
     data, source, failure = None, "", None
     with trace.step("tool") as note:
         try:
             async with asyncio.timeout(TOOL_S):
-                result = await toolbox.call(name, arguments, idempotency_key=key)
+                result = await toolbox.call(name, arguments, idempotency_key=key, asker=asker)
             data, source = result.data, result.source
         except ToolFailed as failed:
             failure = failed

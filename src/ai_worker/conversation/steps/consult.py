@@ -17,10 +17,11 @@ from ai_worker.conversation.progress import Act, Notebook, Progress, ToolUse
 from ai_worker.conversation.steps.act import intent, perform
 from ai_worker.conversation.steps.call import Called, call
 from ai_worker.conversation.steps.live import Heard
-from ai_worker.conversation.steps.prompt import names_of
+from ai_worker.conversation.steps.operations import looked_up, unwrapped
+from ai_worker.conversation.steps.prompt import names_of, offered
 from ai_worker.conversation.trace import Trace
 from ai_worker.foundation.errors import AiWorkerError
-from ai_worker.skills.tool import Tool, Toolbox, ToolUnsure
+from ai_worker.skills.tool import Asker, Tool, Toolbox, ToolFailed, ToolUnsure
 
 MODEL_S = 60.0
 """Seconds for all calls of one turn together."""
@@ -32,6 +33,9 @@ RESULT_CHARACTERS = 8_000
 
 ERROR = "error:"
 """How the words begin that tell a model of a call that came to nothing."""
+
+NAMED = 20
+"""Tools that a model is told of that has called what does not exist."""
 
 REPAIRS = 1
 """Times that a model may try again after calling a tool that does not exist or that it cannot spell."""
@@ -49,6 +53,12 @@ class NeedsPerson(AiWorkerError):
 
     code = "tool.needs_person"
     hint = "A colleague decides and does it in the business system."
+
+    def __init__(self, tool: Tool, arguments: Mapping[str, Any], *, tainted: bool) -> None:
+        super().__init__(f"{tool.name} was wanted, and is not called without a person's word")
+        self.tool, self.arguments = tool, arguments
+        self.tainted = tainted
+        """Whether the model had read what may give it orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,8 @@ class Consultation:
         trace: Trace,
         notebook: Notebook | None,
         progress: Progress | None,
+        asker: Asker | None = None,
+        may_ask: bool = False,
     ) -> None:
         """Prepare the talk.
 
@@ -90,14 +102,18 @@ class Consultation:
             trace: Records the calls.
             notebook: Where acts are kept; without it nothing that acts is called.
             progress: Where an earlier run of this turn came to; `None` for a turn that begins.
+            asker: For whom tools are called.
+            may_ask: Whether a person can be asked for their word.
         """
         self._model = model
         self._toolbox = toolbox
         self._turn_id = turn_id
         self._tools = {tool.name: tool for tool in tools}
+        self._offered = offered(tools, may_ask=may_ask)
         self._names = names_of(tools)
         self._trace = trace
         self._notebook = notebook
+        self._asker = asker
         self._kept = progress or Progress()
         self._said = list(self._kept.talk)
         self._tainted = tainted or any(message.role == "tool" and _could_order(message) for message in self._said)
@@ -163,6 +179,9 @@ class Consultation:
             await self._keep()
 
     async def _result(self, wanted: ToolCall, number: int) -> str:
+        if (found := looked_up(wanted, self._offered)) is not None:
+            return found[:RESULT_CHARACTERS]
+        wanted = unwrapped(wanted)
         tool, arguments = self._tools.get(wanted.name), _arguments(wanted)
         if (begun := self._kept.act(number)) is not None:
             return await self._again(begun, tool)
@@ -171,7 +190,7 @@ class Consultation:
         if tool.acts:
             return await self._act(self._toolbox, tool, arguments, number)
         key = f"{self._turn_id}:{number}"
-        return self._told(await call(self._toolbox, tool, arguments, key=key, trace=self._trace))
+        return self._told(await call(self._toolbox, tool, arguments, key=key, trace=self._trace, asker=self._asker))
 
     def _refused(self) -> str:
         """Return what a model is told that calls what does not exist, once.
@@ -182,7 +201,7 @@ class Consultation:
         self._mistakes += 1
         if self._mistakes > REPAIRS:
             raise ModelMisbehaved("The model called tools that do not exist, or with broken arguments")
-        names = ", ".join(self._tools) or "none"
+        names = ", ".join(list(self._tools)[:NAMED]) or "none"
         return f"{ERROR} not called. The arguments must be one JSON object; the tools are: {names}"
 
     async def _act(self, toolbox: Toolbox, tool: Tool, arguments: Mapping[str, Any], number: int) -> str:
@@ -192,13 +211,17 @@ class Consultation:
             NeedsPerson: A person has to say yes to it first.
         """
         if self._tainted or self._notebook is None or not tool.unattended:
-            raise NeedsPerson(f"{tool.name} was wanted, and is not called without a person's word")
+            try:
+                toolbox.check(tool.name, arguments, asker=self._asker)
+            except ToolFailed as wrong:  # a person is asked only for what can be done
+                return f"{ERROR} {plain(str(wrong), names=self._names)}"
+            raise NeedsPerson(tool, arguments, tainted=self._tainted)
         if (before := self._kept.done_before(tool.name, arguments)) is not None and before.told is not None:
             return before.told
         act = intent(self._turn_id, number, tool, arguments)
         self._kept = self._kept.begun(act)
         await self._keep()
-        return self._told(await perform(toolbox, tool, act, trace=self._trace))
+        return self._told(await perform(toolbox, tool, act, trace=self._trace, asker=self._asker))
 
     async def _again(self, act: Act, tool: Tool | None) -> str:
         """Go on with an act that an earlier run of this turn had begun, as it had begun it.
@@ -208,7 +231,7 @@ class Consultation:
         """
         if self._toolbox is None or tool is None or not tool.idempotent:
             raise ToolUnsure(f"{act.tool} was called before a restart, and its answer was lost")
-        return self._told(await perform(self._toolbox, tool, act, trace=self._trace))
+        return self._told(await perform(self._toolbox, tool, act, trace=self._trace, asker=self._asker))
 
     def _told(self, called: Called) -> str:
         """Return what the model is told of a call."""

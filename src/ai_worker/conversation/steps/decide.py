@@ -54,7 +54,13 @@ def decide(
         return Verdict("call")
     if sure and (not model_may or findings.found[0].passage.kind == "entry"):
         return Verdict("answer")
-    if planned is not None and not planned.ready and _wants_slot(planned, findings, bars, text=text):
+    reads_better = model_may and planned is not None and planned.tool.acts  # a model does, than a pattern does
+    if (
+        planned is not None
+        and not planned.ready
+        and not reads_better
+        and _wants_slot(planned, findings, bars, text=text)
+    ):
         return _ask_back("ask_slot", pending)
     if model_may:
         return Verdict("consult")
@@ -121,6 +127,8 @@ def _wants_slot(planned: Plan, findings: Findings, bars: Bars, *, text: str) -> 
     """Return whether the verb is meant so clearly that its missing value is asked for."""
     if hearing().asks_how(text) and not planned.resumed:
         return False
+    if planned.tool.acts and planned.triggers and planned.values:
+        return True
     return planned.triggers > 1 or (planned.triggers == 1 and findings.best < bars.clarify_at and len(text) <= SHORT)
 
 

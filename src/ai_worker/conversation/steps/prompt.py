@@ -11,7 +11,7 @@ from ai_worker.conversation.grounding.orders import harmless, plain
 from ai_worker.conversation.grounding.verdict import ASK_BACK, NO_ANSWER
 from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Contact, Utterance
-from ai_worker.conversation.model import ChatMessage, ToolSchema
+from ai_worker.conversation.model import ChatMessage
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import LANGUAGES, Phrases, phrases
 from ai_worker.conversation.steps.look_up import Bars, Findings
@@ -91,9 +91,17 @@ def names_of(tools: Sequence[Tool]) -> list[str]:
     return [name for tool in tools for name in (fold(tool.name), fold(tool.name.replace(".", "_")))]
 
 
-def offered(tools: Sequence[Tool]) -> list[Tool]:
-    """Return the tools that a model is told of: those that only read, or that may act without a person's word."""
-    return [tool for tool in tools if tool.unattended or not tool.acts]
+def offered(tools: Sequence[Tool], *, may_ask: bool = False) -> list[Tool]:
+    """Return the tools that a model is told of.
+
+    Those that only read, those that may act without a person's word, and, where a person can be asked for
+    it, those that take one.
+    """
+    return [
+        tool
+        for tool in tools
+        if tool.unattended or not tool.acts or (may_ask and tool.approved_by in ("asker", "colleague"))
+    ]
 
 
 def quoted_before(history: Sequence[Utterance]) -> bool:
@@ -106,11 +114,6 @@ def quoted_before(history: Sequence[Utterance]) -> bool:
     if len({said.contact.id for said in latest if said.contact is not None}) > 1:
         return True
     return any(said.role == "assistant" and any(mark in said.text for mark in marks) for said in latest)
-
-
-def schemas(tools: Sequence[Tool]) -> list[ToolSchema]:
-    """Return the tools that a model is offered, as it is told of them."""
-    return [ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered(tools)]
 
 
 def prompt(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ai_worker.conversation.approving import Approvals, asker_of, is_meant, of_contact
 from ai_worker.conversation.grounding.addresses import without_thoughts
 from ai_worker.conversation.grounding.answer import Grounded
 from ai_worker.conversation.grounding.orders import plain
@@ -10,7 +11,7 @@ from ai_worker.conversation.grounding.verdict import may_be_asked, verdict
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.history import said_by_contact
 from ai_worker.conversation.message import Reply, Utterance
-from ai_worker.conversation.model import ChatMessage, ChatModel, ModelFailed, OnDelta
+from ai_worker.conversation.model import ChatMessage, ChatModel, ModelFailed, OnDelta, ToolSchema
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.progress import Notebook, Progress
@@ -20,15 +21,14 @@ from ai_worker.conversation.steps.decide import asks_again, choices, without_mod
 from ai_worker.conversation.steps.guard import Guard, whole_sentences
 from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraft
 from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear
+from ai_worker.conversation.steps.operations import on_offer
 from ai_worker.conversation.steps.prompt import (
     Material,
     gather,
     moment_of,
-    offered,
     prompt,
     quoted_before,
     rewriting,
-    schemas,
 )
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
@@ -63,19 +63,28 @@ class Reasoner:
     what was said before, `clarify_at`; from itself (grounding `open`), 0.5.
     """
 
-    def __init__(self, model: ChatModel, toolbox: Toolbox | None, *, bars: Bars, clock: Clock) -> None:
+    def __init__(
+        self,
+        model: ChatModel,
+        toolbox: Toolbox | None,
+        *,
+        bars: Bars,
+        clock: Clock,
+        approvals: Approvals | None = None,
+    ) -> None:
         self._model = model
         self._toolbox = toolbox
         self._bars = bars
         self._clock = clock
+        self._approvals = approvals
 
     def may(self, worker: Worker, tools: Sequence[Tool], *, findings: Findings, history: Sequence[Utterance]) -> bool:
         """Return whether the model may be asked at all: a strict worker's only if it has something to go by."""
-        return worker.grounding == "open" or bool(schemas(tools)) or bool(gather(findings, history, self._bars))
+        return worker.grounding == "open" or bool(self._schemas(tools)) or bool(gather(findings, history, self._bars))
 
     def has_to_go_by(self, worker: Worker, tools: Sequence[Tool], findings: Findings) -> bool:
         """Return whether there is more to answer from than what was said before."""
-        return worker.grounding == "open" or bool(offered(tools)) or findings.best >= self._bars.material_at
+        return worker.grounding == "open" or bool(self._schemas(tools)) or findings.best >= self._bars.material_at
 
     async def completed(self, text: str, history: Sequence[Utterance], words: Phrases) -> str:
         """Return a short message that leans on what was said as a question that stands alone; empty if it needs none.
@@ -113,7 +122,7 @@ class Reasoner:
         for the model to say so, or asks a person to.
         """
         material = gather(findings, given.history, self._bars, tools=tools)
-        on_offer = schemas(tools)
+        on_offer = self._schemas(tools)
         moment = moment_of(self._clock.now(), worker, words)
         consultation = Consultation(
             self._model,
@@ -124,6 +133,8 @@ class Reasoner:
             trace=trace,
             notebook=notebook,
             progress=given.progress,
+            asker=asker_of(given.message),
+            may_ask=self._approvals is not None,
         )
         guard = Guard(
             material,
@@ -149,7 +160,10 @@ class Reasoner:
         )
         try:
             said = await consultation.ask(messages, on_offer, heard=Heard.by(live, draft))
-        except (ModelFailed, ModelMisbehaved, NeedsPerson, ToolUnsure) as failure:
+        except NeedsPerson as wanted:
+            result = await self._wanted(wanted, consultation.progress, tools, given, words, findings, text)
+            return replace(result, tools=consultation.progress.all_uses)
+        except (ModelFailed, ModelMisbehaved, ToolUnsure) as failure:
             result = self._without(failure, consultation.progress, given, words, findings, text)
             return replace(result, tools=consultation.progress.all_uses)
         streamed = live.shown if live is not None else ""
@@ -164,6 +178,28 @@ class Reasoner:
         if draft is not None and draft.first_words_ms is not None:
             result = replace(result, first_words_ms=draft.first_words_ms)
         return replace(result, tools=said.uses, model=said.model, tokens=said.tokens)
+
+    def _schemas(self, tools: Sequence[Tool]) -> list[ToolSchema]:
+        return on_offer(tools, may_ask=self._approvals is not None)
+
+    async def _wanted(
+        self,
+        wanted: NeedsPerson,
+        progress: Progress,
+        tools: Sequence[Tool],
+        given: TurnInput,
+        words: Phrases,
+        findings: Findings,
+        text: str,
+    ) -> TurnResult:
+        """Ask for a person's word, unless a document may have put the wish into the model's mouth.
+
+        Once the model has read what may give it orders, it takes the contact's own words: every value in
+        the arguments, and the matter itself, must stand in what they said.
+        """
+        if self._approvals is None or progress.acted or not _is_wish(wanted, tools, given, text):
+            return self._without(wanted, progress, given, words, findings, text)
+        return await self._approvals.ask(wanted.tool, wanted.arguments, given, words)
 
     def _without(
         self,
@@ -277,6 +313,13 @@ class Reasoner:
         best = findings.found[0]
         note = "" if best.score >= self._bars.answer_at else words.say("nearest")
         return compose.approved(words, best, question=text, confidence=best.score, note=note)
+
+
+def _is_wish(wanted: NeedsPerson, tools: Sequence[Tool], given: TurnInput, text: str) -> bool:
+    if not wanted.tainted:
+        return True
+    said = [text, *said_by_contact(given.history)]
+    return of_contact(wanted.arguments, said) and is_meant(wanted.tool, text, tools=tools)
 
 
 def _held(given: TurnInput, words: Phrases) -> TurnResult:

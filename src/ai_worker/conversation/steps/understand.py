@@ -10,6 +10,7 @@ from ai_worker.conversation.message import Choice, InboundMessage, Utterance
 from ai_worker.conversation.phrases import language_of
 from ai_worker.conversation.tone import Plea, tone
 from ai_worker.conversation.turn import PendingQuestion
+from ai_worker.conversation.word import said_to
 from ai_worker.foundation.text import clean
 
 LONGEST_QUESTION = 4_000
@@ -66,6 +67,7 @@ def understand(
     text = clean(_words(message))[:LONGEST_QUESTION]
     language = language_of(text, history=history, default=default_language)
     choice = _pressed(message) or (choice_of(text, pending.choices) if pending and pending.choices else None)
+    choice = choice or said_to(pending, text)
     if choice is not None:
         return Understood("chosen", text, language, chosen=choice)
     kind = _kind(text, message, pending)

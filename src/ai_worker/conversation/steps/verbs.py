@@ -54,6 +54,7 @@ def plan(
     history: Sequence[Utterance],
     pending_tool: str,
     today: date | None = None,
+    may_ask: bool = False,
 ) -> Plan | None:
     """Return the verb that fits best; `None` if none does.
 
@@ -64,6 +65,7 @@ def plan(
         history: What was said before; the contact's latest words come first for missing values.
         pending_tool: The tool whose slot the worker asked for; empty if it asked for none.
         today: The day that it is where the worker works, for slots that take one; `None`: they take none.
+        may_ask: Whether a person can be asked for their word: verbs that act are looked at, too.
     """
     plans = [
         _plan(
@@ -76,7 +78,7 @@ def plan(
             today=today,
         )
         for tool in tools
-        if tool.verb is not None and tool.risk == "read"
+        if tool.verb is not None and (not tool.acts or may_ask)
     ]
     fitting = [fits for fits in plans if fits is not None]
     return max(fitting, key=lambda fits: (fits.triggers + RESUMED_IS_WORTH * fits.resumed, fits.ready), default=None)
@@ -93,8 +95,11 @@ def _plan(
     today: date | None,
 ) -> Plan | None:
     here = {slot.name: value for slot in verb.slots if (value := slot_value(slot, text, today))}
-    triggers = _triggers(verb, text) or (_triggers(verb, question) if question != text else 0)
-    bare = any(squash(value) == squash(text) for value in here.values())
+    triggers = _triggers(verb, text)
+    bare = False
+    if not tool.acts:  # what acts is wanted in so many words
+        triggers = triggers or (_triggers(verb, question) if question != text else 0)
+        bare = any(squash(value) == squash(text) for value in here.values())
     if not (triggers or bare or resumed):
         return None
     # A number that was asked for again was missing before, or was one that the system does not know.

@@ -77,6 +77,12 @@ RETURNING n
 
 FORGET_CHECKS = "DELETE FROM connector_check WHERE at < $1 RETURNING at"
 
+FORGET_APPROVALS = """
+DELETE FROM approval WHERE n IN (
+    SELECT n FROM approval WHERE asked_at < $1 ORDER BY asked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING n
+"""
+
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ANY ($1::text[])"
 FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ANY ($1::text[])"
 FORGET_TURNS = "DELETE FROM turn WHERE seq = ANY ($1::bigint[])"
@@ -99,6 +105,7 @@ async def sweep(connection: Any, now: datetime) -> int:
     called_before = to_micros(now - CALLS_KEPT)
     gone += len(await connection.fetch(FORGET_CALLS, called_before, BATCH))
     gone += len(await connection.fetch(FORGET_CHECKS, called_before))
+    gone += len(await connection.fetch(FORGET_APPROVALS, before, BATCH))
     return gone + len(await connection.fetch(FORGET_ANSWERS, to_micros(now - KEPT), BATCH))
 
 

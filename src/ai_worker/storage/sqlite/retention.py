@@ -66,6 +66,11 @@ DELETE FROM connector_call WHERE n IN (SELECT n FROM connector_call WHERE at < ?
 
 FORGET_CHECKS = "DELETE FROM connector_check WHERE at < ?"
 
+FORGET_APPROVALS = """
+DELETE FROM approval WHERE n IN (
+    SELECT n FROM approval WHERE asked_at < ? ORDER BY asked_at LIMIT ?)
+"""
+
 FORGET_REPLIES = "DELETE FROM outbound WHERE turn_id = ?"
 FORGET_PROGRESS = "DELETE FROM progress WHERE seq = ?"
 FORGET_RATINGS = "DELETE FROM feedback WHERE turn_id = ?"
@@ -92,6 +97,7 @@ def sweep(connection: apsw.Connection, now: datetime) -> int:
     called_before = to_micros(now - CALLS_KEPT)
     connection.execute(FORGET_CALLS, (called_before, BATCH))
     connection.execute(FORGET_CHECKS, (called_before,))
+    connection.execute(FORGET_APPROVALS, (before, BATCH))
     connection.execute(FORGET_ANSWERS, (to_micros(now - KEPT), BATCH))
     return connection.total_changes() - began
 

@@ -1,0 +1,315 @@
+"""Ask a person before something is changed in a business system, and do it once they have said yes.
+
+What is approved is what is done: see `skills.approval`. The one who asked presses a button or writes
+确认; where it takes somebody else, a colleague decides at the console or in their own messenger, and a
+message of their own in the conversation (`settled:…`) lets a turn carry it out, in order with all else.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.handoff import Reason
+from ai_worker.conversation.message import Choice, Contact, InboundMessage, Reply
+from ai_worker.conversation.phrases import Phrases
+from ai_worker.conversation.progress import Act, Notebook, Progress
+from ai_worker.conversation.steps import compose
+from ai_worker.conversation.steps.act import perform
+from ai_worker.conversation.steps.call import Called, call
+from ai_worker.conversation.steps.verbs import told
+from ai_worker.conversation.trace import Trace
+from ai_worker.conversation.turn import PendingQuestion, TurnInput, TurnResult
+from ai_worker.conversation.word import Word
+from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.ids import derived_id
+from ai_worker.foundation.text import fold, shorten
+from ai_worker.skills.approval import LASTS, Approval, ApprovalRefused, ApprovalStore, digest_of
+from ai_worker.skills.tool import Asker, ReadBack, Tool, Toolbox, ToolFailed, ToolRefused, ToolUnsure
+
+SHOWN = 400
+"""Characters of one argument that a person is shown before the rest is counted."""
+
+FAILED = "error:"
+"""How what is kept of an act begins that came to nothing."""
+
+
+def asker_of(message: InboundMessage) -> Asker:
+    """Return for whom a turn acts."""
+    contact = message.contact
+    return Asker(message.channel, contact.id, contact.name or "", contact.department or "")
+
+
+def settled(approval: Approval, text: str, *, now: datetime) -> InboundMessage:
+    """Return the message by which a conversation learns what became of an approval; its id never changes."""
+    asker = approval.asker
+    return InboundMessage(
+        channel=asker.channel,
+        message_id=f"approval:{approval.id}",
+        conversation_key=approval.conversation_key,
+        contact=Contact(asker.id, asker.name or None, asker.department or None),
+        text=text,
+        received_at=now,
+        address=approval.address,
+        worker=approval.worker or None,
+        group=approval.group,
+        chosen=Word("settled", approval.id).id,
+    )
+
+
+class Approvals:
+    """Asks, hears the word, and carries out."""
+
+    def __init__(self, store: ApprovalStore, toolbox: Toolbox, *, clock: Clock) -> None:
+        self._store = store
+        self._toolbox = toolbox
+        self._clock = clock
+
+    async def ask(self, tool: Tool, arguments: Mapping[str, Any], given: TurnInput, words: Phrases) -> TurnResult:
+        """Ask the person whose word it takes. Nothing is changed; a repeat of the turn asks the same.
+
+        Raises:
+            ToolFailed: It could not be called so; nobody was asked.
+        """
+        if tool.approved_by == "never" or given.message.standalone:
+            return compose.to_confirm(words)
+        asker, message = asker_of(given.message), given.message
+        self._toolbox.check(tool.name, arguments, asker=asker)
+        digest = digest_of(asker, tool.name, arguments)
+        now = self._clock.now()
+        approval = await self._store.ask(
+            Approval(
+                id=derived_id("apr", given.turn_id, digest),
+                digest=digest,
+                tool=tool.name,
+                arguments=dict(arguments),
+                asker=asker,
+                conversation_key=message.conversation_key,
+                turn_id=given.turn_id,
+                approved_by=tool.approved_by,
+                title=tool.title or tool.description,
+                text=shown(tool, arguments),
+                asked_at=now,
+                expires_at=now + LASTS,
+                risk=tool.risk,
+                worker=given.worker,
+                address=message.address,
+                group=message.group,
+            )
+        )
+        minutes = int(LASTS.total_seconds() // 60)
+        if tool.approved_by == "colleague":
+            said = words.say("approve_colleague", text=approval.text, code=approval.code, minutes=minutes)
+            return TurnResult("answer", Reply(said), confidence=1.0)
+        yes, no = (Word(kind, approval.id, approval.code).id for kind in ("approve", "refuse"))
+        choices = (Choice(yes, words.say("approve_yes")), Choice(no, words.say("approve_no")))
+        listed = "\n".join(f"{number}. {choice.label}" for number, choice in enumerate(choices, start=1))
+        said = words.say("approve_asker", text=approval.text, list=listed, minutes=minutes)
+        return TurnResult("clarify", Reply(said, choices), confidence=1.0, pending=PendingQuestion(choices=choices))
+
+    async def hear(
+        self, word: Word, given: TurnInput, words: Phrases, *, trace: Trace, notebook: Notebook | None
+    ) -> TurnResult:
+        """Take a person's word, and carry out what was approved."""
+        approval = await self._store.get(word.approval_id, self._clock.now())
+        asker = asker_of(given.message)
+        if approval is None or (approval.asker.channel, approval.asker.id) != (asker.channel, asker.id):
+            return _said(words.say("approve_gone"))
+        try:
+            if word.kind == "settled":
+                return await self._settled(approval, given, words, trace, notebook)
+            if approval.approved_by != "asker":
+                return _said(words.say("approve_not_yours", text=approval.text))
+            by = f"{asker.channel}/{asker.id}"
+            now = self._clock.now()
+            if approval.state != "used" or approval.used_by != given.turn_id:  # a repeat of the turn that used it
+                approval = await self._store.decide(
+                    approval.id, digest=word.code, by=by, yes=word.kind == "approve", now=now
+                )
+            if word.kind == "refuse":
+                return _said(words.say("approve_dropped"))
+            return await self._carry_out(approval, given, words, trace, notebook)
+        except ApprovalRefused as refused:
+            return _said(words.say(f"approve_{refused.state}" if refused.state else "approve_changed"))
+
+    async def _settled(
+        self, approval: Approval, given: TurnInput, words: Phrases, trace: Trace, notebook: Notebook | None
+    ) -> TurnResult:
+        if approval.approved_by != "colleague" or approval.state in ("waiting", "replaced"):
+            return TurnResult("silent", None)
+        if approval.state in ("approved", "used"):
+            return await self._carry_out(approval, given, words, trace, notebook)
+        approval = await self._store.tell(approval.id, turn_id=given.turn_id, now=self._clock.now())
+        key = "approve_turned_down" if approval.state == "refused" else "approve_nobody"
+        return _said(words.say(key, text=approval.text))
+
+    async def _carry_out(
+        self, approval: Approval, given: TurnInput, words: Phrases, trace: Trace, notebook: Notebook | None
+    ) -> TurnResult:
+        """Do it once, however often the turn is run, and read back what came of it."""
+        tools = {tool.name: tool for tool in self._toolbox.tools(asker=approval.asker)}
+        tool = tools.get(approval.tool)
+        if tool is None or notebook is None:
+            return compose.to_confirm(words)
+        approval = await self._store.use(approval.id, turn_id=given.turn_id, now=self._clock.now())
+        progress, called = await self._act(approval, tool, given, trace, notebook)
+        result = await self._told(approval, tool, tools, called, words, trace)
+        return replace(result, tools=progress.all_uses)
+
+    async def _act(
+        self, approval: Approval, tool: Tool, given: TurnInput, trace: Trace, notebook: Notebook
+    ) -> tuple[Progress, Called | None]:
+        """Call the tool unless that was done, with the intent on disk before; `None`: nobody knows what came of it."""
+        progress = given.progress or Progress()
+        act = progress.act(1)
+        if act is not None and act.told is not None:
+            failure = ToolRefused(act.told.removeprefix(FAILED)) if act.told.startswith(FAILED) else None
+            use = progress.uses[-1]
+            return progress, Called(use, None if failure else json.loads(act.told), failure)
+        if act is None:
+            act = Act(1, derived_id("act", approval.id), tool.name, dict(approval.arguments))
+            progress = progress.begun(act)
+            await notebook.keep(progress)
+        elif not tool.idempotent:
+            return progress, None
+        try:
+            called = await perform(self._toolbox, tool, act, trace=trace, asker=approval.asker)
+        except ToolUnsure:
+            return progress, None
+        said = FAILED + str(called.failure) if called.failure else json.dumps(called.data, ensure_ascii=False)
+        progress = replace(progress, uses=(*progress.uses, called.use)).ended(act, told=said, ok=not called.failure)
+        await notebook.keep(progress)
+        return progress, called
+
+    async def _told(
+        self,
+        approval: Approval,
+        tool: Tool,
+        tools: Mapping[str, Tool],
+        called: Called | None,
+        words: Phrases,
+        trace: Trace,
+    ) -> TurnResult:
+        """Say what came of it."""
+        if called is not None and isinstance(called.failure, ToolRefused):
+            return _said(words.say("act_refused", title=approval.title, reason=_system_words(called.failure, words)))
+        if called is not None and called.failure is not None:
+            return TurnResult("handoff", Reply(words.say("act_failed", title=approval.title)), reason=Reason.FAILED)
+        back = await self._read_back(tool.read_back, approval, called, tools, trace) if tool.read_back else None
+        if called is None and (back is None or not back.holds):
+            return compose.unsure(words)
+        if back is None or tool.read_back is None:
+            return _said(words.say("act_done", title=approval.title))
+        values = {key: str(value) for key, value in approval.arguments.items()}
+        now = told(tool.read_back.template, back.data, values=values, no_value=words.say("no_value"))
+        if back.holds is False:
+            return TurnResult(
+                "handoff", Reply(words.say("act_doubtful", title=approval.title, now=now)), reason=Reason.FAILED
+            )
+        return _said(words.say("act_done_and_read", title=approval.title, now=now))
+
+    async def _read_back(
+        self,
+        back: ReadBack,
+        approval: Approval,
+        called: Called | None,
+        tools: Mapping[str, Tool],
+        trace: Trace,
+    ) -> "_Back | None":
+        tool = tools.get(back.tool)
+        if tool is None:
+            return None
+        values = {key: str(value) for key, value in approval.arguments.items()}
+        result = called.data if called is not None else None
+        arguments = {
+            name: told(template, result, values=values, no_value="") for name, template in back.arguments.items()
+        }
+        read = await call(self._toolbox, tool, arguments, key=f"{approval.id}:back", trace=trace, asker=approval.asker)
+        if read.failure is not None:
+            return None
+        wanted = {name: told(template, None, values=values, no_value="") for name, template in back.expects.items()}
+        found = {name: told(f"{{{name}}}", read.data, values={}, no_value="") for name in wanted}
+        holds = None if not wanted else all(_same(found[name], value) for name, value in wanted.items())
+        return _Back(read.data, holds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """What a system says after an act."""
+
+    data: Any
+    holds: bool | None
+    """Whether it says what was wanted; `None`: nothing was compared."""
+
+
+def shown(tool: Tool, arguments: Mapping[str, Any]) -> str:
+    """Return what a tool is about to do, for the person whose word it takes: with all of its true arguments."""
+    values = {name: _plainly(value) for name, value in arguments.items()}
+    if not tool.confirm:
+        lines = [f"{_title(tool, name)}：{value}" for name, value in values.items()]
+        return "\n".join([tool.title or tool.description, *lines])
+    said = told(tool.confirm, None, values=values, no_value="—")
+    hidden = [name for name in values if f"{{{name}}}" not in tool.confirm]
+    return "\n".join([said, *(f"{_title(tool, name)}：{values[name]}" for name in hidden)])
+
+
+def _title(tool: Tool, argument: str) -> str:
+    schema = tool.parameters.get("properties", {}).get(argument, {})
+    return str(schema.get("title") or argument) if isinstance(schema, Mapping) else argument
+
+
+def _plainly(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())  # no line of an argument may look like a line of ours
+    return text if len(text) <= SHOWN else f"{shorten(text, SHOWN)}（{len(text)}）"
+
+
+def _same(found: str, wanted: str) -> bool:
+    """Return whether what is read back says what was wanted: systems add a country, a line end, a salutation."""
+    one, other = "".join(found.split()), "".join(wanted.split())
+    return bool(other) and other in one
+
+
+def _system_words(failure: ToolFailed, words: Phrases) -> str:
+    """Return the system's own words out of an error, without ours; a dash where it has none."""
+    _, _, rest = str(failure).partition("“")
+    said = plain(rest.rpartition("”")[0])
+    return shorten(said, 200) if said else words.say("no_value")
+
+
+def _said(text: str) -> TurnResult:
+    return TurnResult("answer", Reply(text), confidence=compose.BY_TOOL)
+
+
+def of_contact(value: Any, said: Sequence[str]) -> bool:
+    """Return whether every value in arguments stands in what the contact said: nobody else has put it there."""
+    match value:
+        case Mapping():
+            return all(of_contact(one, said) for one in value.values())
+        case list() | tuple():
+            return all(of_contact(one, said) for one in value)
+        case None | bool():
+            return True
+    written = "".join(str(value).lower().split())
+    return any(written in "".join(text.lower().split()) for text in said)
+
+
+def is_meant(tool: Tool, text: str, *, tools: Sequence[Tool]) -> bool:
+    """Return whether a message itself speaks of what a tool does, in words that no tool that reads has, too.
+
+    Those are its verb's triggers, or pairs of characters and words of its title.
+    """
+    reading = set[str]().union(*(_marks(one) for one in tools if not one.acts))
+    said = fold(text)
+    return any(mark in said for mark in _marks(tool) - reading)
+
+
+def _marks(tool: Tool) -> set[str]:
+    if tool.verb is not None:
+        return {fold(trigger) for trigger in tool.verb.triggers}
+    title = fold(tool.title or tool.description)
+    runs = re.findall(r"[\u4e00-\u9fff]+", title)
+    return {*re.findall(r"[a-z]{4,}", title), *(run[at : at + 2] for run in runs for at in range(len(run) - 1))}
