@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ai_worker.cli.connectors_site import Id, NoSuchConnector, Site, Yes, opened
+from ai_worker.cli.connectors_site import Id, Site, Yes, opened
 from ai_worker.cli.invocation import Invocation, Json, both
+from ai_worker.connectors.contract import NoSuchConnector
 from ai_worker.foundation.errors import BadInput
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ai_worker.cli.invocation import Invocation, both
-from ai_worker.foundation.errors import NotFound
+from ai_worker.connectors.contract import NoSuchConnector
 
 if TYPE_CHECKING:
     from ai_worker.connectors.connection import Connection
@@ -34,13 +34,6 @@ APPROVERS: Mapping[str, tuple[str, str]] = {
     "colleague": ("另一位同事", "a colleague"),
     "never": ("不许", "never allowed"),
 }
-
-
-class NoSuchConnector(NotFound):
-    """No file in the connectors folder describes this one."""
-
-    code = "connector.unknown"
-    hint = "ai-worker connectors list"
 
 
 @dataclass(frozen=True, slots=True)

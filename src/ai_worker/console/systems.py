@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ai_worker.connectors.connection import Connection
-from ai_worker.connectors.contract import Connector
+from ai_worker.connectors.contract import Connector, NoSuchConnector
 from ai_worker.connectors.editing import Draft, Workbench
 from ai_worker.connectors.folder import ConnectorsFolder
 from ai_worker.connectors.health import Health
 from ai_worker.console.words import Words
 from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.errors import NotFound
 from ai_worker.skills.calls import NO_CALLS, CallStore, CallSums, Checked, Standing, outcome_of
 from ai_worker.skills.tool import Called, Tool
 
@@ -21,12 +20,6 @@ SUMS_S = 10.0
 """For so long the sums of calls are used again: every open page asks for them every few seconds."""
 
 A_DAY = timedelta(days=1)
-
-
-class NoSuchSystem(NotFound):
-    """There is no connector with this id, or no tool of this name."""
-
-    code = "connector.unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,34 +120,34 @@ class SystemDesk:
         """Return one system.
 
         Raises:
-            NoSuchSystem: There is none of this id.
+            NoSuchConnector: There is none of this id.
         """
         found = next((card for card in await self.cards(t) if card.id == connector_id), None)
         if found is None:
-            raise NoSuchSystem(f"there is no connector {connector_id!r}")
+            raise NoSuchConnector(f"there is no connector {connector_id!r}")
         return found
 
     def connector(self, connector_id: str) -> Connector:
         """Return one that is in use.
 
         Raises:
-            NoSuchSystem: There is none of this id.
+            NoSuchConnector: There is none of this id.
         """
         found = self.folder.hub.get(connector_id)
         if found is None:
-            raise NoSuchSystem(f"no connector {connector_id!r} is in use")
+            raise NoSuchConnector(f"no connector {connector_id!r} is in use")
         return found
 
     def tool(self, connector_id: str, name: str) -> Tool:
         """Return one tool of a connector that is in use.
 
         Raises:
-            NoSuchSystem: There is none.
+            NoSuchConnector: There is none.
         """
         for tool in self.connector(connector_id).tools():
             if tool.name == name:
                 return tool
-        raise NoSuchSystem(f"{connector_id!r} offers no tool {name!r}")
+        raise NoSuchConnector(f"{connector_id!r} offers no tool {name!r}")
 
     def tools(self, connector_id: str) -> list[ToolRow]:
         """Return what a connector offers; nothing where it is not in use."""
@@ -169,7 +162,7 @@ class SystemDesk:
         """Look now whether a system is there.
 
         Raises:
-            NoSuchSystem: There is none of this id.
+            NoSuchConnector: There is none of this id.
             NoCheck: There is nothing harmless to call.
         """
         return await self._health.check(self.connector(connector_id))
@@ -178,7 +171,7 @@ class SystemDesk:
         """Switch a connector on or off; it is in effect when this returns.
 
         Raises:
-            NoSuchSystem: No file describes it.
+            NoSuchConnector: No file describes it.
             ConnectorRefused: It cannot be used as it is.
         """
         await asyncio.to_thread(self.bench.enable, self._file(connector_id), enabled=enabled)
@@ -188,7 +181,7 @@ class SystemDesk:
         """Move a connector into the trash.
 
         Raises:
-            NoSuchSystem: No file describes it.
+            NoSuchConnector: No file describes it.
         """
         await asyncio.to_thread(self.bench.remove, self._file(connector_id), now=self._clock.now())
         await self.folder.look()
@@ -228,7 +221,7 @@ class SystemDesk:
     def _file(self, connector_id: str) -> Path:
         file = self.folder.file_of(connector_id)
         if file is None:
-            raise NoSuchSystem(f"no file describes a connector {connector_id!r}")
+            raise NoSuchConnector(f"no file describes a connector {connector_id!r}")
         return file
 
     def _card(
