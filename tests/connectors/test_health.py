@@ -1,8 +1,10 @@
 """Looking from time to time whether systems are there, and keeping what became of calls."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +12,10 @@ from ai_worker.connectors.folder import ConnectorsFolder
 from ai_worker.connectors.health import Health
 from ai_worker.connectors.kind import Parts
 from ai_worker.foundation.clock import FixedClock
+from ai_worker.foundation.errors import Busy
 from ai_worker.settings.references import resolver
 from ai_worker.skills.call_log import CallLog
+from ai_worker.skills.calls import CallStore
 from ai_worker.skills.tool import Called
 from ai_worker.storage.opening import Stores, open_stores
 from tests.console.erp import Erp, describe, erp_running
@@ -121,6 +125,46 @@ async def test_nobody_looks_where_no_time_is_set_or_nothing_harmless_can_be_call
 
     assert erp.asked == []
     assert await stores.calls.standings() == {}
+
+
+async def test_a_keeper_that_is_cancelled_loses_no_call(stores: Stores, clock: FixedClock) -> None:
+    log = CallLog(stores.calls)
+    log.heard(Called("erp", "erp.get_order", "ok", 1.0, clock.now()))
+    keeping = asyncio.create_task(log.keep())
+    await asyncio.sleep(0)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+
+    await log.keep()
+
+    assert len(await stores.calls.latest(limit=9)) == 1
+
+
+class Busily:
+    """A store that cannot keep anything the first time it is asked."""
+
+    def __init__(self, store: CallStore) -> None:
+        self._store, self.refused = store, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def add(self, calls: Sequence[Called]) -> None:
+        if not self.refused:
+            self.refused += 1
+            raise Busy("later")
+        await self._store.add(calls)
+
+
+async def test_what_the_store_does_not_take_waits_for_the_next_time(stores: Stores, clock: FixedClock) -> None:
+    log = CallLog(Busily(stores.calls))
+    log.heard(Called("erp", "erp.get_order", "ok", 1.0, clock.now()))
+    with pytest.raises(Busy):
+        await log.keep()
+
+    await log.keep()
+
+    assert len(await stores.calls.latest(limit=9)) == 1
 
 
 async def test_calls_are_kept_in_order_and_the_oldest_go_first_when_too_many_wait(

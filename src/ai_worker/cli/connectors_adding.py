@@ -111,7 +111,7 @@ def add(
         name=told.name or compiled.title,
         operations=tuple(told.operations) or ("*",),
         base_url=told.base_url,
-        contract=told.contract.name if told.contract is not None else "",
+        contract=told.contract.resolve().name if told.contract is not None else "",
         auth=connectors_asking.kept(invocation, told),
         options=told.options,
         networks=tuple(networks or ()),
@@ -175,7 +175,9 @@ def _auth(words: "list[str] | tuple[str, ...]") -> dict[str, Any]:
     for word in words:
         if "=" not in word:
             found["kind"] = word
-    for name in SECRET_FIELDS:
-        if name in found and not str(found[name]).startswith(REFERENCES):
+    secrets = {name: found[name] for name in SECRET_FIELDS if name in found}
+    several = found.get("secrets", {})
+    for name, value in (secrets | (several if isinstance(several, dict) else {"secrets": several})).items():
+        if not str(value).startswith(REFERENCES):
             raise SecretInTheOpen(f"--auth {name}=… is written out")
     return found

@@ -49,6 +49,7 @@ class ConnectorsFolder:
         """
         self.root = folder
         self._resolve, self._parts, self._more = resolve, parts, tuple(more)
+        self._one_at_a_time = asyncio.Lock()
         self._beside: dict[str, list[Path]] = {}
         self._marks: dict[Path, Mark] = {}
         self._made: dict[Path, Connection | None] = {}
@@ -88,7 +89,15 @@ class ConnectorsFolder:
 
     async def look(self) -> list[str]:
         """Take over what has changed; return the ids of the connectors that are new, changed or gone."""
-        marks = await asyncio.to_thread(self._look_around)
+        async with self._one_at_a_time:  # a person at the console and the clock may both ask for it
+            return await self._look()
+
+    async def _look(self) -> list[str]:
+        try:
+            marks = await asyncio.to_thread(self._look_around)
+        except OSError as error:
+            log.warning("connectors.folder_unreadable", folder=str(self.root), problem=error.strerror)
+            return []
         stale = [file for file, mark in marks.items() if self._marks.get(file) != mark]
         gone = [file for file in self._marks if file not in marks]
         if not stale and not gone:
@@ -115,6 +124,10 @@ class ConnectorsFolder:
             self._problems[name] = refused
             kept = self._made.get(file) is not None
             log.warning("connectors.refused", connector=name, problem=str(refused), former_kept=kept)
+            return False
+        except Exception as error:  # a defect that one contract brings to light ends nothing else
+            log.exception("connectors.load_failed", connector=name)
+            self._problems[name] = ConnectorRefused(file, f"it cannot be loaded ({type(error).__name__})")
             return False
         self._problems.pop(name, None)
         self._made[file] = made

@@ -40,6 +40,9 @@ async def check(connector: Connector, clock: Clock) -> Checked:
         raise
     except ToolFailed as failed:
         code, detail, fix = failed.code, str(failed), failed.hint or ""
+    except Exception as error:  # a defect of one kind of connector ends nothing else
+        log.exception("connectors.check_broken", connector=connector.id)
+        code, detail, fix = "internal", type(error).__name__, ""
     ms = (clock.monotonic() - began) * 1000
     return Checked(connector.id, clock.now(), code, detail, fix, round(ms, 1))
 

@@ -19,6 +19,7 @@ MOST = 8
 """Uploads that are kept; of more, the oldest is forgotten."""
 
 COMPILE_S = 120.0
+SUFFIXES = tuple(f"{kind}{packed}" for kind in (".json", ".yaml", ".yml") for packed in (".gz", ""))
 
 
 class NoSuchImport(NotFound):
@@ -32,6 +33,9 @@ class Import:
     """One contract on its way."""
 
     token: str
+    name: str
+    """What the file was called where it came from."""
+
     file: Path
     done: int = 0
     count: int = 0
@@ -58,9 +62,9 @@ class Imports:
     async def begin(self, name: str, content: bytes) -> Import:
         """Take a contract's file, and compile it in the background."""
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="ai-worker-import-"))
-        file = folder / (Path(name).name or "openapi.json")
+        file = folder / _file_name(name)
         await asyncio.to_thread(file.write_bytes, content)
-        made = Import(new_id("import"), file)
+        made = Import(new_id("import"), name, file)
         while len(self._kept) >= MOST:
             self.forget(next(iter(self._kept)))
         self._kept[made.token] = made
@@ -103,3 +107,9 @@ class Imports:
         except Exception as error:  # a task boundary: somebody waits for what came of it
             log.exception("console.import_failed", error=type(error).__name__)
             made.problem = type(error).__name__
+
+
+def _file_name(name: str) -> str:
+    """Return what an uploaded contract is called here: its own name may be anything, its kind matters."""
+    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), ".json")
+    return f"openapi{suffix}"

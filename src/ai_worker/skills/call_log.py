@@ -1,5 +1,6 @@
 """Keeps what became of calls, beside the calls: nobody who calls a tool waits for a database."""
 
+import asyncio
 from collections import deque
 
 import structlog
@@ -22,6 +23,7 @@ class CallLog:
     def __init__(self, store: CallStore, *, most: int = MOST_WAITING) -> None:
         self._store = store
         self._waiting: deque[Called] = deque(maxlen=most)
+        self._keeping: asyncio.Task[None] | None = None
         self.lost = 0
         """Calls that were let go because the store could not keep up."""
 
@@ -41,11 +43,20 @@ class CallLog:
             log.warning("connectors.calls_not_kept", calls=self.lost)
             self.lost = 0
         for _ in range(len(self._waiting) // BATCH + 1):
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-            if not batch:
-                return
+            if self._keeping is None:
+                self._keeping = asyncio.create_task(self._keep())
             try:
-                await self._store.add(batch)
-            except AiWorkerError:
-                self._waiting.extendleft(reversed(batch))
-                raise
+                await asyncio.shield(self._keeping)  # whoever is cancelled meanwhile leaves it to the next one
+            finally:
+                if self._keeping.done():
+                    self._keeping = None
+
+    async def _keep(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        if not batch:
+            return
+        try:
+            await self._store.add(batch)
+        except AiWorkerError:
+            self._waiting.extendleft(reversed(batch))
+            raise
