@@ -253,6 +253,7 @@ async def world(
             knowledge=stores.knowledge,
             shelf=shelf,
             gaps=stores.gaps,
+            approvals=stores.approvals,
             gap_desk=GapDesk(
                 stores.gaps, knowledge=library, evaluation=stores.evaluation, evaluator=evaluator, clock=clock
             ),

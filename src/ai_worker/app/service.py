@@ -265,6 +265,7 @@ async def running(
                     thresholds=thresholds,
                 ),
                 gaps=stores.gaps,
+                approvals=stores.approvals,
                 gap_desk=GapDesk(
                     stores.gaps,
                     knowledge=library,

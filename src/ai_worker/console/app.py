@@ -26,6 +26,7 @@ from ai_worker.console.imports import Imports
 from ai_worker.console.letters import Letters
 from ai_worker.console.live import Live
 from ai_worker.console.mishaps import Mishaps
+from ai_worker.console.pages.approvals import ApprovalsPage
 from ai_worker.console.pages.channels import ChannelsPage
 from ai_worker.console.pages.connector_imports import ConnectorImportsPage
 from ai_worker.console.pages.connectors import ConnectorsPage
@@ -61,6 +62,7 @@ from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.facts import MessageReceived, TurnCompleted
 from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.push import Pusher
+from ai_worker.skills.approval import ApprovalStore
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +98,7 @@ def create_console(
     knowledge: KnowledgeStore,
     shelf: Shelf,
     gaps: GapStore,
+    approvals: ApprovalStore,
     gap_desk: GapDesk,
     evaluation: EvaluationStore,
     evaluator: Evaluator,
@@ -135,6 +138,7 @@ def create_console(
         shelf: The knowledge, to look after it.
         knowledge: What the overview counts.
         gaps: Asked for unanswered questions.
+        approvals: Keeps what waits for somebody's word.
         gap_desk: Where people answer them.
         evaluation: Golden questions, and what runs over them gave.
         evaluator: Asks them.
@@ -220,6 +224,7 @@ def create_console(
     gap_page = GapsPage(
         frame=frame, desk=gap_desk, evaluator=evaluator, evaluation=evaluation, knowledge=knowledge, clock=clock
     )
+    asked_for = ApprovalsPage(frame=frame, store=approvals, names=names, clock=clock)
     connections = ChannelsPage(
         frame=frame,
         connections=Connections(
@@ -258,6 +263,7 @@ def create_console(
             *gap_page.routes(guard),
             *importing.routes(guard),
             *connectors.routes(guard),
+            *asked_for.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),
             Mount("/static", Assets(packages=[("ai_worker.console", "static")])),

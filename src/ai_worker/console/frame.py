@@ -49,6 +49,7 @@ NAVIGATION = (
         (
             NavEntry("overview", "/"),
             NavEntry("conversations", "/conversations"),
+            NavEntry("approvals", "/approvals"),
             NavEntry("deadletters", "/deadletters"),
         ),
     ),
