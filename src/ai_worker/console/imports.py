@@ -47,11 +47,6 @@ class Import:
 
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
-    @property
-    def running(self) -> bool:
-        """Whether it is still being compiled."""
-        return self.contract is None and not self.problem
-
 
 class Imports:
     """The uploads of this process."""

@@ -106,7 +106,18 @@ class ConnectorImportsPage:
 
     def _context(self, made: Import) -> dict[str, Any]:
         contract = made.contract
-        context: dict[str, Any] = {"one": made, "contract": contract, "given": {}, "refused": "", "chosen": set()}
+        # It may be done at any moment: what a page shows is what was known when it began.
+        context: dict[str, Any] = {
+            "token": made.token,
+            "name": made.name,
+            "contract": contract,
+            "problem": made.problem,
+            "done": made.done,
+            "count": made.count,
+            "given": {},
+            "refused": "",
+            "chosen": set(),
+        }
         if contract is None:
             return context
         listed = contract.operations[:LISTED]
