@@ -31,6 +31,7 @@ from ai_worker.keys.network import Networks
 from ai_worker.knowledge.archive import NoSuchThing, Thing
 from ai_worker.knowledge.desk import Entry
 from ai_worker.knowledge.keeping import Keeping
+from ai_worker.knowledge.retrieve import Retriever
 from ai_worker.notify.webhook import CallbackSender
 from ai_worker.ops.health import Check, Readiness
 from ai_worker.pipeline.board import Board
@@ -41,6 +42,7 @@ from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.runner import Runner
 from ai_worker.pipeline.sending import Sent
 from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.skills.tool import Toolbox
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
 from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -168,6 +170,8 @@ async def open_world(
     metrics_allow: tuple[str, ...] = (),
     host: str = "127.0.0.1",
     clock: Clock | None = None,
+    retriever: Retriever | None = None,
+    toolbox: Toolbox | None = None,
 ) -> AsyncIterator[World]:
     clock, events, board = clock or SystemClock(), EventBus(), Board()
     database = SqliteDatabase.open(folder / "ai-worker.db", clock=clock)
@@ -233,6 +237,9 @@ async def open_world(
         clock=clock,
         limits=limits,
         patience_s=patience_s,
+        retriever=retriever,
+        toolbox=toolbox,
+        version="0.0.1",
     )
     server = make_server(api, host=host, port=0, limits=limits, drain_s=5)
     await sender.start()

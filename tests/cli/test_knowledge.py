@@ -22,7 +22,7 @@ def documents(site: Path) -> Path:
 def test_what_was_added_is_answered_with_its_citation(cli: Cli, documents: Path) -> None:
     added = cli("knowledge", "add", str(documents), "--json")
     assert added.code == 0
-    assert added.json == {"documents": 2, "passages": 2, "failed": []}
+    assert added.json == {"documents": 2, "passages": 2, "failed": [], "twins": []}
 
     answer = cli("knowledge", "ask", "带薪假几天", "--json").json
 
@@ -34,6 +34,32 @@ def test_what_was_added_is_answered_with_its_citation(cli: Cli, documents: Path)
         "decision", "text", "answer_id", "confidence", "candidates", "citations", "turn_id",
     }  # fmt: skip
     assert "满一年 5 天" in cli("knowledge", "ask", "年假有几天").out
+
+
+def test_what_repeats_or_contradicts_something_is_pointed_out_and_still_added(cli: Cli, documents: Path) -> None:
+    cli("knowledge", "add", str(documents))
+    more = documents / "新问答.csv"
+    more.write_text(
+        "id,question,answer\nleave-2,年假有几天,每年 8 天。\nother,怎么报销,在系统里提交。\n", encoding="utf-8"
+    )
+
+    said = cli("knowledge", "add", str(more))
+    added = cli("knowledge", "add", str(more), "--json")
+
+    assert (said.code, added.code) == (0, 0)
+    assert "答案不同" in said.err
+    assert "leave「年假有几天？」" in said.err
+    assert "leave-2「年假有几天」" in said.err
+    assert added.json["passages"] == 2
+    assert added.json["twins"] == [
+        {
+            "likeness": "answers",
+            "base": "default",
+            "ids": ["leave", "leave-2"],
+            "said": ["年假有几天？", "年假有几天"],
+        }
+    ]
+    assert cli("knowledge", "ask", "怎么报销", "--json").json["answer_id"] == "other"
 
 
 def test_what_could_not_be_read_is_named_and_the_rest_is_kept(cli: Cli, documents: Path) -> None:

@@ -113,6 +113,20 @@ async def test_files_are_taken_and_what_is_wrong_with_one_is_told(stocked: World
     assert "售后政策" in texts(part, "#knowledge-list .things b")
 
 
+async def test_an_upload_that_contradicts_what_is_there_says_so(keeper: httpx.AsyncClient) -> None:
+    table = "id,question,answer\nneu,怎么修改收货地址,打电话改。\n".encode()
+    headers = {**HTMX, "X-CSRF-Token": await csrf_of(keeper)}
+    response = await keeper.post(
+        "/knowledge/upload", data={"base": "default"}, files=[("file", ("新.csv", table))], headers=headers
+    )
+
+    (warning,) = page_of(response).css(".taken .problem a")
+    entry = page_of(await keeper.get("/knowledge/entry?base=default&id=neu"))
+
+    assert (words(warning), warning.attributes["href"]) == ("有 1 处重复或矛盾，看一看", "/knowledge?tab=twins")
+    assert "答案不同" in texts(entry, ".twins .tag")
+
+
 async def test_an_upload_larger_than_allowed_is_refused(new_reader: httpx.AsyncClient) -> None:
     headers = {"X-CSRF-Token": await csrf_of(new_reader), "Content-Length": "300000000"}
 

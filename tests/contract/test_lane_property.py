@@ -1,4 +1,7 @@
-"""Whatever happens in between, a conversation's messages are finished once each, in the order they came."""
+"""Whatever happens in between, a conversation's messages are finished once each, in the order they came.
+
+Except what was held: that is finished after newer ones, in its own order, and told that it is.
+"""
 
 import asyncio
 import tempfile
@@ -30,6 +33,7 @@ class Play:
         self.stores = stores
         self.accepted: defaultdict[str, list[str]] = defaultdict(list)
         self.finished: defaultdict[str, list[str]] = defaultdict(list)
+        self.owed: set[str] = set()
         self.owned: list[Claim] = []
         self.count = 0
 
@@ -61,13 +65,23 @@ class Play:
                     await self.stores.pipeline.retry(claim, error="失败", until=later)
                 case "hold":
                     await self.stores.pipeline.hold(claim, None, until=later)
+                    self.owed.add(claim.turn_id)
                 case _:
                     if name == "late":
                         self.stores.clock.advance(timedelta(seconds=16))
                     await self.stores.finish(claim, answered(), self.stores.outbound(claim, "好"))
-                    self.finished[claim.message.contact.id].append(claim.turn_id)
+                    self.ended(claim)
         except LeaseLost:
             return
+
+    def ended(self, claim: Claim) -> None:
+        who = claim.message.contact.id
+        asked, answered_before = self.accepted[who], self.finished[who]
+        place = asked.index(claim.turn_id)
+        assert claim.owed is (claim.turn_id in self.owed)
+        assert claim.overtaken is any(asked.index(turn) > place for turn in answered_before)
+        assert bool(claim.behind) is any(turn not in answered_before for turn in asked[:place])
+        self.finished[who].append(claim.turn_id)
 
     async def end(self) -> None:
         """Finish everything that is left."""
@@ -84,9 +98,11 @@ async def _play(kind: str, acts: list[tuple[str, int]]) -> None:
             for name, number in acts:
                 await play.act(name, number)
             await play.end()
-            assert {who: turns for who, turns in play.finished.items() if turns} == {
-                who: turns for who, turns in play.accepted.items() if turns
-            }
+            for who, asked in play.accepted.items():
+                done = play.finished[who]
+                assert sorted(done) == sorted(asked), "each once"
+                for some in (play.owed, set(asked) - play.owed):
+                    assert [turn for turn in done if turn in some] == [turn for turn in asked if turn in some]
 
 
 @pytest.mark.slow

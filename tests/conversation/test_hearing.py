@@ -75,3 +75,56 @@ def test_no_wording_makes_listening_slow(text: str) -> None:
         listen(text)
 
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我下班了，再见",
+        "好的我先去忙了，拜拜",
+        "我知道了，谢谢，下次再聊",
+        "先去开会了，回头见",
+        "拜拜，我去接孩子了",
+        "好的，有问题再来找你，再见！",
+        "谢谢您的耐心解答，祝您工作顺利，再见",
+        "不打扰了，88",
+        "再见我下班了",
+        "I'm off now, bye",
+        "ok got it, thanks for your help, bye",
+        "I have to go to a meeting, talk to you later",
+    ],
+)
+def test_a_farewell_with_a_remark_is_a_farewell(text: str) -> None:
+    assert hearing().small_talk(text) == "goodbye"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "再见之前我想问下退货",
+        "我要退货，再见",
+        "钱还没退给我，再见",
+        "东西坏了，拜拜",
+        "我等了三天了，再见",
+        "我要去投诉你们，再见",
+        "我去消协了，再见",
+        "下次再聊退货的事",
+        "怎么退货，谢谢，再见",
+        "我先去忙了，运费谁出，拜拜",
+        "我下班了",
+        "再见的英文怎么说",
+        "晚安枕头多少钱",
+        "I need to return it, bye",
+        "bye the way, how do I return it",
+        "I'm leaving for good because of your service",
+    ],
+)
+def test_what_wants_an_answer_or_is_no_farewell_is_not_taken_for_one(text: str) -> None:
+    assert hearing().small_talk(text) is None
+
+
+def test_a_remark_of_any_length_is_read_in_no_time() -> None:
+    for text in ("我先就要得" * 800 + "，再见", "谢谢" * 2_000 + "，再见", "bye, " + "i'm going to go off " * 300):
+        begun = time.process_time()
+        hearing().small_talk(text)
+        assert time.process_time() - begun < 0.2

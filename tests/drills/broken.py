@@ -42,8 +42,8 @@ NO_DEDUP = (
 
 ANY_ORDER = (
     "storage/sqlite/lane.py",
-    "WHERE conversation_id = ? AND state = 'waiting' ORDER BY seq LIMIT 1",
-    "WHERE conversation_id = ? AND state = 'waiting' ORDER BY seq DESC LIMIT 1",
+    "state = 'waiting' AND owed IS NULL ORDER BY seq LIMIT 1",
+    "state = 'waiting' AND owed IS NULL ORDER BY seq DESC LIMIT 1",
 )
 """Answers the latest message of a conversation first."""
 

@@ -56,6 +56,36 @@ async def test_approved_answers_do_not_wait_for_a_model_that_never_answers(tmp_p
                 assert "每年有 5 天年假" in await _ask(platform, "linxiaoyan", "一年能休几天年假")
 
 
+async def test_what_is_held_blocks_nothing_and_is_answered_when_the_model_is_back_even_after_a_kill(
+    tmp_path: Path,
+) -> None:
+    port, who = free_port(), "wuming"
+    async with DESK.platform() as platform:
+        settings = open_model(f"http://127.0.0.1:{port}/v1") + DESK.settings(platform.api_base)
+        async with Site(tmp_path, settings) as site:
+            await _open(site, platform)
+            first = await platform.say(who, "帮我写一句给客户的新年祝福")
+            await platform.replies_to(who, 1, after=first, timeout=30)
+            await platform.say(who, "年假有几天？")
+            await platform.replies_to(who, 2, after=first, timeout=30)
+            await platform.say(who, "再写一句给同事的")
+            await platform.replies_to(who, 3, after=first, timeout=30)
+
+            await site.kill()
+            await site.start()
+            await platform.say(who, "发票抬头写错了怎么办")
+            await platform.replies_to(who, 4, after=first, timeout=30)
+            async with ScriptedModel(lambda asked: "祝客户" if "给客户" in asked.last else "祝同事", port=port):
+                await platform.replies_to(who, 6, after=first, timeout=60)
+            assert await site.stop() == 0
+
+            shown = [one.text for one in platform.shown_to(who, after=first)]
+            wanted = ("还在处理", "5 天年假", "还在处理", "申请重开", "祝客户", "祝同事")
+            assert all(words in text for words, text in zip(wanted, shown, strict=True)), shown
+            assert "关于您刚才问的“帮我写一句给客户的新年祝福”" in shown[4]
+            assert "关于您刚才问的“再写一句给同事的”" in shown[5]
+
+
 async def test_what_needs_the_model_is_held_and_answered_once_when_it_is_back(tmp_path: Path) -> None:
     port = free_port()
     async with DESK.platform() as platform:

@@ -15,6 +15,7 @@ from ai_worker.api.gate import Gate
 from ai_worker.api.idempotency import FirstAnswers
 from ai_worker.api.knowledge import Knowledge
 from ai_worker.api.limits import Limits
+from ai_worker.api.mcp import McpDoor
 from ai_worker.api.messages import Messages
 from ai_worker.api.questions import PATIENCE_S, Questions
 from ai_worker.api.settings import ApiSettings
@@ -29,19 +30,27 @@ from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.network import Networks
 from ai_worker.knowledge.desk import KnowledgeDesk, Remover
 from ai_worker.knowledge.gaps import GapStore
+from ai_worker.knowledge.retrieve import Retriever
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.ops.health import Readiness
 from ai_worker.pipeline.answers import FirstAnswerStore
 from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.inbox import Intake
+from ai_worker.skills.tool import Toolbox
 
 
 class Api:
     """The door: an ASGI application that can be told to send waiting callers away."""
 
     def __init__(
-        self, gate: Gate, *, endpoints: tuple[Endpoint, ...], routes: list[BaseRoute], waiting: Waiting
+        self,
+        gate: Gate,
+        *,
+        endpoints: tuple[Endpoint, ...],
+        routes: list[BaseRoute],
+        waiting: Waiting,
+        mcp: McpDoor | None = None,
     ) -> None:
         self.endpoints = endpoints
         """Everything there is over HTTP; the OpenAPI document is made of it."""
@@ -51,6 +60,7 @@ class Api:
 
         self._gate = gate
         self._waiting = waiting
+        self._mcp = mcp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket."""
@@ -59,6 +69,8 @@ class Api:
     def close(self) -> None:
         """End every wait: the process is ending. Nothing is lost by it; what was accepted is on disk."""
         self._waiting.close()
+        if self._mcp is not None:
+            self._mcp.close()
 
 
 def create_watch(
@@ -108,6 +120,9 @@ def create_api(
     clock: Clock,
     limits: Limits | None = None,
     patience_s: float = PATIENCE_S,
+    retriever: Retriever | None = None,
+    toolbox: Toolbox | None = None,
+    version: str = "",
 ) -> Api:
     """Return the API door.
 
@@ -131,6 +146,9 @@ def create_api(
         clock: Tells the time.
         limits: How large bodies may be; `None` means the defaults.
         patience_s: How long a caller is kept waiting for an answer.
+        retriever: Searches the knowledge for other agents; `None`: they only ask.
+        toolbox: The business systems that other agents may use; `None`: none.
+        version: Ours.
     """
     waiting = Waiting()
     firsts = FirstAnswers(answers, clock=clock)
@@ -155,6 +173,15 @@ def create_api(
         board=board,
         waiting=waiting,
     )
+    mcp = McpDoor(
+        questions=questions,
+        retriever=retriever,
+        staff=staff,
+        toolbox=toolbox,
+        offered=settings.mcp_tools,
+        version=version,
+        clock=clock,
+    )
     told = [
         *callbacks.endpoints(channels),
         *messages.endpoints(),
@@ -166,10 +193,11 @@ def create_api(
         *metrics.endpoints(metrics_text, allow=metrics_allow),
         *web_chat.endpoints(),
         *chat_files.endpoints(),
+        *mcp.endpoints(),
     ]
     endpoints = (*told, openapi.endpoint(told))
     guard = Guard(keyring)
     routes: list[BaseRoute] = [*(each.route(guard) for each in endpoints), web_chat.socket()]
     router = Router(routes, redirect_slashes=False)
     gate = Gate(router, limits=limits or Limits(), trusted=Networks.parse(settings.trusted_proxies))
-    return Api(gate, endpoints=endpoints, routes=routes, waiting=waiting)
+    return Api(gate, endpoints=endpoints, routes=routes, waiting=waiting, mcp=mcp)

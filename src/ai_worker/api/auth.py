@@ -17,6 +17,8 @@ class Caller:
 
     key_id: str
     admin: bool
+    scopes: tuple[str, ...] = ()
+    """What its key is good for."""
 
     def owned(self, own_id: str) -> str:
         """Return an id of the caller's choice as the whole house knows it."""
@@ -58,7 +60,7 @@ class Guard:
         """
         address = connection.client.host if connection.client else ""
         key = await self._keyring.authenticate(_bearer(connection), address=address, scope=scope)
-        return Caller(key.name, key.id, admin="admin" in key.scopes)
+        return Caller(key.name, key.id, admin="admin" in key.scopes, scopes=key.scopes)
 
 
 def _bearer(connection: HTTPConnection) -> str:

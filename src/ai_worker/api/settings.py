@@ -34,5 +34,9 @@ class ApiSettings(BaseModel):
     trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     """Addresses or networks of reverse proxies. Only these may say who the client is, by `X-Forwarded-For`."""
 
+    mcp_tools: tuple[str, ...] = ()
+    """Tools of business systems that other agents may call at `/mcp` with a key of scope `tools`: `erp.get_*`.
+    Only those that read are offered, whatever stands here."""
+
     callback_hosts: tuple[str, ...] = ()
     """Hosts, or `host:port`, that a message's `callback_url` may name. All others are refused."""

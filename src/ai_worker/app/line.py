@@ -12,7 +12,6 @@ import structlog
 from ai_worker.channels.contract import Channel
 from ai_worker.channels.roster import Roster
 from ai_worker.conversation.desk_words import DeskWords
-from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.events import EventBus
@@ -31,7 +30,7 @@ from ai_worker.pipeline.fetching import Fetch
 from ai_worker.pipeline.governor import Governor
 from ai_worker.pipeline.inbox import Inbox
 from ai_worker.pipeline.push import Pusher
-from ai_worker.pipeline.runner import Runner
+from ai_worker.pipeline.runner import Runner, Turns
 from ai_worker.pipeline.sending import Deliverer
 from ai_worker.pipeline.store import Claim
 from ai_worker.settings import Settings
@@ -67,7 +66,7 @@ class Line:
 def make_line(
     settings: Settings,
     stores: Stores,
-    turns: TurnEngine,
+    turns: Turns,
     inbox: Inbox,
     channels: Roster,
     callbacks: CallbackSender,

@@ -42,6 +42,7 @@ from ai_worker.pipeline.board import Board
 from ai_worker.pipeline.directory import Directory
 from ai_worker.pipeline.fetching import Fetching
 from ai_worker.pipeline.inbox import Inbox, Intake
+from ai_worker.pipeline.introduction import IntroducedTurns
 from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.relay import Relay
 from ai_worker.settings import Settings
@@ -183,6 +184,7 @@ async def running(
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
         changes = SettingsWatch(settings, environ=os.environ)
         systems = await stack.enter_async_context(open_systems(settings, stores, metrics, clock, connectors, role))
+        directory = Directory(partial(look_up_of, channels), store=stores.contacts, events=events, clock=clock)
         model = await stack.enter_async_context(open_model(settings, clock)) if role in (None, "runner") else None
         line: Line | None = None
         direct = Inbox(
@@ -212,8 +214,11 @@ async def running(
                 approvals=stores.approvals,
             )
             callbacks = await stack.enter_async_context(open_callbacks(settings, stores, keyring, clock))
+            known = IntroducedTurns(
+                turns, directory=directory, contacts=stores.contacts, matters=lambda: library.restricted
+            )
             line = make_line(
-                settings, stores, turns, direct, channels, callbacks, board=board, events=events, clock=clock
+                settings, stores, known, direct, channels, callbacks, board=board, events=events, clock=clock
             )
         queue = make_queue(settings, direct, alone=embedded and role is None, events=events, clock=clock)
         inbox: Intake = queue.inbox if queue else direct
@@ -241,6 +246,9 @@ async def running(
                 metrics_allow=metrics_allow,
                 settings=settings.api,
                 clock=clock,
+                retriever=library,
+                toolbox=systems.toolbox,
+                version=__version__,
             )
         if role in (None, "console"):
             evaluator = golden_evaluator(
@@ -321,8 +329,7 @@ async def running(
         if role != "console":
             sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
             chores.append(partial(every, NOTED_S, sightings.note, "channels.sightings"))
-            asked_by = partial(look_up_of, channels)
-            chores.append(Directory(asked_by, store=stores.contacts, events=events, clock=clock).run)
+            chores.append(directory.run)
         chores += meanings.chores()
         chores += systems.chores(role)
         if line is not None:

@@ -45,6 +45,13 @@ class Systems:
     health: Health
     resolve: Callable[[str], str]
     parts: Parts
+    opened: bool
+    """Whether this process calls tools at all."""
+
+    @property
+    def toolbox(self) -> ConnectorHub | None:
+        """Their tools; `None` in a process that calls none."""
+        return self.hub if self.opened else None
 
     @property
     def hub(self) -> ConnectorHub:
@@ -53,13 +60,13 @@ class Systems:
 
     def chores(self, role: Role | None) -> list[Chore]:
         """Return what keeps them up to date; only runners look at the systems themselves."""
-        if role == "api":
+        if not self.opened:
             return []
         chores: list[Chore] = [
             partial(every, LOOK_S, self.folder.look, "connectors.folder"),
             partial(every, KEEP_S, self.log.keep, "connectors.calls"),
         ]
-        if role != "console":
+        if role in (None, "runner"):
             chores.append(partial(every, CHECK_S, self.health.look, "connectors.health"))
         return chores
 
@@ -99,7 +106,7 @@ async def open_systems(
     more: Sequence[Connector],
     role: Role | None,
 ) -> AsyncIterator[Systems]:
-    """Open the connectors that the folder describes, and `more`; none for an API alone, which calls no tool.
+    """Open the connectors that the folder describes, and `more`; none for an API alone that calls no tool.
 
     Raises:
         ConnectorRefused: A file or its contract cannot be used.
@@ -110,12 +117,14 @@ async def open_systems(
         log.heard(called)
         metrics.connector_called(called.connector, outcome_of(called.code), called.ms / 1000)
 
-    resolve, parts = resolver(settings.connectors_folder.parent, os.environ), Parts(clock)
+    opened = role != "api" or bool(settings.api.mcp_tools)
+    resolve = resolver(settings.connectors_folder.parent, os.environ)
+    parts = Parts.kept_in(settings.data_dir, clock)
     folder = ConnectorsFolder(
-        settings.connectors_folder if role != "api" else None,
+        settings.connectors_folder if opened else None,
         resolve=resolve,
         parts=parts,
-        more=more if role != "api" else (),
+        more=more if opened else (),
         heard=heard,
     )
     health = Health(
@@ -127,7 +136,7 @@ async def open_systems(
     )
     await folder.hub.start()
     try:
-        yield Systems(folder, log, health, resolve, parts)
+        yield Systems(folder, log, health, resolve, parts, opened)
     finally:
         await folder.hub.close()
         try:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ai_worker.cli import connectors_adding, connectors_calling, connectors_changing, connectors_showing
+from ai_worker.cli import (
+    connectors_adding,
+    connectors_authorize,
+    connectors_calling,
+    connectors_changing,
+    connectors_showing,
+)
 from ai_worker.cli.connectors_site import RISKS
 from ai_worker.cli.invocation import Invocation, Json, both
 
@@ -25,6 +31,7 @@ def register(app: typer.Typer) -> None:
     for module in (connectors_adding, connectors_showing, connectors_calling, connectors_changing):
         module.register(commands)
     commands.command("compile", help=help_text)(compile_)
+    connectors_authorize.register(commands)
     app.add_typer(commands, name="connectors")
 
 

@@ -52,7 +52,8 @@ class Site:
         from ai_worker.settings.references import resolver
 
         root = invocation.settings().connectors_folder
-        return cls(root, resolver(root.parent, invocation.environ), Parts(SystemClock()))
+        parts = Parts.kept_in(invocation.settings().data_dir, SystemClock())
+        return cls(root, resolver(root.parent, invocation.environ), parts)
 
     @property
     def bench(self) -> "Workbench":

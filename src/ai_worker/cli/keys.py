@@ -41,8 +41,8 @@ def create(
             "--scope",
             metavar="SCOPE",
             help=both(
-                "用途，可重复：chat knowledge feedback metrics admin；不写就是前三种",
-                "What it is for; may repeat: chat knowledge feedback metrics admin; by default the first three",
+                "用途，可重复：chat knowledge feedback tools metrics admin；不写就是前三种",
+                "What it is for; may repeat: chat knowledge feedback tools metrics admin; by default the first three",
             ),
         ),
     ] = None,

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from ai_worker.knowledge.gaps import Gap
     from ai_worker.knowledge.ingest.addition import AddReport
     from ai_worker.knowledge.store import Document
+    from ai_worker.knowledge.twins import Twins
+
+TWINS_SHOWN = 20
+"""Duplicates and contradictions that `add` prints; `check` prints all."""
 
 GAPS_SHOWN = 50
 
@@ -64,13 +69,14 @@ def add(
     def show(document: str) -> None:
         print(f"\r\x1b[K  {document}", end="", file=sys.stderr, flush=True)
 
-    async def work() -> "AddReport":
-        async with opening.library(settings) as library:
+    async def work() -> "tuple[AddReport, list[Twins]]":
+        async with opening.desk(settings) as desk:
             keeping = Keeping(paths_of("、".join(department))) if department else None
             show_one = show if watched else None
-            return await library.add(paths, base=base, progress=show_one, keeping=keeping, by="cli")
+            added = await desk.library.add(paths, base=base, progress=show_one, keeping=keeping, by="cli")
+            return added, await desk.curator.twins(added.taken) if added.taken else []
 
-    report = asyncio.run(work())
+    report, twins = asyncio.run(work())
     if watched:
         print("\r\x1b[K", end="", file=sys.stderr)
     if as_json:
@@ -78,9 +84,11 @@ def add(
             {"document": f.document, "code": f.code, "reason": f.reason} | ({"place": f.place} if f.place else {})
             for f in report.failed
         ]
-        print_json({"documents": report.documents, "passages": report.passages, "failed": failed})
+        told = {"documents": report.documents, "passages": report.passages, "failed": failed}
+        print_json(told | {"twins": [knowledge_checking.pair_object(pair) for pair in twins]})
     else:
         _show_report(invocation, report)
+        _show_twins(invocation, twins)
     if report.failed:
         raise typer.Exit(PROBLEM)
 
@@ -212,3 +220,14 @@ def _show_report(invocation: Invocation, report: "AddReport") -> None:
         if invocation.language == "zh-CN" and (known := chinese().get(failure.code)):
             words = f"{known['words']}{known.get('hint', '')}"
         failed(f"{failure.document}  {words}  {failure.code}")
+
+
+def _show_twins(invocation: Invocation, twins: "Sequence[Twins]") -> None:
+    """Point out what repeats or contradicts something; it was added all the same."""
+    from ai_worker.cli.output import warned
+
+    for pair in twins[:TWINS_SHOWN]:
+        warned(knowledge_checking.pair_line(invocation, pair))
+    if len(twins) > TWINS_SHOWN:
+        more = len(twins) - TWINS_SHOWN
+        warned(invocation.say(f"还有 {more} 处", f"{more} more") + " → ai-worker knowledge check")

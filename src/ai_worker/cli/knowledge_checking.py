@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from ai_worker.knowledge.twins import Twins
 
 
+LIKENESS = {
+    "answers": ("答案不同", "answers differ"),
+    "numbers": ("数字不同", "numbers differ"),
+    "copy": ("重复", "duplicate"),
+    "near": ("很像", "nearly the same"),
+}
+"""What the console calls them, too."""
+
+
 def register(knowledge: typer.Typer) -> None:
     """Add the commands."""
     knowledge.command("sync", help=both("现在就看一遍来源", "Look at the sources now"))(sync)
@@ -81,14 +90,14 @@ def check(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json(
             {
-                "twins": [_twins(one) for one in twins],
+                "twins": [pair_object(one) for one in twins],
                 "due": [_due(one) for one in due],
                 "failed": [_failed(one) for one in bad],
             }
         )
     else:
         for pair in twins:
-            failed(f"{pair.likeness}  {pair.one.id}「{pair.in_one}」  {pair.other.id}「{pair.in_other}」")
+            failed(pair_line(invocation, pair))
         for one in due:
             failed(f"{invocation.say('该复查', 'review')}  {one.thing.id}  {one.review_by}  {one.owner}")
         for document in bad:
@@ -107,7 +116,14 @@ def _report(report: "RunReport | None") -> Mapping[str, Any] | None:
     return {**counts, "failed": failed, "code": report.code, "error": report.error}
 
 
-def _twins(twins: "Twins") -> Mapping[str, Any]:
+def pair_line(invocation: Invocation, twins: "Twins") -> str:
+    """Return two things that are alike in one line, with their ids."""
+    likeness = invocation.say(*LIKENESS[twins.likeness])
+    return f"{likeness}  {twins.one.id}「{twins.in_one}」  {twins.other.id}「{twins.in_other}」"
+
+
+def pair_object(twins: "Twins") -> Mapping[str, Any]:
+    """Return two things that are alike, for programs."""
     return {
         "likeness": twins.likeness,
         "base": twins.one.base,

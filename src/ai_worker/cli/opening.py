@@ -118,6 +118,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
 
     Whoever may run commands here may read everything.
     """
+    from ai_worker.connectors.kind import Parts
     from ai_worker.connectors.registry import load_connectors
     from ai_worker.conversation.engine import TurnEngine
     from ai_worker.conversation.steps.look_up import Bars
@@ -135,7 +136,8 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
         thresholds.replace(await opened.evaluation.thresholds())
         folder = settings.connectors_folder
-        toolbox = load_connectors(folder, resolve=resolver(folder.parent, os.environ))
+        parts = Parts.kept_in(settings.data_dir, clock)
+        toolbox = load_connectors(folder, resolve=resolver(folder.parent, os.environ), parts=parts)
         stack.push_async_callback(toolbox.close)
         await toolbox.start()
         model = None

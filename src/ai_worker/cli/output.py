@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
 
-GREEN, RED, FAINT, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
+GREEN, RED, YELLOW, FAINT, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 
 
 def print_json(value: Any) -> None:
@@ -33,6 +33,11 @@ def failed(text: str, *, file: TextIO | None = None) -> None:
     """Print one thing that did not work."""
     file = file or sys.stderr
     print(f"{coloured('✗', RED, file)} {text}", file=file)
+
+
+def warned(text: str) -> None:
+    """Print one thing that worked and that somebody should look at."""
+    print(f"{coloured('!', YELLOW, sys.stderr)} {text}", file=sys.stderr)
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

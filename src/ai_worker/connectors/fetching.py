@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ai_worker.connectors.kind import Parts
@@ -19,6 +20,7 @@ async def fetched(described: Described, parts: Parts, *, into: Path) -> Path:
     """
     if described.kind.fetch is None:
         raise ValueError(f"a system of kind {described.kind.name!r} cannot be asked for its contract")
+    parts = replace(parts, connection=described.id)
     content = await described.kind.fetch(described.settings, described.options, parts)
     file = into / (Path(described.settings.contract).name or "contract")
     await asyncio.to_thread(file.write_bytes, content)

@@ -189,3 +189,7 @@ class Contract:
 
     warnings: tuple[str, ...] = ()
     """What is wrong with the contract and was got over."""
+
+    calling: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What it says of calling besides its operations, in plain JSON values, for the caller of its own kind:
+    how a log-in is made, what a refusal looks like. A connection's own settings come first."""

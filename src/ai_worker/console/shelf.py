@@ -24,6 +24,9 @@ class Taken:
     problems: tuple[str, ...]
     """What was not taken, and where; with no passages, why nothing was."""
 
+    alike: int = 0
+    """Places in which it repeats or contradicts something, itself included."""
+
 
 class Shelf:
     """The knowledge as one console sees it."""
@@ -83,4 +86,6 @@ class Shelf:
         except BadInput as error:
             return Taken(name, 0, (refusal_words(t, error.code, str(error), ""),))
         problems = tuple(refusal_words(t, failure.code, failure.reason, failure.place) for failure in report.failed)
-        return Taken(name, report.passages, problems)
+        taken = set(report.taken)
+        alike = [twins for twins in await self.twins() if not taken.isdisjoint(twins.keys)] if taken else []
+        return Taken(name, report.passages, problems, alike=len(alike))

@@ -20,6 +20,7 @@ from ai_worker.conversation.history import own_talk
 from ai_worker.conversation.message import Choice, InboundMessage, Reply, Utterance
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.outlook import Foresee, foretell
+from ai_worker.conversation.owed import passed_on_too, quoted, while_blocked
 from ai_worker.conversation.persona import Staff, Worker
 from ai_worker.conversation.phrases import Phrases, language_of, phrases
 from ai_worker.conversation.progress import Notebook
@@ -152,12 +153,15 @@ class TurnEngine:
         pending = own(given.pending, given.message)
         mine = replace(given, pending=pending, history=talk, comfortable=comfortable)
         others_asked = offers_to_others(given.pending, given.message)
+        on_delta = None if given.overtaken else on_delta  # it begins with words that no model says
         result = await self._turn(
             mine, trace, _Beside(on_delta, on_draft, notebook, given.history), others_asked=others_asked
         )
         result = replace(result, pending=still_open(result.pending, given.pending, given.message))
         if given.progress is not None and not result.tools:
             result = replace(result, tools=given.progress.all_uses)
+        words = _words(given, self._staff.named(given.worker))
+        result = quoted(passed_on_too(result, given, words), given, words)
         if result.decision == "handoff":
             result = await self._foretold(result, given)
         return replace(result, steps=trace.steps)
@@ -197,7 +201,7 @@ class TurnEngine:
         if word is not None and self._approvals is not None:
             return await self._approvals.hear(word, given, words, trace=trace, notebook=beside.notebook)
         if given.blocked:
-            return compose.passed_on(words, given.history)
+            return while_blocked(given, words)
         if given.progress is None and (reason := self._rules.reason(given.message, heard)) is not None:
             return compose.handed_over(words, reason, confidence=1.0)
         several = None
@@ -255,7 +259,7 @@ class TurnEngine:
         shelves = self._shelves(given, worker)
         findings = await self._by_words_and_meaning(shelves, heard, given.history)
         reasoner = self._reasoner
-        if reasoner is None or given.progress is not None or findings.best >= self._bars.clarify_at:
+        if reasoner is None or given.progress is not None or given.behind or findings.best >= self._bars.clarify_at:
             return findings
         if reasoner.has_to_go_by(worker, tools, findings):
             return findings
@@ -494,7 +498,7 @@ def _composed(
         best = findings.found[0]
         return compose.approved(words, best, question=text, confidence=best.score)
     if verdict.course == "ask_slot" and planned is not None:
-        return compose.ask_slot(planned, times=_times(given))
+        return compose.ask_slot(planned, times=1 if planned.gained else _times(given))
     if verdict.course == "clarify":
         return compose.which(words, choices(findings, bars), times=_times(given))
     return compose.handed_over(words, verdict.reason or Reason.UNKNOWN, confidence=findings.best)

@@ -18,6 +18,10 @@ SmallTalk = Literal[
 SMALL_TALK: tuple[SmallTalk, ...] = get_args(SmallTalk)
 
 _CLAUSE_END = re.compile(r"[^\w\s']+|(?<=[\u3400-\u9fff])\s+|\s+(?=[\u3400-\u9fff])")
+_ACKNOWLEDGED = "(?:(?:好的?|好吧|行|嗯{1,3}|哦|可以|那就?|那么|ok|okay|alright|all right|well) ?){0,2}"
+REMARK, REMARKS = 40, 6
+"""Characters of a remark, and clauses of a message, with which somebody says goodbye."""
+
 _NOT_WORDS = re.compile(r"[\W_]+")
 _NUMBERING = re.compile(r"^\s*[1-9]\s*[.、)）．]\s*(?=\S)")
 
@@ -46,16 +50,33 @@ class Hearing:
         self._wrong = frozenset(words for part in hear for words in part["wrong"])
         self._frame = re.compile(_any(part["frame"] for part in hear))
         self._how = re.compile(_any(part["how"] for part in hear))
+        farewell = _any(part["farewell"] for part in hear)
+        remark = _any(pattern for part in hear for pattern in part["remark"])
+        self._farewell = re.compile(rf"^{farewell}(?![a-z])|(?<![a-z]){farewell}$")
+        self._leaving = re.compile(rf"{_ACKNOWLEDGED}(?:{farewell} ?)?(?:{remark})?(?: ?{farewell})?")
         self._points_back = re.compile(_any(part["points_back"] for part in hear))
         self._ordinals = [(re.compile(part["ordinal"]), part["numbers"]) for part in hear]
 
     def small_talk(self, text: str) -> SmallTalk | None:
         """Return which small talk the whole message is; `None` if there is more to it.
 
-        Of several (`好的，谢谢`) the last counts.
+        Of several (`好的，谢谢`) the last counts. Who says goodbye may say besides that they are off, have
+        understood or will come again: `我下班了，再见`.
         """
-        kinds = [self._kind(clause) for clause in clauses(text)]
-        return kinds[-1] if kinds and None not in kinds else None
+        said = clauses(text)
+        kinds = [self._kind(clause) for clause in said]
+        if None not in kinds:
+            return kinds[-1] if kinds else None
+        return "goodbye" if self._says_goodbye(said, kinds) else None
+
+    def _says_goodbye(self, said: list[str], kinds: list[SmallTalk | None]) -> bool:
+        """Return whether clauses say goodbye, and besides nothing that wants an answer."""
+        if len(said) > REMARKS or not any(self._farewell.search(clause) for clause in said):
+            return False
+        return all(
+            kind is not None or (len(clause) <= REMARK and self._leaving.fullmatch(clause))
+            for clause, kind in zip(said, kinds, strict=True)
+        )
 
     def yes(self, text: str) -> bool:
         """Return whether the whole message agrees."""

@@ -75,7 +75,8 @@ class TurnInput:
 
     attempt: int = 1
     held: bool = False
-    """A holding notice has gone out for this message: the real answer is due."""
+    """A holding notice has gone out for this message, or for one before it that it waits with: nobody needs
+    to be told again that the real answer is due."""
 
     last_chance: bool = False
     """It was held for as long as anybody can be asked to wait: what fails now goes to a person."""
@@ -85,6 +86,14 @@ class TurnInput:
 
     comfortable: int = 0
     """Characters of an answer that read well where it goes; 0 where any length does."""
+
+    behind: tuple[Utterance, ...] = ()
+    """Messages before it whose answers wait for the model, oldest first; `history` has them, too. What
+    needs the model waits behind them, and all else is answered at once."""
+
+    overtaken: bool = False
+    """Its own answer has waited for the model, and a newer message was answered meanwhile: the answer has
+    to say what it answers."""
 
 
 @dataclass(frozen=True, slots=True)

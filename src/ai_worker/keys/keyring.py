@@ -32,7 +32,7 @@ from ai_worker.keys.throttle import FailureThrottle
 
 log = structlog.get_logger(__name__)
 
-Scope = Literal["chat", "knowledge", "feedback", "metrics", "admin"]
+Scope = Literal["chat", "knowledge", "feedback", "tools", "metrics", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 DEFAULT_SCOPES: tuple[Scope, ...] = ("chat", "knowledge", "feedback")
 DEFAULT_DAYS = 90

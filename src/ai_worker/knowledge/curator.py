@@ -1,6 +1,7 @@
 """The curator: what people do with single entries and documents, the same from console, API and commands."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -142,14 +143,17 @@ class Curator:
         return await self.archive.due(self._clock.now().astimezone(self._zone).date())
 
     async def twins(self, among: Sequence[tuple[str, str]] | None = None) -> list[Twins]:
-        """Return duplicates and contradictions, the worst first; with `among`, those of some things alone."""
-        passages = await self._all()
+        """Return duplicates and contradictions, the worst first; with `among`, those of some things alone.
+
+        Where there is more than can be compared, it is the latest, to which `among` mostly belongs.
+        """
+        passages = await self._latest()
         return await asyncio.to_thread(find_twins, passages, among=among)
 
-    async def _all(self) -> list[Passage]:
-        found: list[Passage] = []
+    async def _latest(self) -> list[Passage]:
+        found: deque[Passage] = deque(maxlen=COMPARED)
         after = 0
-        while len(found) < COMPARED and (changes := await self._store.changes(after, PAGE)):
+        while changes := await self._store.changes(after, PAGE):
             found += [change.passage for change in changes if change.passage is not None]
             after = changes[-1].revision
-        return found[:COMPARED]
+        return list(found)

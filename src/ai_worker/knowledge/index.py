@@ -248,7 +248,9 @@ class View:
         self.built = standing.built
         """The store's revision from which the index was built anew."""
 
-        self._restricts = self._searcher.doc_freq("terms", RESTRICTED) > 0
+        self.restricts = self._searcher.doc_freq("terms", RESTRICTED) > 0
+        """Whether anything in it is for some departments alone."""
+
         self._dates = self._searcher.doc_freq("terms", DATED) > 0
         self._conditions: list[tuple[tantivy.Occur, tantivy.Query]] = []
 
@@ -260,7 +262,7 @@ class View:
 
     def _hidden_from(self, reader: Reader) -> list[tuple[tantivy.Occur, tantivy.Query]]:
         readable = reader.readable
-        if readable is None or not self._restricts:
+        if readable is None or not self.restricts:
             return []
         restricted = tantivy.Query.term_query(self._schema, "terms", RESTRICTED, index_option="basic")
         if not readable:

@@ -176,7 +176,7 @@ class Library:
             inherit = {passage.id for passage in passages} - told
             await self._store.put_entries(base, ENTRIES, passages, by=by, inherit=inherit)
             await self.refresh()
-        return AddReport(1 if passages else 0, len(passages), ())
+        return AddReport(1 if passages else 0, len(passages), (), tuple((base, passage.id) for passage in passages))
 
     async def try_entries(self, entries: Sequence[Entry | Mapping[str, object]], *, base: str) -> Trial:
         """Return the knowledge as it would be with these entries; nothing is added. Close it after use.
@@ -194,6 +194,11 @@ class Library:
     def revision(self) -> int:
         """The store's revision that searches see; 0 before the first `refresh`."""
         return self._view.revision if self._view is not None else 0
+
+    @property
+    def restricted(self) -> bool:
+        """Whether there is anything that some departments may read and others not."""
+        return self._view is not None and self._view.restricts
 
     async def refresh(self) -> bool:
         """Bring the index up to the store's revision; return whether there was anything to do.
@@ -295,6 +300,7 @@ class Library:
         await self._store.put_document(document, passages, by=run.by, inherit=rows)
         run.documents += 1
         run.passages += len(passages)
+        run.taken += [(run.base, passage.id) for passage in passages]
 
     async def _refuse(self, document_id: str, refusal: Refusal, run: Addition) -> None:
         run.failed.append(Failure(document_id, refusal.code, refusal.reason, refusal.place))

@@ -53,6 +53,11 @@ class Twins:
 
     in_other: str
 
+    @property
+    def keys(self) -> frozenset[tuple[str, str]]:
+        """Both, by base and id."""
+        return frozenset((_key(self.one), _key(self.other)))
+
 
 def find_twins(passages: Sequence[Passage], *, among: Iterable[tuple[str, str]] | None = None) -> list[Twins]:
     """Return twins, the worst first, each two things once. CPU alone: a second for 10,000 entries.
@@ -64,7 +69,7 @@ def find_twins(passages: Sequence[Passage], *, among: Iterable[tuple[str, str]] 
     wanted = None if among is None else set(among)
     found: dict[frozenset[tuple[str, str]], Twins] = {}
     for twins in (*_same_questions(passages), *_other_numbers(passages), *_near_questions(passages)):
-        pair = frozenset((_key(twins.one), _key(twins.other)))
+        pair = twins.keys
         if len(pair) == 2 and pair not in found and (wanted is None or pair & wanted) and _meet(twins):
             found[pair] = twins
     return sorted(found.values(), key=_badness)[:FOUND]

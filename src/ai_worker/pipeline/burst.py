@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from ai_worker.conversation.asked import own
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.message import Utterance
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
@@ -57,7 +58,16 @@ def whole(claim: Claim) -> Claim:
     pending = None if open_question == NOTHING_ASKED else open_question
     text = "\n".join(words for words in (*earlier, claim.message.text) if words)
     history = _without(claim.history, earlier)
-    return replace(claim, message=replace(claim.message, text=text), history=history, pending=pending)
+    message = replace(claim.message, text=text)
+    return replace(claim, message=message, history=history, pending=pending, burst=earlier)
+
+
+def apart(claim: Claim) -> PendingQuestion | None:
+    """Return what `whole` made a claim's words and its pending question of, for `whole` to do it again."""
+    asked = own(claim.pending, claim.message)
+    if asked is not None:
+        asked = replace(asked, others=())  # what others in a group were asked stays with the conversation
+    return replace(asked or NOTHING_ASKED, burst=claim.burst) if claim.burst else asked
 
 
 def _joined(claim: Claim) -> tuple[str, ...]:

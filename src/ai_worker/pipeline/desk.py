@@ -221,7 +221,7 @@ class DeskTurns:
         colleague = self._desk.colleague(given.message)
         if colleague is not None and await self._desk.serve(colleague, given):
             return SILENT
-        if given.human:
+        if given.human and not given.held:  # what is owed an answer stands open in the summary of whoever took over
             await self._desk.relay(given.message, given.turn_id)
         return await self._turns.run(given, on_delta=on_delta, on_draft=on_draft, notebook=notebook)
 

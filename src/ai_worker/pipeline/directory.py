@@ -1,8 +1,9 @@
-"""The directory: asks the platforms who their contacts are, once a day at most, and never while one waits.
+"""The directory: asks the platforms who their contacts are, once a day at most, beside the conversation.
 
 A contact of whom nothing is known, or nothing of today, is put on a list after the message was
 accepted. One list a channel is worked through, one contact at a time. What comes of it is a name for
-people to read; nothing depends on it, so whatever fails here is tried later or left.
+people to read, and a department that says what somebody may read. Whatever fails here is tried later or
+left; a turn to which it matters waits for a moment and goes on without.
 """
 
 import asyncio
@@ -43,6 +44,9 @@ ANSWER_S = 30.0
 
 RETRY_BASE_S, RETRY_CAP_S = 5.0, 300.0
 
+MET_AT_ONCE = 3
+"""Contacts of one channel for whom somebody waits; further ones would wait in vain."""
+
 
 class Directory:
     """Looks up the contacts of channels whose platform has a directory."""
@@ -82,6 +86,18 @@ class Directory:
             desk.look_up = look_up
             desk.hear(fact.contact_id, fact.conversation_id)
 
+    async def meet(self, channel: str, contact_id: str, *, within_s: float) -> None:
+        """Look a contact up before all others, unless that was done, and wait for its end; at most `within_s`.
+
+        Nobody waits where the platform has no directory or does not answer at present, or where others are
+        waited for already.
+        """
+        look_up = self._look_up_of(channel)
+        if look_up is not None:
+            desk = self._desks.get(channel) or self._open(channel)
+            desk.look_up = look_up
+            await desk.meet(contact_id, within_s=within_s)
+
     def _open(self, channel: str) -> "_Desk":
         desk = _Desk(channel, store=self._store, events=self._events, clock=self._clock, pause_s=self._pause_s)
         self._desks[channel] = desk
@@ -112,10 +128,35 @@ class _Desk:
         """By contact, in `Clock.monotonic` seconds; the one that was asked for last stands last."""
 
         self._waiting = OrderedDict[str, int]()
-        """The contacts to look up, each with its conversation, first come first."""
+        """The contacts to look up, each with its conversation (0: not known), first come first."""
+
+        self._met: dict[str, asyncio.Future[None]] = {}
+        """Whom somebody waits for."""
+
+        self._at = ""
+        """Who is being looked up."""
 
         self._come = asyncio.Event()
         self._failures = 0
+
+    async def meet(self, contact_id: str, *, within_s: float) -> None:
+        """Look a contact up first, and wait for it; see `Directory.meet`."""
+        if self._is_known(contact_id) or self._failures:
+            return
+        met = self._met.get(contact_id)
+        if met is None:
+            if len(self._met) >= MET_AT_ONCE:
+                return
+            met = self._met[contact_id] = asyncio.get_running_loop().create_future()
+            if contact_id != self._at:
+                self._waiting.setdefault(contact_id, 0)
+                self._waiting.move_to_end(contact_id, last=False)
+                self._come.set()
+        try:
+            async with asyncio.timeout(within_s):
+                await asyncio.shield(met)
+        except TimeoutError:
+            self._met.pop(contact_id, None)
 
     def hear(self, contact_id: str, conversation_id: int) -> None:
         """Put a contact on the list, unless it is known."""
@@ -133,7 +174,11 @@ class _Desk:
                 await self._come.wait()
             contact_id, conversation_id = self._waiting.popitem(last=False)
             if not self._is_known(contact_id):
-                await asyncio.sleep(await self._one(contact_id, conversation_id))
+                self._at = contact_id
+                rest = await self._one(contact_id, conversation_id)
+                self._at = ""
+                self._tell(contact_id)
+                await asyncio.sleep(rest)
 
     async def _one(self, contact_id: str, conversation_id: int) -> float:
         """Look one contact up; return how many seconds to rest."""
@@ -145,7 +190,8 @@ class _Desk:
                 found = await self.look_up(contact_id)
                 if found is not None and (found.name or found.department):
                     await self._store.keep(self._channel, found, at=self._clock.now())
-                    self._events.publish(ConversationChanged(conversation_id))
+                    if conversation_id:
+                        self._events.publish(ConversationChanged(conversation_id))
         except SendFailed as failure:
             if failure.retry_after is not None:
                 return self._put_back(contact_id, conversation_id, str(failure), at_least_s=failure.retry_after)
@@ -157,6 +203,12 @@ class _Desk:
         self._failures = 0
         self._remember(contact_id, STALE)
         return self._pause_s
+
+    def _tell(self, contact_id: str) -> None:
+        """Let go on whoever waits for a contact that was looked up."""
+        met = self._met.pop(contact_id, None)
+        if met is not None and not met.done():
+            met.set_result(None)
 
     async def _kept(self, contact_id: str) -> timedelta:
         """Return for how long what is in the store is good; nothing or less if it is not."""

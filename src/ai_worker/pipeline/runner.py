@@ -270,15 +270,17 @@ class Runner:
         return TurnInput(
             turn_id=claim.turn_id,
             message=claim.message,
-            history=claim.history,
+            history=claim.history if claim.message.history is not None else (*claim.history, *claim.behind),
             worker=self._worker_of(claim),
             pending=claim.pending,
             blocked=claim.blocked,
             human=claim.state is State.HUMAN,
             attempt=claim.attempt,
-            held=claim.held,
+            held=claim.held or claim.promised,
             last_chance=claim.held and self._waited_s(claim) >= HELD_AT_MOST_S,
             progress=claim.progress,
+            behind=claim.behind,
+            overtaken=claim.overtaken,
         )
 
     async def _answer(self, claim: Claim) -> None:
@@ -287,7 +289,7 @@ class Runner:
         live = _Live(self._board, claim) if self._board.heard(claim.turn_id, claim.conversation_id) else None
         draft = self._drafts.of(claim)
         notice = _Notice(HOLDING_AFTER_S, lambda: self._ask_for_patience(claim, self._turns.holding(given), draft))
-        if self._pushes(claim) and not (claim.held or given.human):
+        if self._pushes(claim) and not (given.held or given.human):
             notice.arm()
         try:
             result = await self._turns.run(
@@ -361,7 +363,7 @@ class Runner:
         return [outbound(claim, result.reply, "reply", now=self._clock.now())]
 
     def _notice(self, claim: Claim, result: TurnResult) -> OutboundMessage | None:
-        if not result.hold or claim.held or result.reply is None or not self._pushes(claim):
+        if not result.hold or claim.held or claim.promised or result.reply is None or not self._pushes(claim):
             return None
         return outbound(claim, result.reply, "holding", now=self._clock.now())
 

@@ -112,6 +112,22 @@ class Claim:
     """When the message behind it was accepted, if the same contact said that; `None` if nobody or
     somebody else has said anything since."""
 
+    burst: tuple[str, ...] = ()
+    """What the contact had said just before, and is answered with it; see `pipeline.burst`."""
+
+    owed: bool = False
+    """`hold` was called for it: newer messages were taken before it since, as far as there were any.
+    `history` and `pending` are as they were when it was said."""
+
+    overtaken: bool = False
+    """Of a message that is owed: the worker has replied to a newer one."""
+
+    behind: tuple[Utterance, ...] = ()
+    """The latest messages before it that are owed their answers, oldest first."""
+
+    promised: bool = False
+    """Of a message behind one that is owed: a holding notice is the last that its contact was told."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
@@ -210,9 +226,11 @@ class PipelineStore(Protocol):
         ...
 
     async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> list[OutboundMessage]:
-        """Leave the message first in its lane until `until`, and store the holding notice if one is given.
+        """Owe the message its answer, and store the holding notice if one is given.
 
-        A message that is held has not failed: its attempts are counted anew.
+        It is taken again at `until`, but not before messages that are not owed theirs, and not before
+        older ones that are: their time is its time. A message that is held has not failed: its attempts
+        are counted anew.
 
         Returns:
             The notice if this owner must send it now, as for `finish`.

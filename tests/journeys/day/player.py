@@ -53,10 +53,6 @@ class Line:
         """What the speaker is shown instead while the model fails."""
         return replace(self, when_down={self.who: [words]})
 
-    def behind(self) -> "Line":
-        """While the model fails, it waits behind what is held."""
-        return replace(self, when_down={})
-
 
 def says(who: str, *said: str) -> Line:
     """Begin a line."""

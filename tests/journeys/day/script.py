@@ -42,9 +42,9 @@ MORNING: Hour = [
         says(WANG, "不是，我问的是换货的运费").shown(EXCHANGE_FREIGHT),
         says(WANG, "我想问一下", "净水器", "滤芯多久换一次").shown("前置滤芯 6 个月换一次"),
         says(WANG, "发票怎么开？下单后多久发货？").shown("关于“发票怎么开”：", INVOICE, "现货 24 小时内发出"),
-        says(WANG, "澄光净水器 P60 多少钱").shown("P60的价格：1299 元", "依据：《产品价目表》"),
-        says(WANG, "那 P80 呢").shown("P80的价格：1899 元", "!1299"),
-        says(WANG, "保修几年").shown("P80的保修期：3 年"),
+        says(WANG, "澄光净水器 P60 多少钱").shown("P60 的价格：1299 元", "依据：《产品价目表》"),
+        says(WANG, "那 P80 呢").shown("P80 的价格：1899 元", "!1299"),
+        says(WANG, "保修几年").shown("P80 的保修期：3 年"),
         says(WANG, "退货的钱什么时候到账").shown("银行卡最迟 5 天到账。"),
         says(WANG, "谢谢").shown("不客气"),
     ],
@@ -108,8 +108,8 @@ AFTERNOON: Hour = [
         says(ZHAO, "有没有以旧换新").shown(TRADE_IN),
         says(WANG, "有以旧换新吗").shown(TRADE_IN),
         says(WANG, "发票怎么开？有没有以旧换新？").shown(INVOICE, TRADE_IN),
-        says(WANG, "澄光净水器 P80 有什么颜色").shown("P80的颜色：白色、灰色"),
-        says(WANG, "那 P60 呢").shown("P60的颜色：白色"),
+        says(WANG, "澄光净水器 P80 有什么颜色").shown("P80 的颜色：白色、灰色"),
+        says(WANG, "那 P60 呢").shown("P60 的颜色：白色"),
     ],
     [
         says(GU, "怎么开发票").shown("已经请专人来处理").to(LI, "【等人工】", "顾总", "优先客户", "未答：怎么开发票"),
@@ -133,7 +133,10 @@ EVENING: Hour = [
         says(WANG, "退货流程是什么").shown(RETURN),
         says(WANG, "供应商返点是多少").shown(TO_COLLEAGUE, "!6%").to(LI, "【等人工】", "王芳", "!6%"),
         says(WANG, "那联系人呢").shown(TO_COLLEAGUE).down(HOLDING),
-        says(WANG, "转人工").shown("好的，已经转给同事。").behind(),
+        says(WANG, "怎么开发票").shown(INVOICE),
+        says(WANG, "转人工")
+        .shown("好的，已经转给同事。")
+        .down("好的，已经转给同事。", "您刚才问的“那联系人呢”也一并转"),
     ],
     [
         says(ZHAO, "怎么退货").shown(RETURN),
@@ -146,6 +149,12 @@ LEAK = "发现漏水，先关闭进水阀，再拔掉电源。"
 WITH_MODEL: Scene = [says(CHEN, "净水器漏水了怎么办").shown(LEAK, "依据：《保养手册 › 漏水处理》")]
 """What only a model makes out."""
 
-MODEL_DOWN: Hour = [[says(CHEN, "净水器漏水了怎么办").shown(HOLDING)]]
-MODEL_BACK: Told = {CHEN: [(LEAK,)], WANG: [(TO_COLLEAGUE,), ("好的，已经转给同事。",)]}
-"""What was held is answered, and what was said after it, in its order."""
+MODEL_DOWN: Hour = [
+    [
+        says(CHEN, "净水器漏水了怎么办").shown(HOLDING),
+        says(CHEN, "会员日是哪天").shown("每月 18 日是会员日"),
+        says(CHEN, "积分怎么用").shown("每 100 积分抵 1 元"),
+    ]
+]
+MODEL_BACK: Told = {CHEN: [("关于您刚才问的“净水器漏水了怎么办”：", LEAK)]}
+"""What was held is answered, and says to what; what is a person's by now is not."""

@@ -63,9 +63,10 @@ async def _furnish(stores: Stores) -> None:
     picture = attached(PICTURE, name="截图.png")
     await stores.files.put(picture, PICTURE, kind="image", channel="desk", conversation_id=1, at=now())
     await stores.conversations.say(1, "李雷", Reply("我来帮您。", attachments=(picture,)), now())
-    (held, *_) = await stores.pipeline.claim(owner="run-1", limit=2, now=now())
-    await stores.pipeline.keep(held, DONE_SO_FAR)
+    held, acting = await stores.pipeline.claim(owner="run-1", limit=2, now=now())
     await stores.pipeline.hold(held, None, until=now())
+    await stores.pipeline.keep(acting, DONE_SO_FAR)
+    await stores.pipeline.defer(acting, until=now())
     entry = Passage("faq-1", "faq", "faq.csv", "entry", "怎么退货", "可以退货。", ("退货",))
     state = SourceState("handbook", CLOCK.now(), CLOCK.now(), RunReport(checked=1))
     await stores.sources.put(state)
@@ -86,7 +87,7 @@ async def _furnish(stores: Stores) -> None:
     await stores.channels.block("desk", "robot", seconds=600)
     await stores.channels.own("bot:desk", owner="run-1", lease=timedelta(minutes=5))
     await stores.contacts.keep("service-desk", Contact("lin", "林\0晓燕", "财务部"), at=now())
-    await stores.feedback.record(Rating(held.turn_id, "down", now(), "desk", "lin", "没\0回答"))
+    await stores.feedback.record(Rating(acting.turn_id, "down", now(), "desk", "lin", "没\0回答"))
 
 
 def _call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -145,6 +146,8 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
         assert _without_nul(said) == _without_nul([claim.history for claim in before])
         assert all(said)
         assert [claim.progress for claim in claims if claim.progress] == [DONE_SO_FAR]
+        owed = [claim.behind for claim in claims if claim.behind]
+        assert _without_nul(owed) == _without_nul([claim.behind for claim in before if claim.behind]) != "[]"
         assert await new.pipeline.claim_outbound(owner="run-2", limit=99, now=now)
         assert await new.channels.recall("desk", "cursor") == "有没有"
         (shown,) = [line for line in await new.conversations.thread(1) if line.attachments]

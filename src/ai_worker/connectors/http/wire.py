@@ -71,7 +71,14 @@ class Wire:
             self._session = None
 
     async def send(
-        self, method: str, target: str, headers: Mapping[str, str], content: bytes | None, *, follow: bool = False
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
+        follow: bool = False,
+        at_most: int | None = None,
     ) -> Reply:
         """Send one request.
 
@@ -81,20 +88,21 @@ class Wire:
             headers: With the proof of who calls.
             content: The body; `None`: there is none.
             follow: Whether redirects are followed, as long as scheme, host and port stay the same.
+            at_most: Bytes of the answer that are read; left out: as many as of every other.
 
         Raises:
             AddressRefused: The gate is shut for the address, or its name led inside; nothing was sent.
             Unanswered: No answer came, or not all of it.
             ToolFailed: The pool is not open.
         """
-        url = URL(target, encoded=True)
-        reply = await self._round(method, url, headers, content, self._max_bytes)
+        url, most = URL(target, encoded=True), at_most or self._max_bytes
+        reply = await self._round(method, url, headers, content, most)
         for _ in range(MAX_REDIRECTS if follow else 0):
             elsewhere = _same_place(url, reply)
             if elsewhere is None:
                 break
             url = elsewhere
-            reply = await self._round(method, url, headers, content, self._max_bytes)
+            reply = await self._round(method, url, headers, content, most)
         return reply
 
     async def ask(self, method: str, address: str, headers: Mapping[str, str], content: bytes | None) -> Reply:

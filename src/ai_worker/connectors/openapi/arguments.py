@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from ai_worker.connectors.openapi.names import argument
+from ai_worker.connectors.names import argument
 from ai_worker.connectors.openapi.references import References
 from ai_worker.connectors.openapi.shape import Asked, Content, Offer
 from ai_worker.connectors.openapi.slim import Detail, Slimmer, TooMuch, Work
-from ai_worker.connectors.openapi.words import cut
 from ai_worker.connectors.operation import Body, Media, Parameter
+from ai_worker.connectors.plain import cut
 
 DETAILS = (
     Detail(depth=4, words=200, inner_words=120, enum=1_500, branches=8, nodes=1_500, characters=3_000),

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ai_worker.connectors.names import names
+from ai_worker.connectors.notes import Notes
 from ai_worker.connectors.openapi.arguments import Unfit, is_json, lay_out
 from ai_worker.connectors.openapi.load import load
-from ai_worker.connectors.openapi.names import names
-from ai_worker.connectors.openapi.notes import Notes
 from ai_worker.connectors.openapi.openapi3 import OpenApi3
 from ai_worker.connectors.openapi.paths import fitted
 from ai_worker.connectors.openapi.references import References
 from ai_worker.connectors.openapi.shape import Asked, Content, Dialect, listed, mapped, text
 from ai_worker.connectors.openapi.slim import Work
 from ai_worker.connectors.openapi.swagger2 import Swagger2
-from ai_worker.connectors.openapi.words import cut
 from ai_worker.connectors.operation import (
     Contract,
     ContractRefused,
@@ -26,6 +25,7 @@ from ai_worker.connectors.operation import (
     Scheme,
     Skipped,
 )
+from ai_worker.connectors.plain import cut
 from ai_worker.connectors.risk import risk_of
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")

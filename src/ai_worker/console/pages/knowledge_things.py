@@ -195,11 +195,7 @@ class KnowledgeThingsPage:
     async def _alike(self, thing: Thing) -> list[Any]:
         """Return what this entry repeats or contradicts."""
         own = (thing.base, thing.id)
-        return [
-            twins
-            for twins in await self._shelf.twins()
-            if own in ((twins.one.base, twins.one.id), (twins.other.base, twins.other.id))
-        ]
+        return [twins for twins in await self._shelf.twins() if own in twins.keys]
 
 
 def _named(request: Request) -> tuple[str, str]:

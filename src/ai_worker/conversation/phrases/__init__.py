@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from string import Formatter
 from typing import Any
 
 from ai_worker.conversation.message import Utterance
@@ -12,6 +13,7 @@ from ai_worker.conversation.message import Utterance
 LANGUAGES = ("zh-CN", "en")
 
 _CJK = re.compile(r"[\u3400-\u9fff]")
+_CJK_MEETS_LATIN = re.compile(r"[\u3400-\u9fff][A-Za-z0-9]|[A-Za-z0-9][\u3400-\u9fff]")
 FEW = 2
 """Words of Latin letters up to which a message does not change the language of a talk."""
 
@@ -36,8 +38,25 @@ class Phrases:
         """The parts of a model's instructions."""
 
     def say(self, key: str, **values: object) -> str:
-        """Return the words called `key`, filled with `values`."""
-        return self._say[key].format(**values)
+        """Return the words called `key`, filled with `values`.
+
+        Between a Chinese character of ours and a Latin one of theirs stands a space: `P60 的价格`.
+        """
+        if not self.language.startswith("zh"):
+            return self._say[key].format(**values)
+        said = ""
+        for words, name, _, _ in Formatter().parse(self._say[key]):
+            said += _gap(said, words) + words
+            if name is not None:
+                value = str(values[name])
+                said += _gap(said, value) + value
+        return said
+
+
+def _gap(before: str, after: str) -> str:
+    """Return the space that belongs between two pieces, if they do not bring one."""
+    meet = before[-1:] + after[:1]
+    return " " if _CJK_MEETS_LATIN.fullmatch(meet) else ""
 
 
 @cache

@@ -7,6 +7,7 @@ from ai_worker.conversation.approving import Approvals, asker_of, is_meant, of_c
 from ai_worker.conversation.grounding.addresses import without_thoughts
 from ai_worker.conversation.grounding.answer import Grounded
 from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.origin import Origin
 from ai_worker.conversation.grounding.verdict import may_be_asked, verdict
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.history import said_by_contact
@@ -25,6 +26,7 @@ from ai_worker.conversation.steps.operations import on_offer
 from ai_worker.conversation.steps.prompt import (
     Material,
     gather,
+    known_words,
     moment_of,
     prompt,
     quoted_before,
@@ -46,6 +48,8 @@ MOST = 0.95
 
 ELLIPTIC = 30
 """Characters up to which a message may be one that leans on the last."""
+
+NOTHING_DONE = Progress()
 
 REWRITTEN, REWRITTEN_TOKENS, REWRITTEN_S = 120, 100, 5.0
 """Characters, tokens and seconds for making a whole question of it."""
@@ -119,8 +123,11 @@ class Reasoner:
         """Answer `text` with the model, or as well as can be without it.
 
         A turn that has acted never ends with words that pass over it: it says what came of it, waits
-        for the model to say so, or asks a person to.
+        for the model to say so, or asks a person to. While older messages wait for the model it is not
+        asked: what it says of them comes first.
         """
+        if given.behind:
+            return self._without(ModelFailed("Older messages wait for it."), NOTHING_DONE, given, words, findings, text)
         material = gather(findings, given.history, self._bars, tools=tools)
         on_offer = self._schemas(tools)
         moment = moment_of(self._clock.now(), worker, words)
@@ -133,6 +140,7 @@ class Reasoner:
             trace=trace,
             notebook=notebook,
             progress=given.progress,
+            origin=Origin(material.documents, known_words(given.message, given.history, text, moment)),
             asker=asker_of(given.message),
             may_ask=self._approvals is not None,
         )

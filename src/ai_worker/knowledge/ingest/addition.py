@@ -29,6 +29,8 @@ class AddReport:
     documents: int
     passages: int
     failed: tuple[Failure, ...]
+    taken: tuple[tuple[str, str], ...] = ()
+    """The entries and passages, by base and id."""
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Addition:
     documents: int = 0
     passages: int = 0
     failed: list[Failure] = field(default_factory=list)
+    taken: list[tuple[str, str]] = field(default_factory=list)
     rows: dict[str, str] = field(default_factory=dict)
     """Which document each row's id of this run came from."""
 
@@ -83,7 +86,7 @@ class Addition:
 
     def report(self) -> AddReport:
         """Return what became of it all."""
-        return AddReport(self.documents, self.passages, tuple(self.failed))
+        return AddReport(self.documents, self.passages, tuple(self.failed), tuple(self.taken))
 
 
 def _told(piece: Piece) -> tuple[str, str, tuple[str, ...], str]:

@@ -16,8 +16,9 @@ SELECT lane.id, finished_at, seq, text, reply, NULL AS body,
     CASE WHEN grouped THEN coalesce(said_by, '') END, CASE WHEN grouped THEN coalesce(
         (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
         contact_name) END
-FROM unnest($1::bigint[], $3::boolean[]) AS lane (id, grouped) CROSS JOIN LATERAL (
-    SELECT seq, finished_at, reply FROM turn WHERE conversation_id = lane.id ORDER BY seq DESC LIMIT $2
+FROM unnest($1::bigint[], $3::boolean[], $4::bigint[]) AS lane (id, grouped, before) CROSS JOIN LATERAL (
+    SELECT seq, finished_at, reply FROM turn WHERE conversation_id = lane.id AND seq < lane.before
+    ORDER BY seq DESC LIMIT $2
 ) AS latest JOIN inbound USING (seq)
 UNION ALL
 SELECT lane.id, created_at, n, NULL, NULL, body, NULL, NULL
@@ -31,18 +32,24 @@ _Place = tuple[int, bool, int, int]
 """When, whether the worker and not a person said it, in which row, and question before answer."""
 
 
-async def latest(connection: Any, lanes: Sequence[tuple[int, bool]]) -> dict[int, tuple[Utterance, ...]]:
+LAST = 2**63 - 1
+"""The highest number that a row can have."""
+
+
+async def latest(connection: Any, lanes: Sequence[tuple[int, bool, int | None]]) -> dict[int, tuple[Utterance, ...]]:
     """Return the latest utterances of each conversation, oldest first; of a group's, each with who said it.
 
     A question stands directly before its answer, even if other messages came in between.
 
     Args:
         connection: Where to read.
-        lanes: Conversations, and whether each is a group's.
+        lanes: Conversations, whether each is a group's, and from which message (seq) on its messages and
+            their answers are left out; `None`: nothing is.
     """
     if not lanes:
         return {}
-    asked = [number for number, _ in lanes], UTTERANCES, [grouped for _, grouped in lanes]
+    before = [LAST if number is None else number for _, _, number in lanes]
+    asked = [lane[0] for lane in lanes], UTTERANCES, [lane[1] for lane in lanes], before
     found: defaultdict[int, list[tuple[_Place, Utterance]]] = defaultdict(list)
     for conversation_id, at, row, text, reply, body, contact_id, name in await connection.fetch(SAID, *asked):
         said = found[conversation_id]

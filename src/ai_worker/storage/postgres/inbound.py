@@ -27,7 +27,8 @@ COLUMNS = (
 
 # A known message is written to as well, so that confirming it waits for whatever its first commit waits for: a
 # duplicate whose first commit has not reached the other region yet must not be confirmed before it has.
-# A closed conversation opens again, and begins anew. While messages wait, `ready_at` is the lane's business.
+# A closed conversation opens again, and begins anew. While messages wait, `ready_at` is the lane's business, unless
+# it rests.
 ACCEPT = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
@@ -64,7 +65,9 @@ WITH given AS MATERIALIZED (
         last_text = excluded.last_text,
         unread = conversation.unread + excluded.unread,
         waiting = conversation.waiting + excluded.waiting,
-        ready_at = CASE conversation.waiting WHEN 0 THEN excluded.ready_at ELSE conversation.ready_at END
+        ready_at = CASE WHEN conversation.waiting = 0
+            OR (conversation.owner IS NULL AND conversation.ready_at = conversation.owed_at)
+            THEN excluded.ready_at ELSE conversation.ready_at END
     RETURNING id, channel, key
 ), kept AS (
     INSERT INTO inbound (channel, message_id, turn_id, conversation_id, received_at, digest, said_by, contact_name,

@@ -2,12 +2,13 @@
 
 A lane may be claimed when `waiting > 0` and `ready_at` has come, on the database's clock. Owning a
 lane pushes its `ready_at` to the lease's end, so one index answers both "what is due" and "whose
-owner is dead". Whoever writes for a lane locks its row first and compares the epoch: a runner that
-slept through its lease finds another epoch, and its turn is not kept.
+owner is dead". A lane that nobody owns and whose `ready_at` is its `owed_at` rests: what waits is owed,
+and whatever comes in may be taken. Whoever writes for a lane locks its row first and compares the epoch:
+a runner that slept through its lease finds another epoch, and its turn is not kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import AnswererChanged, Claim, LeaseLost
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, owed, rows
 from ai_worker.storage.postgres import history
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
 
@@ -43,14 +44,17 @@ WITH strayed AS MATERIALIZED (
 )
 UPDATE conversation SET owner = $3, node = $4, epoch = epoch + 1, ready_at = {MOMENT} + {LEASE_S} * 1000000
 FROM due WHERE conversation.id = due.id
-RETURNING conversation.id, epoch, state, handoff_reason, pending_question, standalone, due_at, grouped
+RETURNING conversation.id, epoch, state, handoff_reason, pending_question, standalone, due_at, grouped, owed_at
 """
 
 # A statement of its own: it must see what was finished before the rows above were locked.
 BEGIN = """
 UPDATE inbound SET attempts = attempts + 1
 FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
-    SELECT seq FROM inbound WHERE conversation_id = lane.id AND state = 'waiting' ORDER BY seq LIMIT 1
+    SELECT coalesce(
+        (SELECT seq FROM inbound WHERE conversation_id = lane.id AND state = 'waiting' AND owed IS NULL
+         ORDER BY seq LIMIT 1),
+        (SELECT seq FROM inbound WHERE conversation_id = lane.id AND state = 'waiting' ORDER BY seq LIMIT 1)) AS seq
 ) AS oldest
 WHERE inbound.seq = oldest.seq
 RETURNING conversation_id, inbound.seq, turn_id, body, attempts, held,
@@ -59,7 +63,19 @@ RETURNING conversation_id, inbound.seq, turn_id, body, attempts, held,
     (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
     (SELECT CASE WHEN behind.said_by = inbound.said_by THEN behind.received_at END FROM inbound AS behind
      WHERE behind.conversation_id = inbound.conversation_id AND behind.state = 'waiting' AND behind.seq > inbound.seq
-     ORDER BY behind.seq LIMIT 1)
+        AND behind.owed IS NULL ORDER BY behind.seq LIMIT 1), owed
+"""
+
+BEHIND = """
+SELECT lane.id, coalesce((
+    SELECT seq FROM turn WHERE conversation_id = lane.id AND decision <> 'silent' ORDER BY seq DESC LIMIT 1), 0),
+    latest.seq, latest.text, latest.said_by, latest.name
+FROM unnest($1::bigint[]) AS lane (id) LEFT JOIN LATERAL (
+    SELECT seq, text, said_by, coalesce(
+        (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = said_by),
+        contact_name) AS name
+    FROM inbound WHERE conversation_id = lane.id AND state = 'waiting' AND owed IS NOT NULL ORDER BY seq DESC LIMIT $2
+) AS latest ON true ORDER BY lane.id, latest.seq DESC
 """
 
 RENEW = f"""
@@ -71,9 +87,17 @@ UPDATE conversation SET ready_at = {MOMENT} + {LEASE_S} * 1000000 FROM mine WHER
 """
 
 OWNED = """
-SELECT id, epoch, owner, state, handoff_reason, waiting_since, waiting, unread, last_at, last_text
+SELECT id, epoch, owner, state, handoff_reason, waiting_since, waiting, unread, last_at, last_text, owed_at
 FROM conversation WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
+
+FRESH = """EXISTS (
+    SELECT FROM inbound WHERE inbound.conversation_id = given.conversation_id AND inbound.state = 'waiting'
+        AND inbound.seq <> given.seq AND owed IS NULL)"""
+OWES = """EXISTS (
+    SELECT FROM inbound WHERE inbound.conversation_id = given.conversation_id AND inbound.state = 'waiting'
+        AND inbound.seq <> given.seq AND owed IS NOT NULL)"""
+"""Whether a conversation has messages that are not owed their answers, and others that are."""
 
 FINISHED = "SELECT seq, epoch FROM turn WHERE seq = ANY ($1::bigint[])"
 
@@ -81,21 +105,27 @@ TURN_COLUMNS = (
     *("seq", "conversation_id", "epoch", "channel", "decision", "confidence", "model"),
     *("received_at", "finished_at", "response_ms", "reply", "result"),
 )
-LANE_COLUMNS = ("state", "handoff_reason", "waiting_since", "pending", "unread", "last_at", "last_text", "first")
+LANE_COLUMNS = (
+    *("state", "handoff_reason", "waiting_since", "pending", "unread", "last_at", "last_text", "first"),
+    *("newer", "was_owed"),
+)
 
 FINISH = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::double precision[],
         $8::text[], $9::bigint[], $10::bigint[], $11::double precision[], $12::text[], $13::text[],
         $14::text[], $15::text[], $16::bigint[], $17::text[], $18::integer[], $19::bigint[], $20::text[],
-        $21::boolean[])
+        $21::boolean[], $22::boolean[], $23::boolean[])
     AS row ({", ".join((*TURN_COLUMNS, *LANE_COLUMNS))})
 ), done AS (
     UPDATE inbound SET state = 'done' FROM given WHERE inbound.seq = given.seq
 ), freed AS (
-    UPDATE conversation SET owner = NULL, node = NULL, waiting = waiting - 1, ready_at = {MOMENT},
+    UPDATE conversation SET owner = NULL, node = NULL, waiting = waiting - 1,
+        ready_at = CASE WHEN owed_at IS NULL OR was_owed OR {FRESH} OR NOT {OWES} THEN {MOMENT} ELSE owed_at END,
+        owed_at = CASE WHEN owed_at IS NOT NULL AND {OWES} THEN CASE WHEN was_owed THEN {MOMENT} ELSE owed_at END END,
         state = given.state, handoff_reason = given.handoff_reason, waiting_since = given.waiting_since,
-        pending_question = given.pending, unread = given.unread, last_at = given.last_at, last_text = given.last_text,
+        pending_question = CASE WHEN newer THEN pending_question ELSE given.pending END,
+        unread = given.unread, last_at = given.last_at, last_text = given.last_text,
         first_in_queue = first_in_queue OR given.first
     FROM given WHERE conversation.id = given.conversation_id
 )
@@ -103,6 +133,7 @@ INSERT INTO turn ({", ".join(TURN_COLUMNS)}) SELECT {", ".join(TURN_COLUMNS)} FR
 """
 
 HELD = "UPDATE inbound SET held = true WHERE seq = $1"
+OWE = "UPDATE inbound SET held = true, attempts = 0, owed = $2 WHERE seq = $1"
 NOT_FAILED = "UPDATE inbound SET attempts = 0 WHERE seq = $1"
 FAILED = "UPDATE inbound SET error = $2 WHERE seq = $1"
 DEAD = "UPDATE inbound SET state = 'dead', error = $2 WHERE seq = $1"
@@ -113,6 +144,20 @@ ON CONFLICT (seq) DO UPDATE SET epoch = excluded.epoch, body = excluded.body
 """
 
 FREE = f"UPDATE conversation SET owner = NULL, node = NULL, ready_at = {MOMENT} + $3 WHERE id = $2"
+
+REST = f"""
+WITH given (seq, conversation_id, until, was_owed, pending) AS MATERIALIZED (
+    SELECT $2::bigint, $3::bigint, {MOMENT} + $4::bigint, $5::boolean, $6::text
+), due AS MATERIALIZED (
+    SELECT given.*, CASE WHEN {OWES} AND NOT was_owed AND owed_at IS NOT NULL THEN owed_at ELSE until END AS due_at,
+        {FRESH} AS fresh
+    FROM given JOIN conversation ON conversation.id = given.conversation_id
+)
+UPDATE conversation SET owner = NULL, node = NULL, owed_at = due_at,
+    ready_at = CASE WHEN fresh THEN {MOMENT} ELSE due_at END,
+    pending_question = CASE WHEN was_owed THEN pending_question ELSE pending END
+FROM due WHERE conversation.id = due.conversation_id
+"""
 
 NEXT = f"UPDATE conversation SET owner = NULL, node = NULL, waiting = waiting - 1, ready_at = {MOMENT} WHERE id = $2"
 
@@ -147,10 +192,42 @@ async def claim(database: PostgresDatabase, owner: str, limit: int) -> list[Clai
         messages = {lane[0]: _message(begun[lane[0]]) for lane in lanes}
         # The first claim of a conversation has epoch 1: nothing was said in it before.
         asked = [
-            (lane[0], lane[7]) for lane in lanes if lane[1] > 1 and not lane[5] and messages[lane[0]].history is None
+            (lane[0], lane[7], None if begun[lane[0]][9] is None else begun[lane[0]][0])
+            for lane in lanes
+            if lane[1] > 1 and not lane[5] and messages[lane[0]].history is None
         ]
         said = await history.latest(connection, asked)
-    return [_claim(lane, begun[lane[0]], messages[lane[0]], said.get(lane[0], ())) for lane in lanes]
+        owing = await _owing(connection, [lane for lane in lanes if lane[8] is not None])
+    claims = (_claim(lane, begun[lane[0]], messages[lane[0]], said.get(lane[0], ())) for lane in lanes)
+    return [owing.get(claim.conversation_id, _OWES_NOTHING).tell(claim) for claim in claims]
+
+
+@dataclass(slots=True)
+class _Owing:
+    """What one conversation owes."""
+
+    grouped: bool = False
+    replied: int = 0
+    owed: list[Any] = field(default_factory=list)
+
+    def tell(self, claim: Claim) -> Claim:
+        """Return a claim with what it must know of the others."""
+        return owed.told(claim, self.owed, self.replied, grouped=self.grouped)
+
+
+_OWES_NOTHING = _Owing()
+
+
+async def _owing(connection: Any, lanes: Sequence[Any]) -> dict[int, _Owing]:
+    """Return what is owed in these lanes; each is as `OWN` returns it."""
+    if not lanes:
+        return {}
+    owing = {lane[0]: _Owing(grouped=lane[7]) for lane in lanes}
+    for conversation_id, replied, *row in await connection.fetch(BEHIND, list(owing), owed.LATEST):
+        owing[conversation_id].replied = replied
+        if row[0] is not None:
+            owing[conversation_id].owed.append(row)
+    return owing
 
 
 def _due_at(lane: Any) -> tuple[int, int]:
@@ -162,8 +239,8 @@ def _message(oldest: Any) -> InboundMessage:
 
 
 def _claim(lane: Any, oldest: Any, message: InboundMessage, said: Any) -> Claim:
-    conversation_id, epoch, state, reason, pending, _standalone, _due, _grouped = lane
-    seq, turn_id, _body, attempts, held, progress, _name, _department, next_at = oldest
+    conversation_id, epoch, state, reason, pending, _standalone, _due, _grouped, _owed_at = lane
+    seq, turn_id, _body, attempts, held, progress, _name, _department, next_at, owed_under = oldest
     return Claim(
         seq=seq,
         turn_id=turn_id,
@@ -174,10 +251,11 @@ def _claim(lane: Any, oldest: Any, message: InboundMessage, said: Any) -> Claim:
         held=held,
         state=State(state),
         blocked=state == State.WAITING and bool(reason) and Reason(reason).blocks,
-        pending=codec.pending(pending),
+        pending=codec.pending(pending if owed_under is None else owed_under),
         history=said if message.history is None else message.history,
         progress=codec.progress(progress),
         next_at=None if next_at is None else from_micros(next_at),
+        owed=owed_under is not None,
     )
 
 
@@ -261,7 +339,7 @@ def _turn(one: Finished) -> tuple[Any, ...]:
 
 
 def _lane(one: Finished, lane: Any) -> tuple[Any, ...]:
-    _id, _epoch, _owner, state, reason, since, waiting, unread, last_at, last_text = lane
+    _id, _epoch, _owner, state, reason, since, waiting, unread, last_at, last_text, _owed_at = lane
     result, at = one.result, to_micros(one.now)
     if result.decision == "handoff" and state != State.HUMAN:
         state, reason, since = rows.asking(state, reason, since, result, at)
@@ -270,7 +348,9 @@ def _lane(one: Finished, lane: Any) -> tuple[Any, ...]:
     if result.reply is not None:
         last_at, last_text = at, shorten(result.reply.text, rows.LINE)
     pending = None if result.pending is None else codec.encode(result.pending)
-    return state, reason, since, pending, unread, last_at, last_text, result.first_in_queue
+    newer = one.claim.overtaken and pending is None  # what was asked back since stays open
+    asked = state, reason, since, pending
+    return *asked, unread, last_at, last_text, result.first_in_queue, newer, one.claim.owed
 
 
 async def keep(database: PostgresDatabase, claim: Claim, body: str) -> None:
@@ -285,6 +365,16 @@ async def defer(database: PostgresDatabase, claim: Claim, until: datetime) -> No
     async with database.transaction() as connection:
         await owner(connection, claim)
         await put_back(database, connection, claim, until)
+
+
+async def hold(database: PostgresDatabase, connection: Any, claim: Claim, until: datetime) -> str:
+    """Owe the message its answer and give its lane back; return who owned it."""
+    holder = await owner(connection, claim)
+    await connection.execute(OWE, claim.seq, owed.kept(claim))
+    pending = None if claim.pending is None else codec.encode(claim.pending)
+    given = claim.seq, claim.conversation_id, database.until(until), claim.owed, pending
+    await connection.execute(REST, database.moment, *given)
+    return holder
 
 
 async def put_back(database: PostgresDatabase, connection: Any, claim: Claim, until: datetime) -> None:

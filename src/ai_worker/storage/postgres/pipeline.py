@@ -87,12 +87,10 @@ class PostgresPipelineStore:
         return _chosen(outbound, await self._finishes.put((turn, outbound)), send_before)
 
     async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> list[OutboundMessage]:
-        """Leave the message first in its lane until `until`, and store the holding notice if one is given."""
+        """Owe the message its answer, and store the holding notice if one is given."""
         send_before, notices = self._send_before(), [notice] if notice else []
         async with self._database.transaction() as connection:
-            owner = await lane.owner(connection, claim)
-            await connection.execute(lane.HELD, claim.seq)
-            await lane.put_back(self._database, connection, claim, until)
+            owner = await lane.hold(self._database, connection, claim, until)
             mine = await outbox.insert(self._database, connection, _owned(notices, owner))
         self._database.bell.ring(Heard("turn", claim.conversation_id, claim.turn_id))
         return _chosen(notices, mine, send_before)

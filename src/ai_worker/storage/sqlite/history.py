@@ -11,7 +11,7 @@ UTTERANCES = 12
 
 TURNS = """
 SELECT turn.finished_at, inbound.text, turn.result FROM turn JOIN inbound USING (seq)
-WHERE turn.conversation_id = ? ORDER BY turn.seq DESC LIMIT ?
+WHERE turn.conversation_id = ? AND turn.seq < ? ORDER BY turn.seq DESC LIMIT ?
 """
 
 # In a group it matters who asked.
@@ -19,7 +19,7 @@ GROUP_TURNS = """
 SELECT turn.finished_at, inbound.text, turn.result, inbound.said_by, coalesce(
     (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
     inbound.contact_name)
-FROM turn JOIN inbound USING (seq) WHERE turn.conversation_id = ? ORDER BY turn.seq DESC LIMIT ?
+FROM turn JOIN inbound USING (seq) WHERE turn.conversation_id = ? AND turn.seq < ? ORDER BY turn.seq DESC LIMIT ?
 """
 
 PERSONS = """
@@ -27,14 +27,28 @@ SELECT created_at, body FROM outbound WHERE conversation_id = ? AND kind = 'huma
 """
 
 
-def latest(connection: apsw.Connection, conversation_id: int, *, grouped: bool) -> tuple[Utterance, ...]:
+LAST = 2**63 - 1
+"""The highest number that a row can have."""
+
+
+def latest(
+    connection: apsw.Connection, conversation_id: int, *, grouped: bool, before: int | None = None
+) -> tuple[Utterance, ...]:
     """Return the latest utterances, oldest first; of a group's, each with who said it.
 
     A question stands directly before its answer, even if other messages came in between.
+
+    Args:
+        connection: Where to read.
+        conversation_id: The conversation.
+        grouped: Whether it is a group's.
+        before: Leaves out messages from this one (seq) on, and their answers; `None`: nothing.
     """
     found: list[tuple[int, Utterance]] = []
     statement = GROUP_TURNS if grouped else TURNS
-    for at, question, result, *who in connection.execute(statement, (conversation_id, UTTERANCES)):
+    for at, question, result, *who in connection.execute(
+        statement, (conversation_id, LAST if before is None else before, UTTERANCES)
+    ):
         if (reply := codec.reply_of(result)) is not None:
             found.append((at, Utterance("assistant", reply.text)))
         found.append((at, Utterance("user", question, rows.speaker(*who) if who else None)))

@@ -10,7 +10,8 @@ from ai_worker.storage.sqlite import files
 
 KNOWN = "SELECT turn_id, conversation_id, digest FROM inbound WHERE channel = :channel AND message_id = :message_id"
 
-# A closed conversation opens again, and begins anew. While messages wait, `ready_at` is the lane's business.
+# A closed conversation opens again, and begins anew. While messages wait, `ready_at` is the lane's business, unless
+# it rests.
 LANE = """
 INSERT INTO conversation (channel, key, contact_id, contact_name, worker, standalone, grouped, group_name, state,
     address, opened_at, last_at, last_text, unread, waiting, ready_at)
@@ -33,7 +34,7 @@ ON CONFLICT (channel, key) DO UPDATE SET
     last_text = excluded.last_text,
     unread = unread + 1,
     waiting = waiting + 1,
-    ready_at = iif(waiting = 0, excluded.ready_at, ready_at)
+    ready_at = iif(waiting = 0 OR (owner IS NULL AND ready_at IS owed_at), excluded.ready_at, ready_at)
 RETURNING id
 """
 

@@ -1,7 +1,8 @@
 """Lanes: which conversation has work, who owns it, and what becomes of its oldest message.
 
 A lane may be claimed when `waiting > 0` and `ready_at` has come. Owning a lane pushes its `ready_at`
-to the lease's end, so one index answers both "what is due" and "whose owner is dead".
+to the lease's end, so one index answers both "what is due" and "whose owner is dead". A lane that nobody
+owns and whose `ready_at` is its `owed_at` rests: what waits is owed, and whatever comes in may be taken.
 """
 
 from datetime import datetime, timedelta
@@ -15,14 +16,14 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import AnswererChanged, Claim, LeaseLost
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, owed, rows
 from ai_worker.storage.sqlite import history
 
 LEASE = timedelta(seconds=15)
 """How long a lane stays its owner's without being renewed."""
 
 READY = """
-SELECT id, epoch, state, handoff_reason, pending_question, standalone, grouped FROM conversation
+SELECT id, epoch, state, handoff_reason, pending_question, standalone, grouped, owed_at FROM conversation
 WHERE waiting > 0 AND ready_at <= ? ORDER BY ready_at LIMIT ?
 """
 
@@ -43,8 +44,20 @@ SELECT seq, turn_id, body, attempts, held, (SELECT body FROM progress WHERE prog
     (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
     (SELECT iif(behind.said_by = inbound.said_by, behind.received_at, NULL) FROM inbound AS behind
      WHERE behind.conversation_id = inbound.conversation_id AND behind.state = 'waiting' AND behind.seq > inbound.seq
-     ORDER BY behind.seq LIMIT 1)
-FROM inbound WHERE conversation_id = ? AND state = 'waiting' ORDER BY seq LIMIT 1
+        AND behind.owed IS NULL ORDER BY behind.seq LIMIT 1), owed
+FROM inbound WHERE seq = coalesce(
+    (SELECT seq FROM inbound WHERE conversation_id = :lane AND state = 'waiting' AND owed IS NULL ORDER BY seq LIMIT 1),
+    (SELECT seq FROM inbound WHERE conversation_id = :lane AND state = 'waiting' ORDER BY seq LIMIT 1))
+"""
+
+OWED = """
+SELECT seq, text, said_by, coalesce(
+    (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = said_by), contact_name)
+FROM inbound WHERE conversation_id = ? AND state = 'waiting' AND owed IS NOT NULL ORDER BY seq DESC LIMIT ?
+"""
+
+REPLIED = """
+SELECT seq FROM turn WHERE conversation_id = ? AND decision <> 'silent' ORDER BY seq DESC LIMIT 1
 """
 
 ATTEMPT = "UPDATE inbound SET attempts = attempts + 1 WHERE seq = ?"
@@ -52,7 +65,7 @@ ATTEMPT = "UPDATE inbound SET attempts = attempts + 1 WHERE seq = ?"
 RENEW = "UPDATE conversation SET ready_at = ? WHERE id = ? AND epoch = ? AND owner IS NOT NULL"
 
 OWNED = """
-SELECT owner, state, handoff_reason, waiting_since, waiting, unread, last_at, last_text FROM conversation
+SELECT owner, state, handoff_reason, waiting_since, waiting, unread, last_at, last_text, owed_at FROM conversation
 WHERE id = ? AND epoch = ? AND owner IS NOT NULL
 """
 
@@ -63,10 +76,25 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 ANSWERED = """
-UPDATE conversation SET owner = NULL, waiting = waiting - 1, ready_at = ?, state = ?, handoff_reason = ?,
-    waiting_since = ?, pending_question = ?, unread = ?, last_at = ?, last_text = ?,
-    first_in_queue = max(first_in_queue, ?)
+UPDATE conversation SET owner = NULL, waiting = waiting - 1, ready_at = ?, owed_at = ?, state = ?,
+    handoff_reason = ?, waiting_since = ?, pending_question = iif(?, pending_question, ?), unread = ?, last_at = ?,
+    last_text = ?, first_in_queue = max(first_in_queue, ?)
 WHERE id = ?
+"""
+
+OWE = "UPDATE inbound SET held = 1, attempts = 0, owed = ? WHERE seq = ?"
+
+REST = """
+UPDATE conversation SET owner = NULL, ready_at = ?, owed_at = ?, pending_question = iif(?, pending_question, ?)
+WHERE id = ?
+"""
+
+WAITS = """
+SELECT EXISTS (SELECT 1 FROM inbound WHERE conversation_id = :lane AND state = 'waiting' AND owed IS NULL
+    AND seq <> :seq),
+    EXISTS (SELECT 1 FROM inbound WHERE conversation_id = :lane AND state = 'waiting' AND owed IS NOT NULL
+    AND seq <> :seq)
+FROM conversation WHERE id = :lane
 """
 
 KEEP = "INSERT OR REPLACE INTO progress (seq, epoch, body) VALUES (?, ?, ?)"
@@ -88,7 +116,7 @@ def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) ->
     connection.executemany(OWN, [(owner, lease, row[0]) for row in due])
     claims = []
     for row in due:
-        oldest = connection.execute(OLDEST, (row[0],)).fetchone()
+        oldest = connection.execute(OLDEST, {"lane": row[0]}).fetchone()
         if oldest is not None:
             connection.execute(ATTEMPT, (oldest[0],))
             claims.append(_claim(connection, row, oldest))
@@ -96,13 +124,14 @@ def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) ->
 
 
 def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
-    conversation_id, epoch, state, reason, pending, standalone, grouped = lane
-    seq, turn_id, body, attempts, held, progress, name, department, next_at = oldest
+    conversation_id, epoch, state, reason, pending, standalone, grouped, owed_at = lane
+    seq, turn_id, body, attempts, held, progress, name, department, next_at, owed_under = oldest
     message = rows.by_directory(codec.message(body), name, department)
     said = message.history
     if said is None:
-        said = () if standalone else history.latest(connection, conversation_id, grouped=bool(grouped))
-    return Claim(
+        before = None if owed_under is None else seq
+        said = () if standalone else history.latest(connection, conversation_id, grouped=bool(grouped), before=before)
+    claim = Claim(
         seq=seq,
         turn_id=turn_id,
         message=message,
@@ -112,11 +141,17 @@ def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
         held=bool(held),
         state=State(state),
         blocked=state == State.WAITING and bool(reason) and Reason(reason).blocks,
-        pending=codec.pending(pending),
+        pending=codec.pending(pending if owed_under is None else owed_under),
         history=said,
         progress=codec.progress(progress),
         next_at=None if next_at is None else from_micros(next_at),
+        owed=owed_under is not None,
     )
+    if owed_at is None:
+        return claim
+    others = connection.execute(OWED, (conversation_id, owed.LATEST)).fetchall()
+    replied = connection.execute(REPLIED, (conversation_id,)).fetchone()
+    return owed.told(claim, others, replied[0] if replied else 0, grouped=bool(grouped))
 
 
 def renew(connection: apsw.Connection, owned: list[tuple[int, int]], now: datetime) -> None:
@@ -147,7 +182,7 @@ def finish(
     connection: apsw.Connection, claim: Claim, result: TurnResult, stored: str, now: datetime, response_ms: float
 ) -> str:
     """Store the turn, mark its message as done and free the lane; return who owned it."""
-    owner, state, reason, since, waiting, unread, last_at, last_text = owned(connection, claim)
+    owner, state, reason, since, waiting, unread, last_at, last_text, owed_at = owned(connection, claim)
     if rows.answerer_changed(claim, result, state):
         raise AnswererChanged(f"Somebody else answers c-{claim.conversation_id} by now; this turn was not kept.")
     at = to_micros(now)
@@ -176,9 +211,19 @@ def finish(
     )
     connection.execute("UPDATE inbound SET state = 'done' WHERE seq = ?", (claim.seq,))
     pending = None if result.pending is None else codec.encode(result.pending)
-    lane = (at, state, reason, since, pending, unread, last_at, last_text, int(result.first_in_queue))
-    connection.execute(ANSWERED, (*lane, claim.conversation_id))
+    newer = claim.overtaken and pending is None  # what was asked back since stays open
+    lane = (state, reason, since, newer, pending, unread, last_at, last_text, int(result.first_in_queue))
+    times = _again(connection, claim, owed_at, at) if owed_at is not None else (at, None)
+    connection.execute(ANSWERED, (*times, *lane, claim.conversation_id))
     return str(owner)
+
+
+def _again(connection: apsw.Connection, claim: Claim, owed_at: int, at: int) -> tuple[int, int | None]:
+    """Return when a lane that owes answers may be claimed after this turn, and when what is owed is tried."""
+    fresh, owes = next(connection.execute(WAITS, {"lane": claim.conversation_id, "seq": claim.seq}))
+    if claim.owed:  # an answer was possible: the next one may be, too
+        return at, at if owes else None
+    return (at if fresh or not owes else owed_at), owed_at if owes else None
 
 
 def keep(connection: apsw.Connection, claim: Claim, body: str) -> None:
@@ -191,6 +236,18 @@ def defer(connection: apsw.Connection, claim: Claim, until: datetime) -> None:
     """Give the lane back as it was found; it is due at `until`."""
     owned(connection, claim)
     put_back(connection, claim, until)
+
+
+def hold(connection: apsw.Connection, claim: Claim, until: datetime, now: datetime) -> str:
+    """Owe the message its answer and give the lane back; return who owned it."""
+    owner, *_, owed_at = owned(connection, claim)
+    fresh, owes = next(connection.execute(WAITS, {"lane": claim.conversation_id, "seq": claim.seq}))
+    connection.execute(OWE, (owed.kept(claim), claim.seq))
+    due = owed_at if owes and not claim.owed and owed_at is not None else to_micros(until)
+    pending = None if claim.pending is None else codec.encode(claim.pending)
+    ready = to_micros(now) if fresh else due
+    connection.execute(REST, (ready, due, claim.owed, pending, claim.conversation_id))
+    return str(owner)
 
 
 def mark_held(connection: apsw.Connection, claim: Claim) -> str:

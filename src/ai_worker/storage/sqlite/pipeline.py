@@ -92,15 +92,13 @@ class SqlitePipelineStore:
         return _chosen(outbound, await self._database.write(work), send_before)
 
     async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> list[OutboundMessage]:
-        """Leave the message first in its lane until `until`, and store the holding notice if one is given."""
+        """Owe the message its answer, and store the holding notice if one is given."""
         send_before, notices = self._send_before(), [notice] if notice else []
         replies = rows.outbound(notices)
         now = self._clock.now()
 
         def work(connection: apsw.Connection) -> set[str]:
-            owner = lane.mark_held(connection, claim)
-            lane.put_back(connection, claim, until)
-            return outbox.insert(connection, replies, owner, now)
+            return outbox.insert(connection, replies, lane.hold(connection, claim, until, now), now)
 
         return _chosen(notices, await self._database.write(work), send_before)
 

@@ -1,0 +1,1 @@
+"""Business systems that speak the Model Context Protocol."""

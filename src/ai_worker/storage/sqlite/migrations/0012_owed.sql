@@ -1,0 +1,5 @@
+-- Answers that are owed: messages that were held while the model was down, which newer ones need not wait behind.
+-- oldest: 1
+
+ALTER TABLE inbound ADD COLUMN owed TEXT;               -- JSON: what was asked back when it was said, or null; NULL: it is not owed
+ALTER TABLE conversation ADD COLUMN owed_at INTEGER;    -- when what is owed is tried again; NULL: nothing is
