@@ -1,6 +1,7 @@
 """The office example, without any model: what employees ask, each for themselves, and what they want done."""
 
 import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from ai_worker.storage.opening import open_stores
 from tests.conversation.conftest import REFUND, Everything, Office, words
 from tests.conversation.test_turn_that_acts import Paper
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "connectors.more"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "connectors.more" / "oa"
 TOKEN = "oa-token-4711"
 ANSWERS: dict[str, Any] = {
     "/employees/E1001/leave-balance": {"days": 6.5, "expires_on": "2027-03-31"},
@@ -58,7 +59,8 @@ async def office(folder: Path) -> AsyncIterator[tuple[Office, Oa]]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
     told = {"env:OA_BASE_URL": f"http://{host}:{port}", "env:OA_TOKEN": TOKEN, **os.environ}
-    hub = load_connectors(EXAMPLE, resolve=lambda text: told.get(text, text))
+    shutil.copytree(EXAMPLE, folder / "connectors" / "oa")
+    hub = load_connectors(folder / "connectors", resolve=lambda text: told.get(text, text))
     await hub.start()
     try:
         async with open_stores("sqlite:///store.db", data_dir=folder, clock=clock) as stores:

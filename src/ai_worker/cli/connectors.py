@@ -11,6 +11,7 @@ from ai_worker.cli import (
     connectors_adding,
     connectors_authorize,
     connectors_calling,
+    connectors_catalogue,
     connectors_changing,
     connectors_showing,
 )
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
         module.register(commands)
     commands.command("compile", help=help_text)(compile_)
     connectors_authorize.register(commands)
+    connectors_catalogue.register(commands)
     app.add_typer(commands, name="connectors")
 
 

@@ -117,7 +117,7 @@ class Connection:
         operation = self._harmless()
         arguments = self.settings.check_arguments
         answer = await self._caller.call(operation, arguments)
-        return f"{operation.method} {operation.path}: {_size(answer.data)}"
+        return "; ".join([f"{operation.method} {operation.path}: {_size(answer.data)}", *answer.notes])
 
     async def call(
         self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
@@ -231,7 +231,8 @@ def allowed(settings: ConnectorSettings, contract: Contract) -> list[Operation]:
     def taken(operation: Operation) -> bool:
         policy = settings.policies.get(operation.name, NO_POLICY)
         reads = (policy.risk or operation.risk) == "read"
-        return operation.name in wanted or "**" in wanted or ("*" in wanted and reads)
+        starred = "**" in wanted or ("*" in wanted and reads)
+        return operation.name in wanted or (starred and not operation.internal)
 
     return [operation for operation in contract.operations if taken(operation)]
 

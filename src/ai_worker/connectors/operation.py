@@ -78,6 +78,9 @@ class Media:
     binary: frozenset[str] = frozenset()
     """Properties whose values are files: they are given as base64. `""` means the whole body."""
 
+    assumed: bool = False
+    """The contract names no type of content: this one is sent because nearly every system takes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -157,6 +160,9 @@ class Operation:
     transport: Transport = "http"
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What the caller of this transport needs beyond the above, in plain JSON values."""
+
+    internal: bool = False
+    """For administrators and their checks: it becomes a tool only where it is named, never by a `*`."""
 
 
 @dataclass(frozen=True, slots=True)

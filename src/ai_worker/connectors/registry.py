@@ -11,21 +11,28 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ai_worker.connectors.caldav.kind import KIND as CALDAV
 from ai_worker.connectors.connection import Connection
 from ai_worker.connectors.contract import Connector, ConnectorRefused, Preview
 from ai_worker.connectors.graphql.kind import KIND as GRAPHQL
 from ai_worker.connectors.http.connect import make_caller
 from ai_worker.connectors.kind import Caller, Kind, Options, Parts
+from ai_worker.connectors.ldap.kind import KIND as LDAP
 from ai_worker.connectors.manual.kind import KIND as MANUAL
 from ai_worker.connectors.mcp.kind import KIND as MCP
 from ai_worker.connectors.odata.kind import KIND as ODATA
+from ai_worker.connectors.odoo.kind import KIND as ODOO
 from ai_worker.connectors.openapi.kind import KIND as OPENAPI
 from ai_worker.connectors.operation import ContractRefused, ContractTooLarge
 from ai_worker.connectors.settings import ConnectorSettings
+from ai_worker.connectors.sql.kind import KIND as SQL
+from ai_worker.connectors.tryton.kind import KIND as TRYTON
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.skills.tool import Asker, Called, Tool, ToolFailed, ToolResult
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (OPENAPI, ODATA, GRAPHQL, MANUAL, MCP)}
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (OPENAPI, ODATA, GRAPHQL, TRYTON, ODOO, SQL, LDAP, CALDAV, MCP, MANUAL)
+}
 
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 

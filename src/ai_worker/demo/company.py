@@ -121,7 +121,7 @@ def furnish(folder: Path, *, addresses: Addresses, credentials: Credentials, lan
 
     They are what an administrator would write: the demo has no other way in.
     """
-    shutil.copytree(examples() / "connectors", folder / "connectors")
+    shutil.copytree(examples() / "connectors" / "erp", folder / "connectors" / "erp")
     (folder / "erp.url").write_text(addresses.erp_base, "utf-8")
     (folder / "erp.key").write_text(credentials.erp_key, "utf-8")
     connector = folder / "connectors" / "erp" / "connector.toml"

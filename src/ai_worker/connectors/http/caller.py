@@ -18,6 +18,7 @@ from ai_worker.connectors.gate import Gate
 from ai_worker.connectors.http.authenticate import Authenticator, Credential, Proof, token_addresses, token_sources
 from ai_worker.connectors.http.csrf import SAFE, Csrf, CsrfToken, CsrfTokens
 from ai_worker.connectors.http.dialect import PLAIN, Dialect
+from ai_worker.connectors.http.guessed import GuessedType
 from ai_worker.connectors.http.limits import Breaker, Rate
 from ai_worker.connectors.http.oauth import Keeping
 from ai_worker.connectors.http.serialise import Request
@@ -59,6 +60,7 @@ class HttpCaller:
         sleep: Sleep = asyncio.sleep,
         asker_header: str = "",
         logins: Mapping[str, str] = MappingProxyType({}),
+        secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """Prepare the connection; nobody is called.
 
@@ -76,15 +78,18 @@ class HttpCaller:
             sleep: Waits so many seconds.
             asker_header: Tells the system for whom it is called; empty: nothing does.
             logins: The askers' names in the system, by `channel/id`.
+            secrets: Returns what must not come back in an answer besides the credentials: a kind's own log-in.
         """
         self._id = connection
         self._profile = profile
         self._clock = clock
         self._sleep = sleep
         self._asker_header, self._logins = asker_header, logins
+        self._secrets = secrets
         self._checks = ArgumentChecks()
         self._rate = Rate(profile.per_second, profile.burst, clock)
         self._breaker = Breaker(profile.failures_to_open, profile.rest_s, clock)
+        self._guess = GuessedType()
         self._wire = Wire(
             Gate(
                 addresses=(profile.base_url, *token_addresses(credentials), *([csrf.address] if csrf else [])),
@@ -215,7 +220,8 @@ class HttpCaller:
 
     async def _attempts(self, operation: Operation, request: Request, idempotency_key: str) -> Answer:
         again = repeatable(operation, self._profile, idempotency_key)
-        renewed = unsure = False
+        request = self._guess.first(operation, request)
+        renewed = unsure = retyped = False
         attempt = 0
         while True:
             attempt += 1
@@ -236,6 +242,11 @@ class HttpCaller:
             if not renewed and self._renew(answer, proof, forged):
                 # The system has looked at the token and at nothing else: also a call that acts is made again.
                 renewed = True
+                attempt -= 1
+                continue
+            other = self._guess.other(operation, request, answer.status)
+            if other is not None and not retyped:
+                retyped, request = True, other
                 attempt -= 1
                 continue
             wait = None if last else self._wait_before_another(answer, attempt)
@@ -289,7 +300,9 @@ class HttpCaller:
         if self._csrf is not None and request.method not in SAFE:
             forged, proved = await self._csrf.add(proved)
         content = proof.in_body(request)
-        if content is not None:
+        if request.untyped:
+            headers.pop("Content-Type", None)
+        elif content is not None:
             headers["Content-Type"] = request.content_type or "application/json"
         if self._profile.idempotency_header and idempotency_key and acts(operation):
             headers[self._profile.idempotency_header] = idempotency_key
@@ -305,7 +318,7 @@ class HttpCaller:
         return reply, forged
 
     def _read(self, operation: Operation, reply: Reply, proof: Proof) -> Answer:
-        secrets = [*self._authenticator.secrets(), *(token.reveal() for _, token in proof.tokens)]
+        secrets = [*self._authenticator.secrets(), *self._secrets(), *(token.reveal() for _, token in proof.tokens)]
         data, odd = decoded(without(reply.content, secrets), reply.headers.get("content-type", ""))
         notes: list[str] = []
         if not reply.whole:

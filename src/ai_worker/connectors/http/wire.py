@@ -62,6 +62,7 @@ class Wire:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(5.0, self._timeout_s)),
             headers={"User-Agent": "ai-worker"},
+            skip_auto_headers=("Content-Type",),  # only what the contract names, or the caller, is said to be sent
         )
 
     async def close(self) -> None:
@@ -134,6 +135,9 @@ class Wire:
             raise AddressRefused(str(error)) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise Unanswered(f"the system cannot be reached ({type(error).__name__})", sent=False) from None
+        except ValueError:
+            # A header with a line end in it: a credential that was pasted with more than itself.
+            raise ToolFailed("a header or a credential holds characters that none may carry") from None
         except TimeoutError:
             raise Unanswered(f"no answer within {self._timeout_s:g} s", sent=True) from None
         except aiohttp.ClientError as error:

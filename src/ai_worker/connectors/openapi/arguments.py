@@ -137,7 +137,7 @@ def _body(content: Content, offer: Offer, method: str, slimmer: Slimmer, argumen
         return _raw(content, kind, arguments)
     schema = slimmer.slim(offer.schema)
     binary = _files(schema) if kind in FORMS else frozenset()
-    media = Media(kind, styles=offer.styles, part_types=offer.part_types, binary=binary)
+    media = Media(kind, styles=offer.styles, part_types=offer.part_types, binary=binary, assumed=offer.assumed)
     # A body that may be left out but needs some of its properties is needed in truth: `required` was forgotten.
     # Where a body is unusual, it is believed.
     forgotten = not content.required and method in ("POST", "PUT", "PATCH") and bool(schema.get("required"))
