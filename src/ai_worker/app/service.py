@@ -73,8 +73,9 @@ from ai_worker.app.chores import (
 )
 from ai_worker.app.doors import make_doors, url_of
 from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
-from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools_of
+from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model
 from ai_worker.app.readiness import count, make_readiness
+from ai_worker.app.systems import open_systems
 from ai_worker.app.work import at_work, spare_the_collector
 
 log = structlog.get_logger(__name__)
@@ -182,6 +183,7 @@ async def running(
         )
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
         changes = SettingsWatch(settings, environ=os.environ)
+        systems = await stack.enter_async_context(open_systems(settings, stores, metrics, clock, connectors, role))
         directory = Directory(partial(look_up_of, channels), store=stores.contacts, events=events, clock=clock)
         model = await stack.enter_async_context(open_model(settings, clock)) if role in (None, "runner") else None
         line: Line | None = None
@@ -193,7 +195,6 @@ async def running(
             wake=lambda: line.runner.wake() if line else None,
         )
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
-        toolbox = await stack.enter_async_context(tools_of(role, settings, connectors))
         if role in (None, "runner"):
             hours = settings.handoff.office_hours(settings.time_zone)
             thresholds.replace(await stores.evaluation.thresholds())
@@ -201,7 +202,7 @@ async def running(
                 staff=staff,
                 retriever=library,
                 records=library,
-                toolbox=toolbox,
+                toolbox=systems.hub,
                 model=model,
                 feedback=stores.feedback,
                 clock=clock,
@@ -223,7 +224,7 @@ async def running(
         inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
-        readiness = make_readiness(stores, channels, model, meanings, queue, changes, clock)
+        readiness = make_readiness(stores, channels, model, [meanings.checks, systems.checks], queue, changes, clock)
         metrics_allow = Networks.parse([str(network) for network in settings.console.allow])
         api = console = None
         if role in (None, "api"):
@@ -246,7 +247,7 @@ async def running(
                 settings=settings.api,
                 clock=clock,
                 retriever=library,
-                toolbox=toolbox,
+                toolbox=systems.toolbox,
                 version=__version__,
             )
         if role in (None, "console"):
@@ -282,6 +283,7 @@ async def running(
                 ),
                 evaluation=stores.evaluation,
                 evaluator=evaluator,
+                systems=systems.desk(settings, stores),
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
                 files=stores.files,
@@ -329,6 +331,7 @@ async def running(
             chores.append(partial(every, NOTED_S, sightings.note, "channels.sightings"))
             chores.append(directory.run)
         chores += meanings.chores()
+        chores += systems.chores(role)
         if line is not None:
             sync = open_sync(
                 settings.knowledge.sources,
