@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import ai_worker
+from ai_worker.cli.connectors_catalogue import LEVEL_WORDS, MISSING_WORDS
 from ai_worker.cli.failures import chinese
 from ai_worker.cli.program import program
+from ai_worker.connectors.catalogue import reading
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.settings.reference import Entry, chinese_docs, reference
 
@@ -35,6 +37,7 @@ def pages() -> dict[Path, str]:
         "errors": errors_page,
         "cli": cli_page,
         "third-party": third_party_page,
+        "catalogue": catalogue_page,
     }
     found = {}
     for name, make in makers.items():
@@ -43,6 +46,48 @@ def pages() -> dict[Path, str]:
             words = page.read_text(encoding="utf-8").partition(MARK)[0]
             found[page] = f"{words}{MARK}\n\n{make(language == 'zh')}\n"
     return found
+
+
+def catalogue_page(zh: bool) -> str:
+    """Return how many systems stand where, by level and by category, as of the latest evidence."""
+    proofs = reading.proofs()
+    dates = [one.date for proof in proofs.values() for one in proof.contracts]
+    stands = reading.standings(proofs, max(dates))
+    counts, total = reading.counted(list(stands.values())), reading.totals(proofs.values())
+    side = 0 if zh else 1
+
+    def share(done: int, of: int) -> str:
+        return f"{done:,} / {of:,} ({done / of:.1%})"
+
+    levels = [(level, LEVEL_WORDS[level][side], f"{count:,}") for level, count in counts.levels.items()]
+    lacks = [(MISSING_WORDS[word][side], f"{count:,}") for word, count in counts.missing.items()]
+    figures = [
+        ("编译的契约" if zh else "contracts that compile", share(total.compiled, total.contracts)),
+        ("成为工具的操作" if zh else "operations that became tools", share(total.tools, total.operations)),
+        ("裁判接受的调用" if zh else "calls that the judge accepts", share(total.accepted, total.calls)),
+        ("其中裁判有可能接受的" if zh else "of those that it can accept at all", share(total.accepted, total.possible)),
+        (
+            "发出前拦下的缺参数调用" if zh else "incomplete calls stopped",
+            share(total.stopped, total.negatives),
+        ),
+        (
+            "带对了凭据的调用" if zh else "calls with their credential",
+            share(total.auth_applied, total.auth_needed),
+        ),
+    ]
+    kinds: dict[str, list[str]] = {}
+    for one in reading.systems():
+        kinds.setdefault(one.category, []).append(stands[one.id].level)
+    rows = [(kind, f"{len(of):,}", f"{sum(level >= 'L2' for level in of):,}") for kind, of in sorted(kinds.items())]
+    count = ("系统数" if zh else "systems",)
+    parts = [
+        f"{'证据截至' if zh else 'Evidence up to'} {max(dates)}",
+        table(("等级" if zh else "level", "含义" if zh else "meaning", *count), levels),
+        table(("下一级还差什么" if zh else "missing for the next level", *count), lacks),
+        table(("证据" if zh else "evidence", "数量" if zh else "count"), figures),
+        table(("类别" if zh else "category", *count, "L2 及以上" if zh else "L2 and above"), rows),
+    ]
+    return "\n\n".join(parts)
 
 
 def settings_page(zh: bool) -> str:

@@ -1,11 +1,13 @@
 """What all tests share: where the development data is, and why a test was not run."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.channels.store import close_temporary_stores
+from tests.tryton.peer import Tryton, running
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -37,3 +39,10 @@ def chromium_path() -> str:
     """The browser; only for tests marked `browser`."""
     assert CHROMIUM is not None
     return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def tryton() -> Iterator[Tryton]:
+    """A Tryton with a small company in it; its tests are listed as not run where it is not installed."""
+    with running() as server:
+        yield server

@@ -14,7 +14,7 @@ import gzip
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.foundation.secret import Secret
 
 INSIDE = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+PLACES: Mapping[Any, Literal["header", "query", "cookie"]] = {"header": "header", "query": "query", "cookie": "cookie"}
 
 
 class Judged:
@@ -72,15 +73,15 @@ def read_contract(file: Path) -> Contract:
     return compile_contract(data, name=file.name, folder=file.parent)
 
 
-def credential(entry: Mapping[str, Any]) -> Credential | None:
+def credential(entry: Any) -> Credential | None:
     """Return a credential as the judge writes it; `None`: of a type that it does not name."""
     match entry:
-        case {"type": "apiKey", "in": place, "name": name, "value": value}:
-            return ApiKey(Secret(value), place, name)
-        case {"type": "http", "scheme": "basic", "username": username, "password": password}:
-            return Basic(username, Secret(password))
+        case {"type": "apiKey", "value": value}:
+            return ApiKey(Secret(str(value)), PLACES.get(entry.get("in"), ""), str(entry.get("name") or ""))
+        case {"type": "http", "username": username, "password": password}:
+            return Basic(str(username), Secret(str(password)))
         case {"type": "http", "token": token} | {"type": "oauth2" | "openIdConnect", "access_token": token}:
-            return Bearer(Secret(token))
+            return Bearer(Secret(str(token)))
     return None
 
 
@@ -89,11 +90,16 @@ async def answer(judged: Judged, line: bytes) -> dict[str, Any]:
     try:
         asked: Any = msgspec.json.decode(line)
         match asked:
-            case {"op": "connect", "spec": spec, "base_url": base_url}:
+            case {"op": "connect", "spec": str(spec), "base_url": str(base_url)}:
                 contract = await asyncio.to_thread(read_contract, Path(spec))
-                return {"tools": await judged.connect(contract, base_url, asked.get("credentials") or {})}
-            case {"op": "call", "tool": tool}:
-                return {"status": await judged.call(tool, asked.get("args") or {})}
+                credentials = asked.get("credentials")
+                given = credentials if isinstance(credentials, dict) else {}
+                return {"tools": await judged.connect(contract, base_url, given)}
+            case {"op": "call", "tool": str(tool)}:
+                arguments = asked.get("args")
+                if not isinstance(arguments, dict | None):
+                    return {"error": "the arguments are no object"}
+                return {"status": await judged.call(tool, arguments or {})}
             case _:
                 return {"error": "neither a connect nor a call"}
     except AiWorkerError as error:

@@ -23,9 +23,14 @@ from ai_worker.channels.contract import (
     Sent,
 )
 from ai_worker.channels.manifest import SetupGuide, guides_in, guides_of
+from ai_worker.connectors.editing import Workbench
+from ai_worker.connectors.folder import ConnectorsFolder
+from ai_worker.connectors.health import Health
+from ai_worker.connectors.kind import Parts
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.console.shelf import Shelf
+from ai_worker.console.systems import SystemDesk
 from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.evaluator import golden_evaluator
 from ai_worker.conversation.gap_desk import GapDesk
@@ -45,6 +50,8 @@ from ai_worker.pipeline.facts import MessageReceived
 from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.sending import Limit
 from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.settings import edit
+from ai_worker.settings.references import resolver
 from ai_worker.storage.opening import Stores, open_stores
 from tests.console.sample import furnish
 
@@ -140,6 +147,7 @@ class World:
     channels: dict[str, DeskChannel]
     concurrency: list[int]
     shelf: Shelf
+    systems: SystemDesk
     woken: list[datetime] = field(default_factory=list)
 
     async def link(self) -> str:
@@ -156,6 +164,20 @@ class World:
         client = self.client()
         assert (await client.get(await self.link())).status_code == 303
         return client
+
+
+def system_desk(folder: Path, stores: Stores, clock: FixedClock) -> SystemDesk:
+    """Return what looks after the business systems that `folder/connectors` describes."""
+    resolve, parts = resolver(folder, {}), Parts(clock)
+    systems = ConnectorsFolder(folder / "connectors", resolve=resolve, parts=parts)
+    return SystemDesk(
+        systems,
+        Health(systems.hub.connectors, stores.calls, every_s=0, clock=clock),
+        stores.calls,
+        bench=Workbench(folder / "connectors", resolve, parts),
+        keep_secret=lambda name, secret: edit.keep_secret(folder / "ai-worker.toml", name, "secret", secret),
+        clock=clock,
+    )
 
 
 def sample_channels(now: datetime) -> dict[str, DeskChannel]:
@@ -223,6 +245,8 @@ async def world(
             store=stores.knowledge,
             thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
         )
+        systems = system_desk(folder, stores, morning)
+        await systems.folder.hub.start()
         console = create_console(
             conversations=stores.conversations,
             stats=stores.stats,
@@ -235,6 +259,7 @@ async def world(
             ),
             evaluation=stores.evaluation,
             evaluator=evaluator,
+            systems=systems,
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,
             files=stores.files,
@@ -264,7 +289,13 @@ async def world(
         )
         if filled:
             _live_through_the_day(morning, events, concurrency)
-        yield World(console, stores, morning, events, board, links, machine, channels, concurrency, shelf, woken)
+        try:
+            yield World(
+                console, stores, morning, events, board, links, machine, channels, concurrency, shelf, systems, woken
+            )
+        finally:
+            await systems.folder.hub.close()
+            console.close_streams()
 
 
 def _live_through_the_day(clock: FixedClock, events: EventBus, concurrency: list[int]) -> None:

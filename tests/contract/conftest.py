@@ -10,6 +10,7 @@ from ai_worker.foundation.clock import FixedClock
 from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
 from ai_worker.storage.sqlite.approvals import SqliteApprovalStore
 from ai_worker.storage.sqlite.archive import SqliteArchive
+from ai_worker.storage.sqlite.calls import SqliteCallStore
 from ai_worker.storage.sqlite.channels import SqliteChannelStore
 from ai_worker.storage.sqlite.contacts import SqliteContactStore
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -50,6 +51,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             feedback=SqliteFeedbackStore(database),
             gaps=SqliteGapStore(database),
             evaluation=SqliteEvaluationStore(database),
+            calls=SqliteCallStore(database),
             contacts=SqliteContactStore(database),
             approvals=SqliteApprovalStore(database),
             handoffs=SqliteHandoffStore(database),
@@ -80,6 +82,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
     from ai_worker.storage.postgres.approvals import PostgresApprovalStore
     from ai_worker.storage.postgres.archive import PostgresArchive
+    from ai_worker.storage.postgres.calls import PostgresCallStore
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
@@ -119,6 +122,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             feedback=PostgresFeedbackStore(database),
             gaps=PostgresGapStore(database),
             evaluation=PostgresEvaluationStore(database),
+            calls=PostgresCallStore(database),
             contacts=PostgresContactStore(database),
             approvals=PostgresApprovalStore(database),
             handoffs=PostgresHandoffStore(database),

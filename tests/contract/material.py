@@ -27,6 +27,7 @@ from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import Claim, FinalState, OutboundKind, OutboundMessage, PipelineStore
 from ai_worker.skills.approval import ApprovalStore
+from ai_worker.skills.calls import CallStore
 
 ME = "runner-1"
 OTHER = "runner-2"
@@ -50,6 +51,7 @@ class Stores:
     feedback: FeedbackStore
     gaps: GapStore
     evaluation: EvaluationStore
+    calls: CallStore
     contacts: ContactStore
     approvals: ApprovalStore
     handoffs: HandoffStore

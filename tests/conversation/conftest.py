@@ -164,9 +164,10 @@ class Office:
         chosen: str = "",
         who: Contact = LIN,
         turn_id: str = TURN,
+        channel: str = "service-desk",
         **more: Any,
     ) -> TurnInput:
-        message = InboundMessage("service-desk", "m-1", "lin", who, text, self.clock.now(), parts=parts, chosen=chosen)
+        message = InboundMessage(channel, "m-1", "lin", who, text, self.clock.now(), parts=parts, chosen=chosen)
         return TurnInput(turn_id, message, tuple(self.history), "xiaozhi", pending=self.pending, **more)
 
     async def say(

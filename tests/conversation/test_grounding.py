@@ -7,7 +7,8 @@ import pytest
 
 from ai_worker.conversation.grounding.answer import Check, Shown
 from ai_worker.conversation.grounding.facts import numbers, tokens
-from ai_worker.conversation.grounding.orders import bare_data, harmless, plain
+from ai_worker.conversation.grounding.orders import harmless, plain
+from ai_worker.conversation.grounding.results import bare_data
 from ai_worker.conversation.grounding.sentences import split
 from ai_worker.conversation.grounding.verdict import verdict
 from ai_worker.conversation.handoff import Reason

@@ -123,3 +123,13 @@ async def test_a_letter_searches_in_its_bases_only(library: Library) -> None:
     await library.put_entries([{"id": "b", "title": "Locker", "text": "The locker is replaced."}], base="two")
 
     assert [scored.passage.id for scored in library.search(LETTER, bases=("two",))] == ["b"]
+
+
+async def test_a_heading_that_is_but_a_word_of_the_question_stands_behind_the_texts(library: Library) -> None:
+    handbook = [
+        {"id": "门禁", "title": "门禁", "text": "门禁系统由物业维护，读卡器每季度检查一次。"},
+        {"id": "夜班", "title": "夜间值守", "text": "夜里十点以后大楼侧门关闭，值夜班的同事凭工卡从地下一层进出。"},
+    ]
+    await library.put_entries(handbook, base="default")
+
+    assert library.search("值夜班的人十点以后门禁关了，侧门进不去，从哪一层进出")[0].passage.id == "夜班"

@@ -1,7 +1,6 @@
 """What a turn needs from outside: tools, models, vectors, Kafka; opened if the settings ask for it."""
 
-import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from ai_worker.channels.contract import Channel
-from ai_worker.connectors.contract import Connector
-from ai_worker.connectors.registry import ConnectorHub, load_connectors
 from ai_worker.conversation.message import InboundMessage
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.events import EventBus
@@ -22,7 +19,6 @@ from ai_worker.llm.ladder import Ladder, build_model
 from ai_worker.ops.health import Check
 from ai_worker.pipeline.inbox import Intake
 from ai_worker.settings import Settings
-from ai_worker.settings.references import resolver
 from ai_worker.storage.opening import Stores
 
 if TYPE_CHECKING:
@@ -35,30 +31,6 @@ log = structlog.get_logger(__name__)
 
 Role = Literal["api", "runner", "console"]
 """A part of the whole that runs as a process of its own, beside others over the same store."""
-
-
-@asynccontextmanager
-async def tools(settings: Settings, more: Sequence[Connector]) -> AsyncIterator[ConnectorHub]:
-    """Open the connectors that the folder describes, and `more`."""
-    folder = settings.connectors_folder
-    hub = load_connectors(folder, resolve=resolver(folder.parent, os.environ), more=more)
-    await hub.start()
-    try:
-        yield hub
-    finally:
-        await hub.close()
-
-
-@asynccontextmanager
-async def tools_of(
-    role: Role | None, settings: Settings, more: Sequence[Connector]
-) -> AsyncIterator[ConnectorHub | None]:
-    """Open the connectors where turns are taken, or other agents may call them; `None` elsewhere."""
-    if role in (None, "runner") or (role == "api" and settings.api.mcp_tools):
-        async with tools(settings, more) as hub:
-            yield hub
-    else:
-        yield None
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Whether this process can accept messages, and how everything else does."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,8 +20,6 @@ from ai_worker.storage.opening import Stores
 if TYPE_CHECKING:
     from ai_worker.queue.opening import Queue
 
-from ai_worker.app.parts import Meanings
-
 log = structlog.get_logger(__name__)
 
 
@@ -29,7 +27,7 @@ def make_readiness(
     stores: Stores,
     channels: Mapping[str, Channel],
     model: Ladder | None,
-    meanings: "Meanings",
+    more: Sequence[Callable[[], Sequence[Check]]],
     queue: "Queue | None",
     watch: SettingsWatch,
     clock: Clock,
@@ -48,7 +46,7 @@ def make_readiness(
         if model is not None:
             detail = "" if model.healthy else "every configured model is down"
             checks.append(Check("model", ok=model.healthy, detail=detail, required=False))
-        checks += meanings.checks()
+        checks += [check for look in more for check in look()]
         detail = "" if watch.refused is None else "the changed settings file is refused; the former settings stay"
         checks.append(Check("settings", ok=watch.refused is None, detail=detail, required=False))
         for name, channel in channels.items():

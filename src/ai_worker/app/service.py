@@ -74,8 +74,9 @@ from ai_worker.app.chores import (
 )
 from ai_worker.app.doors import make_doors, url_of
 from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
-from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model, tools_of
+from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model
 from ai_worker.app.readiness import count, make_readiness
+from ai_worker.app.systems import open_systems
 from ai_worker.app.work import at_work, spare_the_collector
 
 log = structlog.get_logger(__name__)
@@ -183,6 +184,7 @@ async def running(
         )
         channels = Roster(settings.channels, clock=clock, store=stores.channels)
         changes = SettingsWatch(settings, environ=os.environ)
+        systems = await stack.enter_async_context(open_systems(settings, stores, metrics, clock, connectors, role))
         directory = Directory(partial(look_up_of, channels), store=stores.contacts, events=events, clock=clock)
         model = await stack.enter_async_context(open_model(settings, clock)) if role in (None, "runner") else None
         line: Line | None = None
@@ -195,7 +197,6 @@ async def running(
         )
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
         skills = SkillShelf(settings.skills_folder)
-        toolbox = await stack.enter_async_context(tools_of(role, settings, connectors))
         if role in (None, "runner"):
             hours = settings.handoff.office_hours(settings.time_zone)
             thresholds.replace(await stores.evaluation.thresholds())
@@ -203,7 +204,7 @@ async def running(
                 staff=staff,
                 retriever=library,
                 records=library,
-                toolbox=toolbox,
+                toolbox=systems.hub,
                 model=model,
                 feedback=stores.feedback,
                 clock=clock,
@@ -226,7 +227,7 @@ async def running(
         inbox: Intake = queue.inbox if queue else direct
         host = HostMetrics(settings.data_dir, clock=clock)
         links = ConsoleLinks(stores.keys, clock=clock)
-        readiness = make_readiness(stores, channels, model, meanings, queue, changes, clock)
+        readiness = make_readiness(stores, channels, model, [meanings.checks, systems.checks], queue, changes, clock)
         metrics_allow = Networks.parse([str(network) for network in settings.console.allow])
         api = console = None
         if role in (None, "api"):
@@ -249,7 +250,7 @@ async def running(
                 settings=settings.api,
                 clock=clock,
                 retriever=library,
-                toolbox=toolbox,
+                toolbox=systems.toolbox,
                 version=__version__,
             )
         if role in (None, "console"):
@@ -285,6 +286,7 @@ async def running(
                 ),
                 evaluation=stores.evaluation,
                 evaluator=evaluator,
+                systems=systems.desk(settings, stores),
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
                 files=stores.files,
@@ -333,6 +335,7 @@ async def running(
             chores.append(partial(every, NOTED_S, sightings.note, "channels.sightings"))
             chores.append(directory.run)
         chores += meanings.chores()
+        chores += systems.chores(role)
         if line is not None:
             sync = open_sync(
                 settings.knowledge.sources,

@@ -1,4 +1,4 @@
-"""`ai-worker connectors`: what a business system's contract becomes."""
+"""`ai-worker connectors`: the business systems, and what a contract becomes."""
 
 import sys
 from collections import Counter
@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ai_worker.cli import (
+    connectors_adding,
+    connectors_authorize,
+    connectors_calling,
+    connectors_catalogue,
+    connectors_changing,
+    connectors_showing,
+)
+from ai_worker.cli.connectors_site import RISKS
 from ai_worker.cli.invocation import Invocation, Json, both
 
 if TYPE_CHECKING:
@@ -15,20 +24,16 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Tools, skipped operations and warnings that a person is shown; `--json` has all."""
 
-RISKS = {
-    "read": ("只读", "reads"),
-    "write-reversible": ("可撤销的写", "writes that can be undone"),
-    "write-irreversible": ("不可撤销的写", "writes that cannot be undone"),
-    "money": ("涉及钱", "money"),
-    "admin": ("涉及权限和系统", "administration"),
-}
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     commands = typer.Typer(no_args_is_help=True, help=both("业务系统", "Business systems"))
     help_text = both("看一份 OpenAPI 契约能变成哪些工具；不连任何地址", "Show what tools an OpenAPI contract becomes")
+    for module in (connectors_adding, connectors_showing, connectors_calling, connectors_changing):
+        module.register(commands)
     commands.command("compile", help=help_text)(compile_)
+    connectors_authorize.register(commands)
+    connectors_catalogue.register(commands)
     app.add_typer(commands, name="connectors")
 
 

@@ -11,6 +11,7 @@ import typer
 
 from ai_worker.cli.output import failed
 from ai_worker.foundation.errors import AiWorkerError, BadInput, Busy, Denied, Misconfigured
+from ai_worker.skills.tool import ToolFailed, ToolRefused
 
 OK, PROBLEM, USAGE, UNREACHABLE, REFUSED = 0, 1, 2, 3, 4
 INTERRUPTED = 130
@@ -68,10 +69,12 @@ def tell_defect(error: Exception, language: str) -> None:
 
 def exit_code(error: AiWorkerError) -> int:
     """Return the exit code that says who has to act."""
-    if isinstance(error, Misconfigured | Denied):
+    if isinstance(error, Misconfigured | Denied | ToolRefused):
         return REFUSED
-    if isinstance(error, BadInput):
+    if isinstance(error, BadInput) or error.code == "tool.bad_arguments":
         return USAGE
+    if isinstance(error, ToolFailed):  # nobody is there, or nobody lets us in
+        return UNREACHABLE
     return UNREACHABLE if isinstance(error, Busy) or error.retryable else PROBLEM
 
 

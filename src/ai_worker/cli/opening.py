@@ -121,10 +121,12 @@ def connectors(settings: Settings) -> "ConnectorHub":
     Raises:
         ConnectorRefused: A file is broken.
     """
+    from ai_worker.connectors.kind import Parts
     from ai_worker.connectors.registry import load_connectors
 
     folder = settings.connectors_folder
-    return load_connectors(folder, resolve=resolver(folder.parent, os.environ))
+    parts = Parts.kept_in(settings.data_dir, SystemClock())
+    return load_connectors(folder, resolve=resolver(folder.parent, os.environ), parts=parts)
 
 
 @asynccontextmanager

@@ -120,9 +120,12 @@ def _size(value: Any) -> int:
 
 
 def at(data: Any, field_path: str) -> Any:
-    """Return what stands at names with dots between; `None`: nothing does."""
+    """Return what stands at names with dots between, or numbers of places in lists; `None`: nothing does."""
     for name in field_path.split(".") if field_path else ():
-        data = data.get(name) if isinstance(data, Mapping) else None
+        if isinstance(data, list):
+            data = data[int(name)] if name.isdecimal() and int(name) < len(data) else None
+        else:
+            data = data.get(name) if isinstance(data, Mapping) else None
     return data
 
 

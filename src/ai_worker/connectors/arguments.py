@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 import jsonschema_rs
+import msgspec
 import structlog
 
 from ai_worker.connectors.contract import ArgumentsRefused
@@ -56,6 +57,8 @@ class ArgumentChecks:
         # Of a schema that does not compile, what keeps an incomplete request from going out is still checked.
         if absent := [key for key in operation.input_schema.get("required", ()) if key not in kept]:
             raise ArgumentsRefused(f"{operation.name}: the argument {', '.join(map(repr, absent))} is required")
+        if _broken(kept):
+            raise ArgumentsRefused(f"{operation.name}: a text has half a character in it")
         validator = self._validator(operation)
         if validator is not None and (wrong := complaints(validator, kept)):
             raise ArgumentsRefused(f"{operation.name}: {'; '.join(wrong)}")
@@ -109,6 +112,18 @@ def _words(error: Any) -> str:
     words = str(error.message)
     words = words if len(words) <= MAX_WORDS else words[:MAX_WORDS] + "…"
     return f"{place}: {words}" if place else words
+
+
+def _broken(arguments: Mapping[str, Any]) -> bool:
+    """Return whether a text cannot be sent by anybody: JSON can name half of a pair of surrogates."""
+    try:
+        msgspec.json.encode(arguments)
+    except UnicodeEncodeError:
+        return True
+    except (TypeError, ValueError, RecursionError):
+        # Not JSON: the schema says what is wrong.
+        return False
+    return False
 
 
 def _takes_null(schema: Any) -> bool:

@@ -106,7 +106,25 @@ class LoginAuth(Strict):
     """The other fields: the user's name, the tenant."""
 
     method: Literal["GET", "POST"] = "POST"
-    sends: Literal["json", "form", "query"] = "json"
+    sends: Literal["json", "form", "query", "nothing"] = "json"
+    headers: Mapping[str, SecretField] = Field(default_factory=dict)
+    """Sent with the log-in: `appid`."""
+
+    sent_with: Mapping[str, SecretField] = Field(default_factory=dict)
+    """What goes with every call beside the token, in the same place: `appid`, `from_account`."""
+
+    rsa_key: SecretField | None = None
+    """The system's public key, for what goes out encrypted."""
+
+    encrypted: frozenset[str] = frozenset()
+    """Which of `headers` and `sent_with` go out encrypted with it."""
+
+    life_s: float = Field(default=3_600, ge=60, le=86_400)
+    """Of a token whose answer says nothing of its life."""
+
+    signed: "SignedAuth | None" = None
+    """How the log-in itself is signed; what it adds goes into the log-in's headers and query."""
+
     found_at: str = "access_token"
     """The field of the answer that holds the token, with dots between names; empty: `cookie` says which."""
 
@@ -114,7 +132,9 @@ class LoginAuth(Strict):
     life: str = "expires_in"
     """The field that holds the token's life in seconds."""
 
-    place: Literal["header", "query", "cookie"] = "header"
+    place: Literal["header", "query", "cookie", "body"] = "header"
+    """Where the token goes; `body`: a field of the JSON object that is sent."""
+
     name: str = "Authorization"
     prefix: str = ""
 
@@ -139,7 +159,62 @@ class SignedAuth(Strict):
     encoding: Literal["hex", "HEX", "base64"] = "hex"
 
 
+class SigV4Auth(Strict):
+    """AWS Signature Version 4, for AWS and for what has taken it over."""
+
+    kind: Literal["sigv4"]
+    access_key: TextField
+    secret: SecretField
+    region: str
+    service: str
+    """`execute-api`, `s3`, `es` …"""
+
+    session_token: SecretField | None = None
+    """Of a temporary access key."""
+
+
+class CodeAuth(Strict):
+    """OAuth 2 with a person's consent: authorization code and PKCE (RFC 6749 §4.1, RFC 7636).
+
+    `ai-worker connectors authorize ID` asks the person once; the refresh token is kept in the data folder.
+    """
+
+    kind: Literal["oauth2-code"]
+    authorize_url: Address
+    token_url: Address
+    client_id: TextField
+    secret: SecretField | None = None
+    """The client's secret; left out: a public client, which PKCE alone protects."""
+
+    scopes: tuple[str, ...] = ()
+    redirect: str = Field(default="http://127.0.0.1:8737/", pattern=r"^https?://")
+    """As it is registered with the system: on loopback we listen there; any other is pasted by the person."""
+
+    sends: Literal["basic", "body"] = "basic"
+    """How the client proves itself to the token's giver."""
+
+    extra: Mapping[str, str] = Field(default_factory=dict)
+    """Sent with the question: `access_type = "offline"`, `prompt = "consent"`."""
+
+
+class CsrfSettings(Strict):
+    """A token against forged requests that a system wants with every call that acts."""
+
+    path: str = Field(default="/", pattern=r"^/")
+    """Asked for the token, below the base address: `/` of an OData service."""
+
+    header: str = Field(default="X-CSRF-Token", pattern=r"^[A-Za-z0-9-]+$")
+    """In which the token goes out."""
+
+    cookie: str = ""
+    """The cookie that holds the token (`csrftoken` of Django); empty: it comes in the header of the same name."""
+
+    method: Literal["GET", "HEAD"] = "GET"
+
+
+LoginAuth.model_rebuild()
+
 Auth = Annotated[
-    NoAuth | BearerAuth | HeaderAuth | KeyAuth | BasicAuth | OAuthAuth | LoginAuth | SignedAuth,
+    NoAuth | BearerAuth | HeaderAuth | KeyAuth | BasicAuth | OAuthAuth | LoginAuth | SignedAuth | SigV4Auth | CodeAuth,
     Field(discriminator="kind"),
 ]

@@ -24,6 +24,13 @@ class NotForAsker(ToolRefused):
     hint = "[access] and [policies] of the connector.toml say for whom it may be used."
 
 
+class NoCheck(ToolFailed):
+    """There is nothing harmless that could be called to see whether the system is there."""
+
+    code = "connector.no_check"
+    hint = "Name a harmless operation in `check`, with its `check_arguments`."
+
+
 class Connection:
     """A connector made of a compiled contract, an administrator's settings and a caller."""
 
@@ -110,7 +117,7 @@ class Connection:
         operation = self._harmless()
         arguments = self.settings.check_arguments
         answer = await self._caller.call(operation, arguments)
-        return f"{operation.method} {operation.path}: {_size(answer.data)}"
+        return "; ".join([f"{operation.method} {operation.path}: {_size(answer.data)}", *answer.notes])
 
     async def call(
         self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
@@ -190,11 +197,11 @@ class Connection:
             for operation in self.contract.operations:
                 if operation.name == self._check:
                     return operation
-            raise ToolFailed(f"{self.id}: check names {self._check!r}, and the contract has no such operation")
+            raise NoCheck(f"{self.id}: check names {self._check!r}, and the contract has no such operation")
         for name, operation in self._operations.items():
             if not self._tools[name].acts and not operation.input_schema.get("required"):
                 return operation
-        raise ToolFailed(f"{self.id}: no allowed operation can be called without arguments; name one in `check`")
+        raise NoCheck(f"{self.id}: no allowed operation can be called without arguments")
 
 
 def tool_name(connector_id: str, operation: str) -> str:
@@ -224,7 +231,8 @@ def allowed(settings: ConnectorSettings, contract: Contract) -> list[Operation]:
     def taken(operation: Operation) -> bool:
         policy = settings.policies.get(operation.name, NO_POLICY)
         reads = (policy.risk or operation.risk) == "read"
-        return operation.name in wanted or "**" in wanted or ("*" in wanted and reads)
+        starred = "**" in wanted or ("*" in wanted and reads)
+        return operation.name in wanted or (starred and not operation.internal)
 
     return [operation for operation in contract.operations if taken(operation)]
 

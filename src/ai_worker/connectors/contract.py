@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ai_worker.foundation.errors import Misconfigured
+from ai_worker.foundation.errors import Misconfigured, NotFound
 from ai_worker.skills.tool import Asker, Tool, ToolFailed, ToolResult
 
 
@@ -19,6 +19,13 @@ class ConnectorRefused(Misconfigured):
         super().__init__(f"{file}: {reason}")
         self.file = file
         self.reason = reason
+
+
+class NoSuchConnector(NotFound):
+    """There is no connector with this id, or it offers no such tool."""
+
+    code = "connector.unknown"
+    hint = "ai-worker connectors list"
 
 
 class ArgumentsRefused(ToolFailed):

@@ -5,14 +5,16 @@ layers contract. A kind that is spoken over HTTP without further ado has no call
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from aiohttp.abc import AbstractResolver
 from pydantic import BaseModel, ConfigDict
 
 from ai_worker.connectors.contract import Answer, Preview
+from ai_worker.connectors.kept import KeptTokens
 from ai_worker.connectors.operation import Contract, Operation
 from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.foundation.clock import Clock
@@ -79,7 +81,23 @@ class Parts:
     """Answers for host names; `None`: the machine's own."""
 
     remember: Callable[[str, Secret], Awaitable[None]] | None = None
-    """Keeps a refresh token that replaces the one before, by the credentials' name; `None`: nobody does."""
+    """Keeps a refresh token that replaces the one before, by the credentials' name; `None`: nobody does.
+    It returns once the token is durable."""
+
+    recall: Callable[[str], Awaitable[Secret | None]] | None = None
+    """The token that was kept last, by the credentials' name; `None`: nobody knows."""
+
+    alone: Callable[[str], AbstractAsyncContextManager[None]] | None = None
+    """Held while a refresh token is exchanged: of two processes that spend it, one would lose it."""
+
+    connection: str = ""
+    """Of a contract that is fetched: the connection's id, under which its refresh token is kept."""
+
+    @classmethod
+    def kept_in(cls, data_dir: Path, clock: Clock) -> Self:
+        """Return parts that keep refresh tokens in the data folder; nothing is read or made yet."""
+        kept = KeptTokens(data_dir)
+        return cls(clock, remember=kept.remember, recall=kept.recall, alone=kept.alone)
 
 
 Compile = Callable[[Path, Any], Contract]

@@ -78,6 +78,9 @@ class Media:
     binary: frozenset[str] = frozenset()
     """Properties whose values are files: they are given as base64. `""` means the whole body."""
 
+    assumed: bool = False
+    """The contract names no type of content: this one is sent because nearly every system takes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -158,6 +161,9 @@ class Operation:
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What the caller of this transport needs beyond the above, in plain JSON values."""
 
+    internal: bool = False
+    """For administrators and their checks: it becomes a tool only where it is named, never by a `*`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -189,3 +195,7 @@ class Contract:
 
     warnings: tuple[str, ...] = ()
     """What is wrong with the contract and was got over."""
+
+    calling: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What it says of calling besides its operations, in plain JSON values, for the caller of its own kind:
+    how a log-in is made, what a refusal looks like. A connection's own settings come first."""

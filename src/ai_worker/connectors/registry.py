@@ -3,24 +3,36 @@
 import asyncio
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from ai_worker.connectors.caldav.kind import KIND as CALDAV
 from ai_worker.connectors.connection import Connection
 from ai_worker.connectors.contract import Connector, ConnectorRefused, Preview
+from ai_worker.connectors.graphql.kind import KIND as GRAPHQL
 from ai_worker.connectors.http.connect import make_caller
-from ai_worker.connectors.kind import Caller, Kind, Parts
+from ai_worker.connectors.kind import Caller, Kind, Options, Parts
+from ai_worker.connectors.ldap.kind import KIND as LDAP
+from ai_worker.connectors.manual.kind import KIND as MANUAL
 from ai_worker.connectors.mcp.kind import KIND as MCP
+from ai_worker.connectors.odata.kind import KIND as ODATA
+from ai_worker.connectors.odoo.kind import KIND as ODOO
 from ai_worker.connectors.openapi.kind import KIND as OPENAPI
 from ai_worker.connectors.operation import ContractRefused, ContractTooLarge
 from ai_worker.connectors.settings import ConnectorSettings
+from ai_worker.connectors.sql.kind import KIND as SQL
+from ai_worker.connectors.tryton.kind import KIND as TRYTON
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.skills.tool import Asker, Called, Tool, ToolFailed, ToolResult
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (OPENAPI, MCP)}
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (OPENAPI, ODATA, GRAPHQL, TRYTON, ODOO, SQL, LDAP, CALDAV, MCP, MANUAL)
+}
 
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -44,6 +56,8 @@ class ConnectorHub:
         """
         self._heard = heard
         self._clock = clock or SystemClock()
+        self._busy = Counter[str]()
+        self._leaving: dict[str, list[Connector]] = {}
         self._hold(connectors)
 
     def _hold(self, connectors: Sequence[Connector]) -> None:
@@ -57,11 +71,16 @@ class ConnectorHub:
 
     async def close(self) -> None:
         """Close the connection pools; calls in flight fail."""
-        for connector in self._connectors.values():
+        leaving = [connector for those in self._leaving.values() for connector in those]
+        for connector in (*self._connectors.values(), *leaving):
             await connector.close()
 
     async def swap(self, connectors: Sequence[Connector]) -> None:
-        """Hold these connectors from now on; those that are not among them any more are closed."""
+        """Hold these connectors from now on; those that are not among them any more are closed.
+
+        One that is being called is closed after its last call: nobody loses an answer, and nobody is left
+        unsure of an act, because an administrator has changed a file.
+        """
         kept = {id(connector) for connector in connectors}
         gone = [connector for connector in self._connectors.values() if id(connector) not in kept]
         had = {id(connector) for connector in self._connectors.values()}
@@ -70,7 +89,10 @@ class ConnectorHub:
                 await connector.start()
         self._hold(connectors)
         for connector in gone:
-            await connector.close()
+            if self._busy[connector.id]:
+                self._leaving.setdefault(connector.id, []).append(connector)
+            else:
+                await connector.close()
 
     def ids(self) -> list[str]:
         """Return the connectors' ids."""
@@ -119,6 +141,7 @@ class ConnectorHub:
         """
         connector, began = self._of(name), self._clock.monotonic()
         code = "ok"
+        self._busy[connector.id] += 1
         try:
             return await connector.call(name, arguments, idempotency_key=idempotency_key, asker=asker)
         except ToolFailed as failed:
@@ -131,6 +154,10 @@ class ConnectorHub:
             if self._heard is not None:
                 ms = (self._clock.monotonic() - began) * 1000
                 self._heard(Called(connector.id, name, code, round(ms, 1), self._clock.now()))
+            self._busy[connector.id] -= 1
+            if not self._busy[connector.id]:
+                for left in self._leaving.pop(connector.id, ()):
+                    await left.close()
 
     def _of(self, name: str) -> Connector:
         tool = self._tools.get(name)
@@ -176,23 +203,59 @@ def load_connector(file: Path, *, resolve: Callable[[str], str], parts: Parts) -
     Raises:
         ConnectorRefused: The file or its contract cannot be used.
     """
+    described = describe(file, resolve)
+    return connect(described, parts) if described.settings.enabled else None
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a `connector.toml` says, before its contract is looked at."""
+
+    id: str
+    file: Path
+    kind: Kind
+    settings: ConnectorSettings
+    options: Options
+
+    @property
+    def contract(self) -> Path:
+        """Where its contract lies; of a kind that needs none, its folder."""
+        return self.file.parent / self.settings.contract
+
+
+def describe(file: Path, resolve: Callable[[str], str]) -> Described:
+    """Return what a `connector.toml` says, also of one that is switched off.
+
+    Raises:
+        ConnectorRefused: It cannot be read, or says what nobody understands.
+    """
     connector_id = id_of(file)
     settings = read_settings(file, resolve)
-    if not settings.enabled:
-        return None
     kind = KINDS[settings.kind]
     try:
         options = kind.options.model_validate(settings.options, context={"resolve": resolve})
-        contract = kind.compile(file.parent / settings.contract, options)
+    except ValidationError as error:
+        raise ConnectorRefused(file, _first_of(error, "options")) from None
+    return Described(connector_id, file, kind, settings, options)
+
+
+def connect(described: Described, parts: Parts) -> Connection:
+    """Return the connection that was described. Touches no network.
+
+    Raises:
+        ConnectorRefused: Its contract cannot be used, or does not have what the settings name.
+    """
+    connector_id, settings, options = described.id, described.settings, described.options
+    kind = described.kind
+    try:
+        contract = kind.compile(described.contract, options)
         if kind.make_caller is None:
             caller: Caller = make_caller(connector_id, settings, contract, parts)
         else:
             caller = kind.make_caller(connector_id, settings, options, contract, parts)
         return Connection(connector_id, settings, contract, caller, check=kind.check)
-    except ValidationError as error:
-        raise ConnectorRefused(file, _first_of(error, "options")) from None
     except (ContractRefused, ContractTooLarge, ValueError) as error:
-        raise ConnectorRefused(file, str(error)) from None
+        raise ConnectorRefused(described.file, str(error)) from None
 
 
 def id_of(file: Path) -> str:
@@ -202,9 +265,14 @@ def id_of(file: Path) -> str:
         ConnectorRefused: It is no id.
     """
     connector_id = file.parent.name if file.name == "connector.toml" else file.stem
-    if not _ID.fullmatch(connector_id):
+    if not is_id(connector_id):
         raise ConnectorRefused(file, f"{connector_id!r} is no id: lower case letters, digits, `_` and `-`")
     return connector_id
+
+
+def is_id(text: str) -> bool:
+    """Return whether a connector may be called so."""
+    return _ID.fullmatch(text) is not None
 
 
 def connector_files(folder: Path) -> list[Path]:

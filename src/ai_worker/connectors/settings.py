@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ai_worker.connectors.auth_settings import Address, Auth, NoAuth, Strict
+from ai_worker.connectors.auth_settings import Address, Auth, CsrfSettings, NoAuth, Strict
 from ai_worker.connectors.profile import Paging, Profile, RefusalSign
 from ai_worker.foundation.secret import TextField
 from ai_worker.skills.tool import ApprovedBy, Risk, Slot, Verb
@@ -223,6 +223,9 @@ class ConnectorSettings(Strict):
 
     auths: Mapping[str, Auth] = Field(default_factory=dict)
     """Credentials by the contract's names of its schemes; used where an operation asks for them."""
+
+    csrf: CsrfSettings | None = None
+    """Left out: the system wants no token against forged requests."""
 
     headers: Mapping[str, TextField] = Field(default_factory=dict)
     """Sent with every call."""

@@ -22,11 +22,14 @@ from ai_worker.console.frame import Frame
 from ai_worker.console.gate import Gate
 from ai_worker.console.guard import Guard
 from ai_worker.console.identity import Identities
+from ai_worker.console.imports import Imports
 from ai_worker.console.letters import Letters
 from ai_worker.console.live import Live
 from ai_worker.console.mishaps import Mishaps
 from ai_worker.console.pages.approvals import ApprovalsPage
 from ai_worker.console.pages.channels import ChannelsPage
+from ai_worker.console.pages.connector_imports import ConnectorImportsPage
+from ai_worker.console.pages.connectors import ConnectorsPage
 from ai_worker.console.pages.conversations import ConversationsPage
 from ai_worker.console.pages.deadletters import DeadLettersPage
 from ai_worker.console.pages.gaps import GapsPage
@@ -37,6 +40,7 @@ from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
 from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.console.shelf import Shelf
+from ai_worker.console.systems import SystemDesk
 from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.evaluation import EvaluationStore
@@ -69,17 +73,22 @@ MAX_BODY = 64 * 1024
 class Console:
     """The console as an ASGI app. The server in front must not rewrite the client's address."""
 
-    def __init__(self, app: Gate, live: Live) -> None:
+    def __init__(self, app: Gate, live: Live, imports: Imports) -> None:
         self._app = app
         self._live = live
+        self._imports = imports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         await self._app(scope, receive, send)
 
     def close_streams(self) -> None:
-        """End the live streams within a second; call it when draining begins, or they hold the server open."""
+        """End the live streams within a second; call it when draining begins, or they hold the server open.
+
+        Uploads that nobody has decided about are let go with them.
+        """
         self._live.close()
+        self._imports.close()
 
 
 def create_console(
@@ -93,6 +102,7 @@ def create_console(
     gap_desk: GapDesk,
     evaluation: EvaluationStore,
     evaluator: Evaluator,
+    systems: SystemDesk,
     dead_letters: DeadLetterStore,
     contacts: ContactStore,
     files: FileStore,
@@ -132,6 +142,7 @@ def create_console(
         gap_desk: Where people answer them.
         evaluation: Golden questions, and what runs over them gave.
         evaluator: Asks them.
+        systems: The business systems.
         dead_letters: What was given up, for a person to decide about.
         files: Pictures and files of conversations.
         contacts: Who contacts are, and which of them are one person.
@@ -231,6 +242,9 @@ def create_console(
         clock=clock,
     )
 
+    imports = Imports()
+    importing = ConnectorImportsPage(frame=frame, desk=systems, imports=imports, conversations=conversations)
+    connectors = ConnectorsPage(frame=frame, desk=systems, conversations=conversations, clock=clock)
     shelves = [page(frame=frame, shelf=shelf, clock=clock) for page in (KnowledgePage, KnowledgeThingsPage)]
     if concurrency is not None:
         _note_peaks(peaks, concurrency, events)
@@ -247,6 +261,8 @@ def create_console(
             *connections.routes(guard),
             *(route for page in shelves for route in page.routes(guard)),
             *gap_page.routes(guard),
+            *importing.routes(guard),
+            *connectors.routes(guard),
             *asked_for.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),
@@ -255,7 +271,9 @@ def create_console(
         exception_handlers={AiWorkerError: mishaps.foreseen, HTTPException: mishaps.http, Exception: mishaps.defect},
         max_body_size=MAX_BODY,
     )
-    return Console(Gate(GZipMiddleware(app), allow=settings.allow, names=(settings.host, *settings.names)), live)
+    return Console(
+        Gate(GZipMiddleware(app), allow=settings.allow, names=(settings.host, *settings.names)), live, imports
+    )
 
 
 class Assets(StaticFiles):

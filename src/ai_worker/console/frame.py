@@ -53,7 +53,10 @@ NAVIGATION = (
             NavEntry("deadletters", "/deadletters"),
         ),
     ),
-    NavGroup("ability", (NavEntry("knowledge", "/knowledge"), NavEntry("gaps", "/gaps"))),
+    NavGroup(
+        "ability",
+        (NavEntry("knowledge", "/knowledge"), NavEntry("gaps", "/gaps"), NavEntry("connectors", "/connectors")),
+    ),
     NavGroup("connect", (NavEntry("channels", "/channels"),)),
 )
 

@@ -503,7 +503,7 @@ def _composed(
         best = findings.found[0]
         return compose.approved(words, best, question=text, confidence=best.score)
     if verdict.course == "ask_slot" and planned is not None:
-        return compose.ask_slot(planned, times=_times(given))
+        return compose.ask_slot(planned, times=1 if planned.gained else _times(given))
     if verdict.course == "clarify":
         return compose.which(words, choices(findings, bars), times=_times(given))
     return compose.handed_over(words, verdict.reason or Reason.UNKNOWN, confidence=findings.best)

@@ -121,7 +121,7 @@ def furnish(folder: Path, *, addresses: Addresses, credentials: Credentials, lan
 
     They are what an administrator would write: the demo has no other way in.
     """
-    for kind in ("connectors", "skills"):
+    for kind in ("connectors/erp", "skills"):
         shutil.copytree(examples() / kind, folder / kind)
     (folder / "erp.url").write_text(addresses.erp_base, "utf-8")
     (folder / "erp.key").write_text(credentials.erp_key, "utf-8")

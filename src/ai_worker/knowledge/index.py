@@ -6,7 +6,7 @@ changes under a reader: a reader holds a `View`, and gets another one when there
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -283,16 +283,21 @@ class View:
 
     def search(self, field: Field, wanted: Sequence[str], *, bases: Sequence[str], limit: int) -> list[Hit]:
         """Return what shares terms with a question, the best BM25 score first."""
+        return list(self.each(field, wanted, bases=bases, limit=limit))
+
+    def each(self, field: Field, wanted: Sequence[str], *, bases: Sequence[str], limit: int) -> Iterator[Hit]:
+        """Yield what `search` returns; what is not taken is not read."""
         chosen = self._chosen(field, wanted)
         if not chosen:
-            return []
+            return
         query = tantivy.Query.boolean_query(
             [
                 (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, term, index_option="freq"))
                 for term in chosen
             ]
         )
-        return [self._hit(field, score, address) for score, address in self._seen(query, bases, limit)]
+        for score, address in self._seen(query, bases, limit):
+            yield self._hit(field, score, address)
 
     def weighed(self, field: Field, wanted: Mapping[str, float], *, bases: Sequence[str], limit: int) -> list[Hit]:
         """Return what shares terms with a text, the best score first; each term counts as much as given."""
@@ -343,7 +348,7 @@ class View:
 
     def passages(self, keys: Sequence[str]) -> dict[str, Passage]:
         """Return the passages that hits of this view belong to, by key."""
-        bodies = self._bodies([f"{WHOLE}\x1f{key}" for key in keys])
+        bodies = self._bodies([f"{WHOLE}\x1f{key}" for key in keys]) if keys else []
         passages = [msgspec.json.decode(body, type=Passage) for body in bodies]
         return {key_of(passage.base, passage.id): passage for passage in passages}
 

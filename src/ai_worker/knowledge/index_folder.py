@@ -17,7 +17,7 @@ from ai_worker.knowledge import terms
 from ai_worker.knowledge.index import REVISION, Standing, View, documents, key_of, revision_document, schema
 from ai_worker.knowledge.store import Change
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Raise it with every change to the index's fields or to what they hold."""
 
 WRITER_BYTES = 32_000_000

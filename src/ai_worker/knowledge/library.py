@@ -25,6 +25,7 @@ from ai_worker.knowledge.ingest.rows import row_of
 from ai_worker.knowledge.intents.folder import IntentFolder
 from ai_worker.knowledge.intents.lessons import lessons_in
 from ai_worker.knowledge.keeping import OPEN, Keeping
+from ai_worker.knowledge.mapped import MappedFiles
 from ai_worker.knowledge.passage import ENTRIES, Passage, Scored
 from ai_worker.knowledge.records.book import RecordBook
 from ai_worker.knowledge.records.shelf import RecordShelves
@@ -84,6 +85,7 @@ class Library:
         self._clock = clock
         self._root = index_folder
         self._folder = IndexFolder(index_folder)
+        self._mapped = MappedFiles(index_folder)
         self._intents = IntentFolder(index_folder / "intents", learns=learns)
         self._limits = limits
         self._nearness = nearness
@@ -107,6 +109,7 @@ class Library:
         moment = self._clock.now()
         view = self._view.for_reader(reader, moment)
         found = search.find(view, question, bases=bases, limit=limit, intents=self._intents.current)
+        self._mapped.searched()
         if vector is None or self._nearness is None:
             return found
 

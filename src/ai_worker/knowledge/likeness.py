@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ai_worker.knowledge import terms
 from ai_worker.knowledge.fit import Question, share_of
 from ai_worker.knowledge.index import Weights
-from ai_worker.knowledge.language.meaning import lexicon
+from ai_worker.knowledge.language.meaning import MARK, lexicon
 from ai_worker.knowledge.wording import Wording
 
 RELATED = 0.5
@@ -144,7 +145,14 @@ def _wording_fit(question: Question, other: Wording, weights: Weights) -> Wordin
 
 def _met(ours: frozenset[str], theirs: frozenset[str], weights: Weights) -> float:
     """Return the share of `ours` that `theirs` has, or has something related to."""
-    related = lexicon().related
     common = weights.of(ours & theirs)
-    near = [one for one in ours - theirs if one in related and not related[one].isdisjoint(theirs)]
+    near = [one for one in ours - theirs if _related(one, theirs)]
     return share_of(common + RELATED * weights.of(near), weights.of(ours))
+
+
+def _related(meaning: str, others: frozenset[str]) -> bool:
+    """Return whether others are related to a meaning, or have it within a word, if it is a single character."""
+    if (related := lexicon().related.get(meaning)) and not related.isdisjoint(others):
+        return True
+    character = meaning.removeprefix(MARK)
+    return len(character) == 1 and terms.is_han(character) and any(character in other for other in others)

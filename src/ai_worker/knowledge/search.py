@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 QUESTION_CHARACTERS = 500
 """Of a longer question the beginning is used: a bound on the work, not a limit on what one may ask."""
 
+AHEAD_OF_TITLES = 5
+"""So many texts go before a title that is too unsure to be asked back."""
+
 SureOf = Callable[[Candidate, float, Question], float]
 """Says how sure the first candidate is, given its lead over the next."""
 
@@ -49,7 +52,7 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
     if guesses:
         by_wordings = fuse(by_wordings, guesses, question, view, bases)
         by_texts = [one for one in by_texts if not guesses.knows(one[1].key)]
-    by_wordings = doubted(by_wordings, question, view)
+    by_wordings = doubted(_behind(by_wordings, by_texts), question, view)
     by_texts = doubted(by_texts, question, view, known=by_wordings)
     found: dict[str, tuple[float, float, Candidate]] = {}
     for candidates in (by_texts, by_wordings):
@@ -57,7 +60,8 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
             best, other, kept = found.get(candidate.key, (-1.0, 0.0, candidate))
             found[candidate.key] = (sure, best, candidate) if sure > best else (best, max(other, sure), kept)
     order = sorted(found.values(), key=lambda item: (-item[0], -item[1], item[2].key))[:limit]
-    passages = view.passages([candidate.key for _, _, candidate in order])
+    passages = {one.key: one.passage for _, one in by_texts if one.passage}
+    passages |= view.passages([candidate.key for _, _, candidate in order if candidate.key not in passages])
     return [Scored(passages[candidate.key], sure, candidate.matched) for sure, _, candidate in order]
 
 
@@ -74,6 +78,22 @@ def _with_confidence(
     if rival and lead < confidence.TIE_MARGIN and _text(first, view) != _text(rival, view):
         sure = min(sure, confidence.TIED)
     return [(sure * math.exp(max(-30.0, candidate.rank - first.rank)), candidate) for candidate in candidates]
+
+
+def _behind(
+    by_wordings: Sequence[tuple[float, Candidate]], by_texts: Sequence[tuple[float, Candidate]]
+) -> list[tuple[float, Candidate]]:
+    """Return the wordings, but titles that are too unsure to be asked back behind the best texts.
+
+    A heading has few words to be unlike in.
+    """
+    if not by_texts:
+        return list(by_wordings)
+    most = by_texts[:AHEAD_OF_TITLES][-1][0]
+    return [
+        (sure * min(1.0, most) if one.titles and sure < confidence.CLARIFY_AT else sure, one)
+        for sure, one in by_wordings
+    ]
 
 
 def lead_of(candidates: Sequence[Candidate]) -> float:

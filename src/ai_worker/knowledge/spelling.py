@@ -1,7 +1,7 @@
 """Spelling: what was typed wrongly, read as words of the knowledge that sound or look the same.
 
-People pick the wrong homophone, type pinyin or its initials, or swap two characters. Only what no
-wording contains is read anew, and only as a pair of characters that some wording contains.
+People pick the wrong homophone, type pinyin or its initials, swap two characters, or lose one. Only
+what no wording contains is read anew, and only as a pair of characters that some wording contains.
 """
 
 import re
@@ -11,8 +11,9 @@ from ai_worker.knowledge import english, terms
 from ai_worker.knowledge.language.meaning import MARK, lexicon
 from ai_worker.knowledge.language.sound import initials, sounds, spelled
 
-SOUND, INITIALS = "#", "^"
-"""What the entries of the index begin with that lead from sounds, and from initials, to what is written."""
+SOUND, INITIALS, GAP = "#", "^", "-"
+"""What the entries of the index begin with that lead from sounds, from initials, and from two characters
+between which one is missing, to what is written."""
 
 INITIALS_AT_MOST = 4
 
@@ -35,6 +36,7 @@ class Known(Protocol):
 def spellings(plain: str) -> set[str]:
     """Return the entries that lead from sounds and initials to what stands in a wording."""
     found = {f"{SOUND}{_sound(pair)}:{pair}" for pair in terms.bigrams(plain)}
+    found |= {f"{GAP}{three[0]}{three[2]}:{three[1]}" for three in terms.trigrams(plain)}
     for word in terms.words(plain):
         if 2 <= len(word) <= INITIALS_AT_MOST and not word.isascii():
             found.add(f"{INITIALS}{initials(word)}:{word}")
@@ -50,7 +52,7 @@ def corrected(plain: str, known: Known) -> str:
 
     def one(run: re.Match[str]) -> str:
         if run[0].isascii():
-            return _latin(run[0], known, mixed=mixed)
+            return _latin(run[0], (plain[: run.start()][-1:], plain[run.end() :][:1]), known, mixed=mixed)
         return _han(run[0], known)
 
     return _RUN.sub(one, plain)
@@ -60,11 +62,13 @@ def _sound(pair: str) -> str:
     return ".".join(sounds(pair))
 
 
-def _latin(spaced: str, known: Known, *, mixed: bool) -> str:
+def _latin(spaced: str, around: tuple[str, str], known: Known, *, mixed: bool) -> str:
     run = spaced.strip()
     stem = english.stem(run)
     if known.has(stem):
         return spaced
+    if ways := lexicon().said.get(stem):
+        return max(ways, key=lambda way: _fits(way, around, known)) if mixed else spaced
     if meanings := lexicon().meanings.get(stem):
         return "".join(meanings).replace(MARK, "") if mixed else spaced
     syllables = spelled(run)
@@ -82,16 +86,70 @@ def _latin(spaced: str, known: Known, *, mixed: bool) -> str:
     return written
 
 
+def _fits(way: str, around: tuple[str, str], known: Known) -> tuple[int, bool]:
+    """Return how well a Chinese word stands between its neighbours, as the wordings have it."""
+    before, after = around
+    return known.has(before + way[0]) + known.has(way[-1] + after), known.has(way)
+
+
 def _han(run: str, known: Known) -> str:
-    characters, alone = list(run), _alone(run)
+    characters, words = list(run), _words_of(run)
     for at in range(len(run) - 1):
         pair = "".join(characters[at : at + 2])
-        if not (alone[at] and alone[at + 1]) or known.has(pair):
+        first, second = words[at : at + 2]
+        if first == second or known.has(pair):
             continue
-        if better := _better(pair, known):
-            characters[at : at + 2] = better
-            alone[at] = alone[at + 1] = False
-    return "".join(characters)
+        if len(first[1]) == len(second[1]) == 1:
+            written = _better(pair, known)
+        else:
+            written = _longer(pair, first[1], second[1], known)
+        if written:
+            characters[at : at + 2] = written
+            words[at] = words[at + 1] = (at, written)
+    return _filled("".join(characters), known)
+
+
+def _words_of(run: str) -> list[tuple[int, str]]:
+    """Return of each character where the word begins that it is part of, and the word."""
+    found: list[tuple[int, str]] = []
+    for word in terms.cut(run, new=False):
+        found += [(len(found), word)] * len(word)
+    return found
+
+
+def _longer(pair: str, first: str, second: str, known: Known) -> str:
+    """Return a pair that makes a word longer by the character beside it, written otherwise; empty if none does."""
+    after = len(second) == 1
+    slip = pair[1] if after else pair[0]
+    if slip in terms.FUNCTION_WORDS or (len(first) > 1 and not after):
+        return ""
+    for written, _ in sorted(known.written(f"{SOUND}{_sound(pair)}:"), key=lambda one: (-one[1], one[0])):
+        kept = written[0] == pair[0] if after else written[1] == pair[1]
+        if kept and _is_word(first + written[1] if after else written[0] + second):
+            return written
+    return ""
+
+
+def _filled(run: str, known: Known) -> str:
+    """Return a run with the characters that were lost between two that no wording has beside each other."""
+    words = _words_of(run)
+    written = run[:1]
+    for at in range(len(run) - 1):
+        pair = run[at : at + 2]
+        alone = len(words[at][1]) == 1, len(words[at + 1][1]) == 1
+        if any(alone) and not known.has(pair) and terms.FUNCTION_WORDS.isdisjoint(pair):
+            found = known.written(f"{GAP}{pair}:")
+            written += max(((often, lost) for lost, often in found if _restored(pair, lost, alone)), default=(0, ""))[1]
+        written += pair[1]
+    return written
+
+
+def _restored(pair: str, lost: str, alone: tuple[bool, bool]) -> bool:
+    """Return whether a character between two makes a word of what was none. One that carries grammar changes more."""
+    if lost in terms.FUNCTION_WORDS:
+        return False
+    first, second = alone
+    return (first and _is_word(pair[0] + lost)) or (second and _is_word(lost + pair[1]))
 
 
 def _better(pair: str, known: Known) -> str:
@@ -100,19 +158,19 @@ def _better(pair: str, known: Known) -> str:
         return pair[::-1]
     found = known.written(f"{SOUND}{_sound(pair)}:")
     kept = [(sum(map(str.__eq__, pair, written)), often, written) for written, often in found]
-    return next((written for _, _, written in sorted(kept, reverse=True) if _plausible(pair, written)), "")
+    return next((written for _, _, written in sorted(kept, reverse=True) if _plausible(pair, written, known)), "")
 
 
-def _plausible(pair: str, written: str) -> bool:
-    """Return whether `written` is a word; a character that carries grammar was hardly a slip."""
+def _plausible(pair: str, written: str, known: Known) -> bool:
+    """Return whether `written` is a word, or the only character changed is one that no wording has.
+
+    A character that carries grammar was hardly a slip.
+    """
     changed = {old for old, new in zip(pair, written, strict=True) if old != new}
-    return changed.isdisjoint(terms.FUNCTION_WORDS) and _is_word(written)
+    if not changed.isdisjoint(terms.FUNCTION_WORDS):
+        return False
+    return _is_word(written) or (len(changed) == 1 and not known.has(*changed))
 
 
 def _is_word(pair: str) -> bool:
     return len(terms.cut(pair, new=False)) == 1
-
-
-def _alone(run: str) -> list[bool]:
-    """Return which characters are part of no longer word."""
-    return [len(word) == 1 for word in terms.cut(run, new=False) for _ in word]

@@ -11,7 +11,7 @@ from ai_worker.foundation.text import fold
 from ai_worker.knowledge import english
 from ai_worker.knowledge.language.script import simplified
 
-VERSION = 5
+VERSION = 6
 """Raise it with every change to the terms: indexes that hold the old ones are then built anew."""
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
@@ -92,6 +92,11 @@ def is_han(term: str) -> bool:
 def bigrams(folded: str) -> list[str]:
     """Return the pairs of neighbouring Chinese characters; a pair never spans a space or punctuation."""
     return [run[at : at + 2] for run in _HAN.findall(folded) for at in range(len(run) - 1)]
+
+
+def trigrams(folded: str) -> list[str]:
+    """Return three neighbouring Chinese characters each."""
+    return [run[at : at + 3] for run in _HAN.findall(folded) for at in range(len(run) - 2)]
 
 
 def asked_terms(folded: str) -> list[str]:

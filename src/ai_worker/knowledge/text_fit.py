@@ -164,7 +164,9 @@ def _bm25(weights: Mapping[str, float], text: str, mean_length: float) -> float:
 
 def _together(weights: Mapping[str, float], text: str, window: int) -> float:
     """Return the greatest share, by weight, of the terms that begin within so many characters of the text."""
-    places = sorted((at, term) for term in weights for at in _places(term, text))
+    places = sorted((at, term) for term in weights if term in text for at in _places(term, text))
+    if not places:
+        return 0.0
     best = inside = 0.0
     counts = dict.fromkeys(weights, 0)
     left = 0

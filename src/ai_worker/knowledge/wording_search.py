@@ -1,7 +1,6 @@
 """The search by wording: entries whose question, or another way to ask it, is like what is asked."""
 
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
@@ -16,12 +15,24 @@ ENTRIES = 20
 
 def by_wording(question: Question, view: View, bases: Sequence[str]) -> list[Candidate]:
     """Return the passages whose wordings are like the question, the likest first."""
-    hits: dict[str, list[Hit]] = {}
     wanted = [*question.wording.asked, *question.wording.meanings]
-    for hit in view.search("asked", wanted, bases=bases, limit=WORDINGS):
-        hits.setdefault(hit.key, []).append(hit)
-    candidates = [_candidate(question, of_one, view) for of_one in islice(hits.values(), ENTRIES)]
+    hits = _by_entry(view.each("asked", wanted, bases=bases, limit=WORDINGS))
+    candidates = [_candidate(question, of_one, view) for of_one in hits]
     return sorted(candidates, key=lambda candidate: (-candidate.rank, candidate.key))
+
+
+def _by_entry(hits: Iterable[Hit]) -> Sequence[Sequence[Hit]]:
+    """Return the hits of the first entries. No more hits are read than those can have."""
+    entries: dict[str, list[Hit]] = {}
+    missing = 0
+    for hit in hits:
+        if hit.key not in entries and len(entries) == ENTRIES:
+            continue
+        missing += -1 if hit.key in entries else hit.siblings - 1
+        entries.setdefault(hit.key, []).append(hit)
+        if len(entries) == ENTRIES and not missing:
+            break
+    return list(entries.values())
 
 
 def sure_of_wording(first: Candidate, lead: float, question: Question) -> float:

@@ -31,7 +31,8 @@ _CODED = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 _REVEALS = re.compile(r"系统提示|提示词|指令|规则|system prompt|instructions|your rules", re.IGNORECASE)
 _OBJECT = re.compile(r"\{[^{}]*\}")
 _ID = re.compile(r"\b[A-Z]{2,5}\d{3,10}\b")
-_FIRST = re.compile(r"[。.\n]")
+_SENTENCE = re.compile(r"[^。！？!?\n]+[。！？!?]?")
+_MENTIONED = re.compile(r"[“「『\"‘'«„]([^”」』\"’'»“\n]{2,80})[”」』\"’'»“]|\b[A-Z]{2,}[A-Z0-9]*-[A-Z0-9-]+\b")
 _MATERIAL = re.compile(r'<material n="(\d+)"[^>]*>\n(.*?)\n</material>', re.DOTALL)
 
 
@@ -65,22 +66,24 @@ def _decoded(texts: Iterable[str]) -> list[str]:
 
 
 def _says(told: str) -> list[str]:
-    """Return what the texts want said, each as a sentence that claims to rest on the first material."""
+    """Return what the texts want said, and all that they so much as mention, as if it rested on the first material."""
     wanted = ["".join(groups).strip() for groups in _SAYS.findall(told)]
     wanted += _PICTURE.findall(told)
+    wanted += [found[1] or found[0] for found in _MENTIONED.finditer(told)]
     return [f"{words} [1]。" for words in dict.fromkeys(wanted) if words][:MOST]
 
 
 def _wanted(asked: Asked, told: str) -> Iterable[Call]:
-    """Return a call of each tool whose name or description stands in a text."""
+    """Return a call of each tool that a text names, and of each other one for every id that any text has."""
     for tool in asked.body.get("tools", ()):
         function = tool["function"]
         name, description = function["name"], function.get("description") or "\x00"
-        for spelling in (name, name.replace("_", ".", 1), description):
-            at = told.find(spelling)
-            if at >= 0:
-                yield Call(name, _arguments(function, told[at : at + 300]))
-                break
+        places = [at for spelling in (name, name.replace("_", ".", 1), description) if (at := told.find(spelling)) >= 0]
+        if places:
+            yield Call(name, _arguments(function, told[places[0] : places[0] + 300]))
+        else:
+            for id_ in dict.fromkeys(_ID.findall(told)):
+                yield Call(name, dict.fromkeys(function.get("parameters", {}).get("required", ()), id_))
 
 
 def _arguments(function: dict[str, Any], near: str) -> dict[str, Any]:
@@ -95,6 +98,11 @@ def _arguments(function: dict[str, Any], near: str) -> dict[str, Any]:
 
 
 def _honest(asked: Asked) -> str:
-    """Return the first sentence of every material, with its number."""
+    """Return every sentence of every material, with its number: what is there to be said, it says."""
     shown = _MATERIAL.findall(asked.last.replace("│ ", ""))
-    return "".join(f"{_FIRST.split(text)[0]} [{number}]。" for number, text in shown)
+    return "".join(
+        f"{sentence.strip(' 。.')} [{number}]。"
+        for number, text in shown
+        for sentence in _SENTENCE.findall(text)
+        if sentence.strip(" 。.")
+    )

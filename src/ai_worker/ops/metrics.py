@@ -13,6 +13,9 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 RESPONSE_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 90.0)
 """Seconds. 2 is the target of the mean; 90 is the longest that a contact was promised to wait."""
 
+CALL_BUCKETS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 45.0)
+"""Seconds. 45 is the longest that one call may take with all its attempts."""
+
 
 class Metrics:
     """Counters, gauges and one histogram in a registry of their own.
@@ -48,6 +51,14 @@ class Metrics:
         )
         self._connections = counter("channel_connections", "Long connections that came to stand.", "channel")
         self._connected: dict[str, datetime | None] = {}
+        self._calls = counter("connector_calls", "Calls of business systems.", "connector", "outcome")
+        self._call_seconds = Histogram(
+            "ai_worker_connector_call_seconds",
+            "Calls of business systems, with all attempts.",
+            ["connector"],
+            buckets=CALL_BUCKETS,
+            registry=self.registry,
+        )
         self._reviews = self._gauge("knowledge_reviews_due", "Entries and documents that should be looked at again.")
         self._sources = self._gauge("knowledge_sources_failing", "Sources whose last run could not take something.")
         self._cpu = self._gauge("host_cpu_ratio", "Processor time in use, 0 to 1.")
@@ -75,6 +86,11 @@ class Metrics:
     def delivery_settled(self, channel: str, state: str) -> None:
         """Count a delivery by how it ended: delivered, sent, unknown, failed, expired."""
         self._deliveries.labels(channel, state).inc()
+
+    def connector_called(self, connector: str, outcome: str, seconds: float) -> None:
+        """Count a call of a business system by how it ended: ok, refused, failed."""
+        self._calls.labels(connector, outcome).inc()
+        self._call_seconds.labels(connector).observe(seconds)
 
     def record_set_aside(self) -> None:
         """Count a record of the queue that was set aside."""

@@ -36,10 +36,10 @@ BATCH = 256
 MAX_ATTEMPTS = 5
 """A message that fails this often becomes a dead letter; counted on disk before each attempt."""
 
-CAREFUL_TURNS, CAREFUL_S = 32, 2.0
-"""After a process that died, so many turns are begun at first, and two more with each that ends, for so
-long. Were all that wait begun at once, none might end before the next death, and each would count as tried:
-messages that spoil nothing would become dead letters."""
+CAREFUL_TURNS = 16
+"""After a process that died, so many turns are begun at first, and two more with each that ends, until nothing
+waits. Were all that wait begun at once, none might end before the next death, and each would count as tried:
+messages that spoil nothing would become dead letters. So no death counts more than twice what was ended."""
 
 LET_PASS_S, LET_PASS_TIMES = 0.05, 20
 """How long new turns wait, again and again, for a crowd that is coming in: a second at most."""
@@ -139,8 +139,7 @@ class Runner:
         self.peak = 0
         """The most turns that were in progress at once since the start."""
 
-        self._careful_until = 0.0
-        self._careful_turns = 0
+        self._careful_turns: int | None = None
         self._active: dict[asyncio.Task[None], Claim] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -152,7 +151,6 @@ class Runner:
 
     def begin_carefully(self) -> None:
         """Begin with a few turns: an earlier process left work behind, and may have died of too much of it."""
-        self._careful_until = self._clock.monotonic() + CAREFUL_S
         self._careful_turns = CAREFUL_TURNS
 
     def wake(self) -> None:
@@ -168,6 +166,8 @@ class Runner:
                 self._wake.clear()
                 wanted = min(self._room(), BATCH)
                 claims = await self._claim(wanted) if wanted > 0 else []
+                if wanted > 0 and not claims:
+                    self._careful_turns = None  # nothing waits any more
                 for claim in claims:
                     self._begin(claim)
                 if wanted <= 0 or len(claims) < wanted:
@@ -177,8 +177,8 @@ class Runner:
 
     def _room(self) -> int:
         """Return how many turns may be begun now."""
-        careful = self._clock.monotonic() < self._careful_until
-        return (min(self.limit, self._careful_turns) if careful else self.limit) - len(self._active)
+        most = self.limit if self._careful_turns is None else min(self.limit, self._careful_turns)
+        return most - len(self._active)
 
     async def _let_pass(self) -> None:
         """Wait while a crowd is coming in, but not for ever: it may be one without an end."""
@@ -231,7 +231,8 @@ class Runner:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._active[task]
-        self._careful_turns += 2
+        if self._careful_turns is not None:
+            self._careful_turns += 2
         self.wake()
 
     async def _work(self, claim: Claim) -> None:

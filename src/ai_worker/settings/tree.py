@@ -163,6 +163,14 @@ class WorkerSettings(_Section):
     this time are answered together. 0 answers each at once. Not for the API."""
 
 
+class ConnectorsSettings(_Section):
+    """Business systems. Each is described in a folder of its own, beside the settings file."""
+
+    check_every_s: float = Field(default=600, ge=0, le=86_400)
+    """Seconds between two looks at whether a business system is there and takes our credentials: one
+    harmless read, a little earlier or later so that not all are called at once. 0: nobody looks."""
+
+
 def _default_workers() -> dict[str, WorkerSettings]:
     return {"xiaozhi": WorkerSettings(display_name="小智")}
 
@@ -209,6 +217,9 @@ class Settings(_Section):
 
     knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
     """How the knowledge is kept, and with which sources it is kept in step."""
+
+    connectors: ConnectorsSettings = Field(default_factory=ConnectorsSettings)
+    """The business systems in the folder `connectors`, all together."""
 
     workers: dict[ConfiguredName, WorkerSettings] = Field(default_factory=_default_workers)
     """The digital employees; the first is the default."""

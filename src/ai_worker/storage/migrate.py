@@ -31,6 +31,7 @@ TABLES = (
     *("knowledge_version", "knowledge_source", "knowledge_item"),
     *("handoff_wait", "seat", "approval"),
     *("golden_question", "eval_run", "threshold"),
+    *("connector_call", "connector_check"),
 )
 """What is copied, in an order that keeps every reference whole. `pulse` says nothing, and `channel_lease`
 says who owns what at this moment: nobody, for nobody runs. What is spent of the platforms' limits stays

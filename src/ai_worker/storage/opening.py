@@ -29,6 +29,7 @@ from ai_worker.pipeline.deadletter import DeadLetterStore
 from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import PipelineStore
 from ai_worker.skills.approval import ApprovalStore
+from ai_worker.skills.calls import CallStore
 from ai_worker.storage.folder import make_folder
 
 SQLITE, POSTGRES = "sqlite:///", ("postgresql://", "postgres://")
@@ -77,6 +78,7 @@ class Stores:
     files: FileStore
     gaps: GapStore
     evaluation: EvaluationStore
+    calls: CallStore
     check: Callable[[], Awaitable[None]]
     """Writes something harmless to disk; raises `StoreBusy` if that cannot be done now."""
 
@@ -112,6 +114,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     from ai_worker.storage.sqlite.answers import SqliteFirstAnswerStore
     from ai_worker.storage.sqlite.approvals import SqliteApprovalStore
     from ai_worker.storage.sqlite.archive import SqliteArchive
+    from ai_worker.storage.sqlite.calls import SqliteCallStore
     from ai_worker.storage.sqlite.channels import SqliteChannelStore
     from ai_worker.storage.sqlite.contacts import SqliteContactStore
     from ai_worker.storage.sqlite.conversation import SqliteConversationStore
@@ -144,6 +147,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             answers=SqliteFirstAnswerStore(database),
             gaps=SqliteGapStore(database),
             evaluation=SqliteEvaluationStore(database),
+            calls=SqliteCallStore(database),
             channels=SqliteChannelStore(database, clock),
             feedback=SqliteFeedbackStore(database),
             contacts=SqliteContactStore(database),
@@ -163,6 +167,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
     from ai_worker.storage.postgres.answers import PostgresFirstAnswerStore
     from ai_worker.storage.postgres.approvals import PostgresApprovalStore
     from ai_worker.storage.postgres.archive import PostgresArchive
+    from ai_worker.storage.postgres.calls import PostgresCallStore
     from ai_worker.storage.postgres.channels import PostgresChannelStore
     from ai_worker.storage.postgres.contacts import PostgresContactStore
     from ai_worker.storage.postgres.conversation import PostgresConversationStore
@@ -194,6 +199,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             answers=PostgresFirstAnswerStore(database),
             gaps=PostgresGapStore(database),
             evaluation=PostgresEvaluationStore(database),
+            calls=PostgresCallStore(database),
             channels=PostgresChannelStore(database),
             feedback=PostgresFeedbackStore(database),
             contacts=PostgresContactStore(database),

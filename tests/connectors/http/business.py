@@ -10,6 +10,7 @@ from aiohttp.abc import AbstractResolver
 
 from ai_worker.connectors.http.authenticate import Credential
 from ai_worker.connectors.http.caller import HttpCaller
+from ai_worker.connectors.http.oauth import Keeping
 from ai_worker.connectors.operation import Body, Media, Operation, Parameter, Scheme
 from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import FixedClock
@@ -155,7 +156,7 @@ async def connected(
             credentials=credentials or {},
             clock=clock or FixedClock(),
             resolver=resolver,
-            remember=remember,
+            keeping=(lambda _: Keeping(remember)) if remember else None,
             sleep=naps or Naps(),
         )
         await caller.start()

@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
+from benchmarks.connectors.adapter import Judged, answer, credential
 
+from ai_worker.connectors.http.authenticate import ApiKey, Basic, Bearer
+from ai_worker.foundation.secret import Secret
 from tests.connectors.http.business import served
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +38,7 @@ CONTRACT = {
 async def test_the_adapter_answers_each_line(tmp_path: Path) -> None:
     asked: list[tuple[str, str | None]] = []
 
-    async def answer(request: web.Request) -> web.Response:
+    async def serve(request: web.Request) -> web.Response:
         asked.append((request.path, request.headers.get("X-Key")))
         return web.json_response({}, status=418)
 
@@ -53,7 +57,7 @@ async def test_the_adapter_answers_each_line(tmp_path: Path) -> None:
         process.stdin.write(plain.dumps(line).encode() + b"\n")
         return plain.loads(await process.stdout.readline())
 
-    async with served(answer) as port:
+    async with served(serve) as port:
         credentials = {"key": {"type": "apiKey", "in": "header", "name": "X-Key", "value": "sesame"}}
         connected = await says(
             {"op": "connect", "spec": str(spec), "base_url": f"http://127.0.0.1:{port}/v1", "credentials": credentials}
@@ -67,3 +71,61 @@ async def test_the_adapter_answers_each_line(tmp_path: Path) -> None:
         process.stdin.close()
         assert await process.wait() == 0
     assert asked == [("/v1/things/a b", "sesame")]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"type": "apiKey", "value": "k"}, ApiKey(Secret("k"))),
+        ({"type": "apiKey", "in": "cookie", "name": "sid", "value": 4711}, ApiKey(Secret("4711"), "cookie", "sid")),
+        ({"type": "apiKey", "in": "nowhere", "name": None, "value": "k"}, ApiKey(Secret("k"))),
+        ({"type": "http", "scheme": "Basic", "username": "王芳", "password": ""}, Basic("王芳", Secret(""))),
+        ({"type": "http", "scheme": "Bearer", "token": "t"}, Bearer(Secret("t"))),
+        ({"type": "oauth2", "access_token": "t"}, Bearer(Secret("t"))),
+        ({"type": "openIdConnect", "access_token": "t"}, Bearer(Secret("t"))),
+        ({"type": "mutualTLS"}, None),
+        ({"type": "apiKey"}, None),
+        (None, None),
+        (["apiKey"], None),
+    ],
+    ids=str,
+)
+def test_credentials_are_read_as_they_come(entry: object, expected: object) -> None:
+    made = credential(entry)
+
+    assert type(made) is type(expected)
+    if made is not None:
+        assert {name: getattr(made, name) for name in made.__slots__ if name not in ("value", "password", "token")} == {
+            name: getattr(expected, name) for name in made.__slots__ if name not in ("value", "password", "token")
+        }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"not json", b"{}", b"[]", b'"x"', b"\xff", b'{"op":"connect"}', b'{"op":"connect","spec":5,"base_url":7}',
+     b'{"op":"call"}', b'{"op":"call","tool":"a","args":[1]}', b'{"op":"call","tool":"a"}'],
+    ids=str,
+)  # fmt: skip
+async def test_a_line_that_means_nothing_is_answered_with_an_error(line: bytes) -> None:
+    assert [*await answer(Judged(), line)] == ["error"]
+
+
+async def test_a_credential_with_a_line_end_never_leaves(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def serve(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({})
+
+    spec = tmp_path / "contract.json"
+    spec.write_text(plain.dumps(CONTRACT), "utf-8")
+    judged = Judged()
+    async with served(serve) as port:
+        credentials = {"key": {"type": "apiKey", "value": "sesame\r\nX-Evil: 1"}, "list": [1], "none": None}
+        line = {"op": "connect", "spec": str(spec), "base_url": f"http://127.0.0.1:{port}", "credentials": credentials}
+        (tool,) = (await answer(judged, plain.dumps(line).encode()))["tools"]
+        told = await answer(judged, plain.dumps({"op": "call", "tool": tool["name"], "args": {"id": "1"}}).encode())
+        await judged.close()
+
+    assert told["error"].startswith("tool.failed")
+    assert asked == []

@@ -178,6 +178,7 @@ def test_a_whole_body_may_be_a_file_or_text() -> None:
         ("aGVs\nbG8=", b"hello"),
         ("data:text/plain;base64,aGVsbG8=", b"hello"),
         ("编号,数量\nA1,2", "编号,数量\nA1,2".encode()),
+        ("hello", b"hello"),
     ],
 )
 def test_a_file_is_given_as_base64_or_as_its_text(given: str, content: bytes) -> None:
@@ -186,4 +187,4 @@ def test_a_file_is_given_as_base64_or_as_its_text(given: str, content: bytes) ->
 
 def test_a_file_that_was_cut_off_is_refused() -> None:
     with pytest.raises(ArgumentsRefused):
-        sent(Body(True, Media("image/png", binary=frozenset({""}))), {"body": "aGVsb"})
+        sent(Body(True, Media("image/png", binary=frozenset({""}))), {"body": "aGVsb" * 9})

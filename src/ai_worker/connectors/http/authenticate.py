@@ -1,15 +1,18 @@
 """Prove who calls, the way that the contract asks for and with what the administrator gave."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from urllib.parse import quote
 
-from ai_worker.connectors.http.login import Login, LoginGrants
-from ai_worker.connectors.http.oauth import OAuthClient, OAuthGrants, Remember
+import msgspec
+
+from ai_worker.connectors.http.login import Login, LoginGrants, written
+from ai_worker.connectors.http.oauth import Keeping, OAuthClient, OAuthGrants
 from ai_worker.connectors.http.serialise import Request
 from ai_worker.connectors.http.signing import Signed, sign
+from ai_worker.connectors.http.sigv4 import SigV4, sigv4
 from ai_worker.connectors.http.tokens import Ask, CredentialsRefused, TokenSource
 from ai_worker.connectors.operation import Operation, Requirement, Scheme
 from ai_worker.foundation.clock import Clock
@@ -46,7 +49,7 @@ class Bearer:
     token: Secret
 
 
-Credential: TypeAlias = ApiKey | Basic | Bearer | OAuthClient | Login | Signed
+Credential: TypeAlias = ApiKey | Basic | Bearer | OAuthClient | Login | Signed | SigV4
 
 EVERYWHERE = "*"
 """The name of credentials that go with every call, whatever the contract says: many name no scheme at all."""
@@ -59,7 +62,22 @@ class Proof:
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     query: list[str] = field(default_factory=list, repr=False)
     cookies: list[str] = field(default_factory=list, repr=False)
+    fields: dict[str, str] = field(default_factory=dict, repr=False)
+    """Of a body in JSON: fields that it gets beside its own."""
+
     tokens: list[tuple[TokenSource, Secret]] = field(default_factory=list, repr=False)
+
+    def in_body(self, request: Request) -> bytes | None:
+        """Return the request's content with the fields that prove who calls."""
+        if not self.fields:
+            return request.content
+        try:
+            body = msgspec.json.decode(request.content) if request.content else {}
+        except msgspec.DecodeError:
+            body = None
+        if not isinstance(body, dict):
+            raise CredentialsRefused("the token goes into a JSON object, and this operation sends none")
+        return msgspec.json.encode({**body, **self.fields})
 
     def discard(self) -> bool:
         """Forget the tokens that were used; return whether there are any to get anew."""
@@ -116,8 +134,10 @@ class Authenticator:
                     found.append(secret.reveal())
                 case OAuthClient(client_secret=secret):
                     found.append(secret.reveal())
-                case Login(secrets=secrets):
-                    found += [secret.reveal() for secret in secrets.values()]
+                case SigV4(secret=secret, session_token=session):
+                    found += [one.reveal() for one in (secret, session) if one is not None]
+                case Login() as login:
+                    found += [secret.reveal() for secret in login.own_secrets()]
         return found
 
     def _chosen(self, operation: Operation) -> Sequence[str]:
@@ -151,9 +171,16 @@ class Authenticator:
                 proof.headers["Authorization"] = f"Bearer {token.reveal()}"
             case OAuthClient():
                 proof.headers["Authorization"] = f"Bearer {(await self._token(proof, name)).reveal()}"
-            case Login(place=place, key=key, prefix=prefix):
-                self._add_key(proof, ApiKey(await self._token(proof, name), place, key, prefix), None)
-
+            case Login() as login:
+                token = Secret(login.prefix + (await self._token(proof, name)).reveal())
+                beside = {key: Secret(value) for key, value in written(login, login.sent_with).items()}
+                for key, value in {**beside, login.key: token}.items():
+                    if login.place == "body":
+                        proof.fields[key] = value.reveal()
+                    else:
+                        self._add_key(proof, ApiKey(value, login.place, key), None)
+            case SigV4() as signer:
+                proof.headers.update(sigv4(signer, request, self._base_url, self._clock.now()))
             case Signed() as signed:
                 headers, query = sign(signed, request, self._base_url, self._clock.now())
                 proof.headers.update(headers)
@@ -189,14 +216,15 @@ def token_addresses(credentials: Mapping[str, Credential]) -> list[str]:
 
 
 def token_sources(
-    credentials: Mapping[str, Credential], *, ask: Ask, clock: Clock, remember: Remember | None
+    credentials: Mapping[str, Credential], *, ask: Ask, clock: Clock, keeping: Callable[[str], Keeping] | None
 ) -> dict[str, TokenSource]:
     """Return what gives the tokens of these credentials, by their names."""
     sources: dict[str, TokenSource] = {}
     for name, credential in credentials.items():
         match credential:
             case OAuthClient():
-                sources[name] = TokenSource(OAuthGrants(credential, ask=ask, remember=remember), clock=clock)
+                kept = keeping(name) if keeping is not None else None
+                sources[name] = TokenSource(OAuthGrants(credential, ask=ask, keeping=kept), clock=clock)
             case Login():
-                sources[name] = TokenSource(LoginGrants(credential, ask=ask), clock=clock)
+                sources[name] = TokenSource(LoginGrants(credential, ask=ask, clock=clock), clock=clock)
     return sources

@@ -17,6 +17,9 @@ _DATA_ADDRESS = re.compile(r"^data:[^,]{0,200};base64,")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _URL_SAFE = str.maketrans("-_", "+/")
 
+A_FEW_WORDS = 40
+"""Characters; no file that was cut off is as short."""
+
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """A larger body is refused; with files as base64 among the arguments it would fill the memory."""
 
@@ -124,8 +127,8 @@ def _nested(items: list[Any]) -> bool:
 def _file(operation: Operation, name: str, value: Any) -> bytes:
     """Return a file's bytes from base64, also URL-safe, unpadded or as a `data:` address.
 
-    What cannot be base64 at all is a text file in its own words. What could be and is broken is refused: it was cut
-    off on its way, and half a file is worse than none.
+    What cannot be base64 at all, or is a word or two, is a text file in its own words. What could be and is broken is
+    refused: it was cut off on its way, and half a file is worse than none.
     """
     given = value if isinstance(value, str) else json_text(value)
     packed = "".join(_DATA_ADDRESS.sub("", given).split())
@@ -135,4 +138,6 @@ def _file(operation: Operation, name: str, value: Any) -> bytes:
     try:
         return b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except binascii.Error:
+        if len(given) <= A_FEW_WORDS:
+            return given.encode()
         raise ArgumentsRefused(f"{operation.name}: {name!r} is a file, and its base64 is incomplete") from None

@@ -16,9 +16,12 @@ from ai_worker.connectors.arguments import ArgumentChecks, compiled, complaints
 from ai_worker.connectors.contract import Answer, Preview
 from ai_worker.connectors.gate import Gate
 from ai_worker.connectors.http.authenticate import Authenticator, Credential, Proof, token_addresses, token_sources
+from ai_worker.connectors.http.csrf import SAFE, Csrf, CsrfToken, CsrfTokens
+from ai_worker.connectors.http.dialect import PLAIN, Dialect
+from ai_worker.connectors.http.guessed import GuessedType
 from ai_worker.connectors.http.limits import Breaker, Rate
-from ai_worker.connectors.http.oauth import Remember
-from ai_worker.connectors.http.serialise import Request, request_of
+from ai_worker.connectors.http.oauth import Keeping
+from ai_worker.connectors.http.serialise import Request
 from ai_worker.connectors.http.verdicts import (
     WORTH_ANOTHER,
     acts,
@@ -51,10 +54,13 @@ class HttpCaller:
         credentials: Mapping[str, Credential],
         clock: Clock,
         resolver: AbstractResolver | None = None,
-        remember: Remember | None = None,
+        keeping: Callable[[str], Keeping] | None = None,
+        csrf: Csrf | None = None,
+        dialect: Dialect = PLAIN,
         sleep: Sleep = asyncio.sleep,
         asker_header: str = "",
         logins: Mapping[str, str] = MappingProxyType({}),
+        secrets: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """Prepare the connection; nobody is called.
 
@@ -65,22 +71,28 @@ class HttpCaller:
             credentials: By the contract's name of the scheme.
             clock: For limits and tokens.
             resolver: Answers for host names; left out: the machine's own.
-            remember: Keeps a refresh token that replaces the one before.
+            keeping: By the credentials' name, where refresh tokens are kept; left out: nowhere, and one that
+                replaces another is lost with the process.
+            csrf: Where the system gives its token against forged requests; left out: it wants none.
+            dialect: How the contract's kind is spoken.
             sleep: Waits so many seconds.
             asker_header: Tells the system for whom it is called; empty: nothing does.
             logins: The askers' names in the system, by `channel/id`.
+            secrets: Returns what must not come back in an answer besides the credentials: a kind's own log-in.
         """
         self._id = connection
         self._profile = profile
         self._clock = clock
         self._sleep = sleep
         self._asker_header, self._logins = asker_header, logins
+        self._secrets = secrets
         self._checks = ArgumentChecks()
         self._rate = Rate(profile.per_second, profile.burst, clock)
         self._breaker = Breaker(profile.failures_to_open, profile.rest_s, clock)
+        self._guess = GuessedType()
         self._wire = Wire(
             Gate(
-                addresses=(profile.base_url, *token_addresses(credentials)),
+                addresses=(profile.base_url, *token_addresses(credentials), *([csrf.address] if csrf else [])),
                 hosts=profile.hosts,
                 networks=profile.networks,
             ),
@@ -89,7 +101,9 @@ class HttpCaller:
             max_bytes=profile.max_bytes,
             resolver=resolver,
         )
-        sources = token_sources(credentials, ask=self._wire.ask, clock=clock, remember=remember)
+        self._dialect = dialect
+        self._csrf = CsrfTokens(csrf, ask=self._wire.ask) if csrf is not None else None
+        sources = token_sources(credentials, ask=self._wire.ask, clock=clock, keeping=keeping)
         self._authenticator = Authenticator(schemes, credentials, sources, base_url=profile.base_url, clock=clock)
 
     async def start(self) -> None:
@@ -106,7 +120,7 @@ class HttpCaller:
         Raises:
             ArgumentsRefused: The arguments do not fit.
         """
-        return request_of(operation, self._checks.checked(operation, arguments))
+        return self._dialect.request(operation, self._checks.checked(operation, arguments))
 
     def preview(self, operation: Operation, arguments: Mapping[str, Any]) -> Preview:
         """Return what a call would send, for people to look at.
@@ -141,7 +155,26 @@ class HttpCaller:
         judge(operation, answer)
         if found := refusal(answer.data, self._profile.refusals):
             raise ToolRefused(f"{operation.name}: the system refused: “{found[1][:300]}”")
+        self._dialect.judge(operation, answer)
         return answer
+
+    async def download(self, operation: Operation, arguments: Mapping[str, Any], *, at_most: int) -> bytes:
+        """Return the bytes of an answer that is for no reader, such as a contract: neither decoded nor cut.
+
+        Raises:
+            ToolFailed: No answer came, it is larger than `at_most` bytes, or it says no.
+        """
+        request = self.request(operation, arguments)
+        await self._wait_for_room(operation)
+        proof = await self._authenticator.prove(operation, request)
+        try:
+            reply, _ = await self._send(operation, request, proof, "", at_most=at_most)
+        except Unanswered as error:
+            raise no_answer(operation, error.problem, sent=False) from None
+        judge(operation, self._read(operation, replace(reply, content=reply.content[:10_000], whole=True), proof))
+        if not reply.whole:
+            raise ToolFailed(f"{operation.name}: the answer is larger than {at_most} bytes")
+        return reply.content
 
     async def exchange(
         self,
@@ -187,14 +220,16 @@ class HttpCaller:
 
     async def _attempts(self, operation: Operation, request: Request, idempotency_key: str) -> Answer:
         again = repeatable(operation, self._profile, idempotency_key)
-        renewed = unsure = False
+        request = self._guess.first(operation, request)
+        renewed = unsure = retyped = False
         attempt = 0
         while True:
             attempt += 1
             last = attempt >= self._profile.attempts or not again
             proof = await self._authenticator.prove(operation, request)
             try:
-                answer = await self._send(operation, request, proof, idempotency_key)
+                reply, forged = await self._send(operation, request, proof, idempotency_key)
+                answer = self._read(operation, reply, proof)
             except Unanswered as error:
                 unsure = unsure or error.sent
                 self._breaker.failed()
@@ -204,9 +239,14 @@ class HttpCaller:
                 await self._sleep(backoff(attempt, base=0.3, cap=4.0))
                 continue
             self._note(answer)
-            if not renewed and self._stale(answer) and proof.discard():
+            if not renewed and self._renew(answer, proof, forged):
                 # The system has looked at the token and at nothing else: also a call that acts is made again.
                 renewed = True
+                attempt -= 1
+                continue
+            other = self._guess.other(operation, request, answer.status)
+            if other is not None and not retyped:
+                retyped, request = True, other
                 attempt -= 1
                 continue
             wait = None if last else self._wait_before_another(answer, attempt)
@@ -225,6 +265,13 @@ class HttpCaller:
         else:
             self._breaker.worked()
 
+    def _renew(self, answer: Answer, proof: Proof, forged: CsrfToken | None) -> bool:
+        """Forget the tokens that an answer says are taken no more; return whether there are any to get anew."""
+        if forged is not None and self._csrf is not None and self._csrf.refused(answer.status, answer.headers):
+            self._csrf.discard(forged)
+            return True
+        return self._stale(answer) and proof.discard()
+
     def _stale(self, answer: Answer) -> bool:
         found = refusal(answer.data, self._profile.refusals)
         return answer.status == 401 or (found is not None and has_expired(answer.data, found[0]))
@@ -240,27 +287,38 @@ class HttpCaller:
             return None
         return asked + backoff(1, base=0.2, cap=0.2)
 
-    async def _send(self, operation: Operation, request: Request, proof: Proof, idempotency_key: str) -> Answer:
+    async def _send(
+        self, operation: Operation, request: Request, proof: Proof, idempotency_key: str, *, at_most: int | None = None
+    ) -> tuple[Reply, CsrfToken | None]:
+        """Send one request with all that it needs; return the answer as it came."""
         headers = CIMultiDict(self._profile.headers)
         headers.update(request.headers or {})
-        if request.content is not None:
-            headers["Content-Type"] = request.content_type
+        proved = dict(proof.headers)
+        if cookies := (*request.cookies, *proof.cookies):
+            proved["Cookie"] = "; ".join(cookies)
+        forged = None
+        if self._csrf is not None and request.method not in SAFE:
+            forged, proved = await self._csrf.add(proved)
+        content = proof.in_body(request)
+        if request.untyped:
+            headers.pop("Content-Type", None)
+        elif content is not None:
+            headers["Content-Type"] = request.content_type or "application/json"
         if self._profile.idempotency_header and idempotency_key and acts(operation):
             headers[self._profile.idempotency_header] = idempotency_key
-        headers.update(proof.headers)
-        if cookies := (*request.cookies, *proof.cookies):
-            headers["Cookie"] = "; ".join(cookies)
+        headers.update(proved)
         reply = await self._wire.send(
             request.method,
             request.target(self._profile.base_url, *proof.query),
             headers,
-            request.content,
+            content,
             follow=request.method in ("GET", "HEAD") and not acts(operation),
+            at_most=at_most,
         )
-        return self._read(operation, reply, proof)
+        return reply, forged
 
     def _read(self, operation: Operation, reply: Reply, proof: Proof) -> Answer:
-        secrets = [*self._authenticator.secrets(), *(token.reveal() for _, token in proof.tokens)]
+        secrets = [*self._authenticator.secrets(), *self._secrets(), *(token.reveal() for _, token in proof.tokens)]
         data, odd = decoded(without(reply.content, secrets), reply.headers.get("content-type", ""))
         notes: list[str] = []
         if not reply.whole:
@@ -268,9 +326,11 @@ class HttpCaller:
             if not acts(operation):
                 raise ToolFailed(f"{operation.name}: the answer is {much}; ask more narrowly")
             notes.append(f"{much}; the rest was not read")
+        good = 200 <= reply.status < 300
+        data, known = self._dialect.read(operation, data) if good else (data, ())
         data, cut = clipped(masked(data, self._profile.masked), self._profile.max_characters)
-        notes += [note for note in (odd, cut) if note]
-        if 200 <= reply.status < 300:
+        notes += [note for note in (odd, cut, *known) if note]
+        if good:
             notes += self._differs(operation, data, cut=bool(cut))
         return Answer(reply.status, data, reply.headers, tuple(notes))
 

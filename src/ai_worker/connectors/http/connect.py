@@ -1,36 +1,52 @@
 """Make the caller of a connection whose operations are plain requests of HTTP."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from ai_worker.connectors.auth_settings import (
     Auth,
     BasicAuth,
     BearerAuth,
+    CodeAuth,
     HeaderAuth,
     KeyAuth,
     LoginAuth,
     NoAuth,
     OAuthAuth,
     SignedAuth,
+    SigV4Auth,
 )
 from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
 from ai_worker.connectors.http.caller import HttpCaller
+from ai_worker.connectors.http.csrf import Csrf
+from ai_worker.connectors.http.dialect import PLAIN, Dialect
 from ai_worker.connectors.http.login import Login
-from ai_worker.connectors.http.oauth import OAuthClient
+from ai_worker.connectors.http.oauth import Keeping, OAuthClient
 from ai_worker.connectors.http.signing import Signed
+from ai_worker.connectors.http.sigv4 import SigV4
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.operation import Contract
 from ai_worker.connectors.settings import ConnectorSettings
+from ai_worker.foundation.secret import Secret
 
 
-def make_caller(connection: str, settings: ConnectorSettings, contract: Contract, parts: Parts) -> HttpCaller:
+def make_caller(
+    connection: str, settings: ConnectorSettings, contract: Contract, parts: Parts, *, dialect: Dialect = PLAIN
+) -> HttpCaller:
     """Return the caller of one connection; nobody is called.
+
+    Args:
+        connection: Its id.
+        settings: The administrator's.
+        contract: What the system can do.
+        parts: What the connection is made of besides.
+        dialect: How the contract's kind is spoken.
 
     Raises:
         ValueError: A template of the settings cannot be used.
     """
-    remember = partial(parts.remember, connection) if parts.remember is not None else None
+    csrf = settings.csrf
     return HttpCaller(
         connection,
         settings.profile(),
@@ -38,10 +54,26 @@ def make_caller(connection: str, settings: ConnectorSettings, contract: Contract
         credentials=credentials_of(settings),
         clock=parts.clock,
         resolver=parts.resolver,
-        remember=remember,
+        keeping=partial(_keeping, parts, connection) if parts.remember is not None else None,
+        csrf=Csrf(f"{settings.base_url}{csrf.path}", csrf.header, csrf.cookie, csrf.method) if csrf else None,
+        dialect=dialect,
         asker_header=settings.access.header,
         logins=settings.access.logins,
     )
+
+
+def kept_as(connection: str, scheme: str) -> str:
+    """Return the name under which the refresh token of a connection's credentials is kept."""
+    return connection if scheme == EVERYWHERE else f"{connection}/{scheme}"
+
+
+def _keeping(parts: Parts, connection: str, scheme: str) -> Keeping:
+    name = kept_as(connection, scheme)
+    assert parts.remember is not None
+    keeping = Keeping(partial(parts.remember, name))
+    if parts.recall is not None:
+        keeping = replace(keeping, recall=partial(parts.recall, name))
+    return replace(keeping, alone=partial(parts.alone, name)) if parts.alone is not None else keeping
 
 
 def credentials_of(settings: ConnectorSettings) -> Mapping[str, Credential]:
@@ -83,15 +115,36 @@ def _credential(auth: Auth) -> Credential | None:
                 place=auth.place,
                 key=auth.name,
                 prefix=auth.prefix,
+                headers=auth.headers,
+                sent_with=auth.sent_with,
+                rsa_key=auth.rsa_key,
+                encrypted=auth.encrypted,
+                life_s=auth.life_s,
+                signed=_signed(auth.signed) if auth.signed is not None else None,
             )
         case SignedAuth():
-            return Signed(
-                auth.key,
-                auth.secret,
-                auth.text,
-                auth.headers,
-                auth.query,
-                digest=auth.digest,
-                keyed=auth.keyed,
-                encoding=auth.encoding,
-            )
+            return _signed(auth)
+        case SigV4Auth():
+            return SigV4(auth.access_key, auth.secret, auth.region, auth.service, auth.session_token)
+        case CodeAuth():
+            return client_of(auth)
+
+
+def client_of(auth: CodeAuth) -> OAuthClient:
+    """Return the client for which a person consents."""
+    return OAuthClient(
+        auth.token_url, auth.client_id, auth.secret or Secret(""), auth.scopes, sends=auth.sends, consent=True
+    )
+
+
+def _signed(auth: SignedAuth) -> Signed:
+    return Signed(
+        auth.key,
+        auth.secret,
+        auth.text,
+        auth.headers,
+        auth.query,
+        digest=auth.digest,
+        keyed=auth.keyed,
+        encoding=auth.encoding,
+    )

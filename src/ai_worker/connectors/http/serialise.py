@@ -1,5 +1,6 @@
 """Write an operation's arguments as a request: OpenAPI 3.1 §4.8.12 and RFC 6570, without the network."""
 
+import gzip
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class Request:
 
     content: bytes | None = None
     content_type: str = ""
+    untyped: bool = False
+    """Goes out without its type of content: see `guessed`."""
 
     def target(self, base: str, *more: str) -> str:
         """Return the whole address, with further query items."""
@@ -88,6 +91,8 @@ def _written(operation: Operation, arguments: Mapping[str, Any]) -> Request:
             case "cookie":
                 cookies += _in_query(parameter, value)
     content, content_type = (None, "") if operation.body is None else body_of(operation, operation.body, arguments)
+    if content is not None and any(key.lower() == "content-encoding" and headers[key] == "gzip" for key in headers):
+        content = gzip.compress(content, mtime=0)  # what is said to be packed is packed
     return Request(
         operation.method, _filled(operation, path, parts), tuple(query), headers, tuple(cookies), content, content_type
     )

@@ -62,6 +62,7 @@ class Wire:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(5.0, self._timeout_s)),
             headers={"User-Agent": "ai-worker"},
+            skip_auto_headers=("Content-Type",),  # only what the contract names, or the caller, is said to be sent
         )
 
     async def close(self) -> None:
@@ -71,7 +72,14 @@ class Wire:
             self._session = None
 
     async def send(
-        self, method: str, target: str, headers: Mapping[str, str], content: bytes | None, *, follow: bool = False
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
+        follow: bool = False,
+        at_most: int | None = None,
     ) -> Reply:
         """Send one request.
 
@@ -81,20 +89,21 @@ class Wire:
             headers: With the proof of who calls.
             content: The body; `None`: there is none.
             follow: Whether redirects are followed, as long as scheme, host and port stay the same.
+            at_most: Bytes of the answer that are read; left out: as many as of every other.
 
         Raises:
             AddressRefused: The gate is shut for the address, or its name led inside; nothing was sent.
             Unanswered: No answer came, or not all of it.
             ToolFailed: The pool is not open.
         """
-        url = URL(target, encoded=True)
-        reply = await self._round(method, url, headers, content, self._max_bytes)
+        url, most = URL(target, encoded=True), at_most or self._max_bytes
+        reply = await self._round(method, url, headers, content, most)
         for _ in range(MAX_REDIRECTS if follow else 0):
             elsewhere = _same_place(url, reply)
             if elsewhere is None:
                 break
             url = elsewhere
-            reply = await self._round(method, url, headers, content, self._max_bytes)
+            reply = await self._round(method, url, headers, content, most)
         return reply
 
     async def ask(self, method: str, address: str, headers: Mapping[str, str], content: bytes | None) -> Reply:
@@ -126,6 +135,9 @@ class Wire:
             raise AddressRefused(str(error)) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise Unanswered(f"the system cannot be reached ({type(error).__name__})", sent=False) from None
+        except ValueError:
+            # A header with a line end in it: a credential that was pasted with more than itself.
+            raise ToolFailed("a header or a credential holds characters that none may carry") from None
         except TimeoutError:
             raise Unanswered(f"no answer within {self._timeout_s:g} s", sent=True) from None
         except aiohttp.ClientError as error:

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from ai_worker.connectors.openapi.names import argument
+from ai_worker.connectors.names import argument
 from ai_worker.connectors.openapi.references import References
 from ai_worker.connectors.openapi.shape import Asked, Content, Offer
 from ai_worker.connectors.openapi.slim import Detail, Slimmer, TooMuch, Work
-from ai_worker.connectors.openapi.words import cut
 from ai_worker.connectors.operation import Body, Media, Parameter
+from ai_worker.connectors.plain import cut
 
 DETAILS = (
     Detail(depth=4, words=200, inner_words=120, enum=1_500, branches=8, nodes=1_500, characters=3_000),
@@ -137,7 +137,7 @@ def _body(content: Content, offer: Offer, method: str, slimmer: Slimmer, argumen
         return _raw(content, kind, arguments)
     schema = slimmer.slim(offer.schema)
     binary = _files(schema) if kind in FORMS else frozenset()
-    media = Media(kind, styles=offer.styles, part_types=offer.part_types, binary=binary)
+    media = Media(kind, styles=offer.styles, part_types=offer.part_types, binary=binary, assumed=offer.assumed)
     # A body that may be left out but needs some of its properties is needed in truth: `required` was forgotten.
     # Where a body is unusual, it is believed.
     forgotten = not content.required and method in ("POST", "PUT", "PATCH") and bool(schema.get("required"))

@@ -1,21 +1,21 @@
 """Compile an OpenAPI contract of any version into operations, got over whatever is wrong with it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ai_worker.connectors.names import names
+from ai_worker.connectors.notes import Notes
 from ai_worker.connectors.openapi.arguments import Unfit, is_json, lay_out
+from ai_worker.connectors.openapi.credentials import asked_of, asks, forgotten, without_credentials
 from ai_worker.connectors.openapi.load import load
-from ai_worker.connectors.openapi.names import names
-from ai_worker.connectors.openapi.notes import Notes
 from ai_worker.connectors.openapi.openapi3 import OpenApi3
 from ai_worker.connectors.openapi.paths import fitted
 from ai_worker.connectors.openapi.references import References
 from ai_worker.connectors.openapi.shape import Asked, Content, Dialect, listed, mapped, text
 from ai_worker.connectors.openapi.slim import Work
 from ai_worker.connectors.openapi.swagger2 import Swagger2
-from ai_worker.connectors.openapi.words import cut
 from ai_worker.connectors.operation import (
     Contract,
     ContractRefused,
@@ -26,6 +26,7 @@ from ai_worker.connectors.operation import (
     Scheme,
     Skipped,
 )
+from ai_worker.connectors.plain import cut
 from ai_worker.connectors.risk import risk_of
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -121,6 +122,7 @@ class _Compiler:
         self._work = Work()
         self.dialect = _dialect(document, references, name)
         self.schemes: Mapping[str, Scheme] = self.dialect.schemes()
+        self._forgotten: tuple[Requirement, ...] = ()
 
     def operations(self, progress: Progress) -> tuple[tuple[Operation, ...], tuple[Skipped, ...]]:
         found = []
@@ -130,6 +132,8 @@ class _Compiler:
                 raise ContractTooLarge(f"{self._name}: more than {MAX_OPERATIONS:,} operations")
         if not found:
             raise ContractRefused(f"{self._name}: it has no operations")
+        if not any(asks(self._document, one.node, self.schemes) for one in found):
+            self._forgotten = forgotten(self.schemes)
         named = names([(_identity(one.node), one.method, one.path) for one in found])
         made: list[Operation] = []
         skipped: list[Skipped] = []
@@ -166,6 +170,9 @@ class _Compiler:
         if found.method in ("GET", "HEAD", "TRACE"):
             content = None  # such a body has no meaning (RFC 9110 §9.3.1), and most servers refuse it
         wanted, fixed = _without_own(wanted, content)
+        if content is not None and any(one.name.lower() == "content-type" for one in fixed):
+            content = replace(content, offers=tuple(replace(offer, assumed=False) for offer in content.offers))
+        wanted, security = without_credentials(wanted, self._security(node), self.schemes)
         laid = lay_out(wanted, content, method=found.method, references=self._references, work=self._work)
         title = cut(node.get("summary"), 120) or cut(node.get("description"), 120) or name.replace("_", " ")
         return Operation(
@@ -178,7 +185,7 @@ class _Compiler:
             risk=risk_of(found.method, name=_identity(node) or name, path=path, title=title),
             parameters=(*laid.parameters, *always, *fixed),
             body=laid.body,
-            security=self._security(node),
+            security=security,
             servers=self.dialect.servers(node) or self.dialect.servers(found.item),
             accepts=self.dialect.answers(node),
             tags=tuple(text(tag, 60) for tag in listed(node.get("tags"))[:10]),
@@ -193,9 +200,10 @@ class _Compiler:
         return {}
 
     def _security(self, node: Mapping[str, Any]) -> tuple[Requirement, ...]:
-        given = node.get("security", self._document.get("security"))
+        if self._forgotten:
+            return self._forgotten
         requirements: list[Requirement] = []
-        for entry in listed(given)[:20]:
+        for entry in listed(asked_of(self._document, node))[:20]:
             needed = {
                 str(name): tuple(text(scope, 200) for scope in listed(scopes)[:100])
                 for name, scopes in mapped(entry).items()
@@ -228,7 +236,12 @@ def _own_value(one: Asked, content: Content | None) -> str:
     values = [one.schema.get("default"), *listed(one.schema.get("enum"))]
     known = [value for value in values if isinstance(value, str) and value]
     match one.name.lower():
-        case "accept" | "content-type":
+        case "accept":
+            value = next((value for value in known if is_json(value)), (known or ["application/json"])[0])
+            # What is only usual is wished for first; a type that the system does not have must not lose the answer.
+            strict = "*/*" in value or any(key in one.schema for key in ("enum", "pattern", "maxLength"))
+            return value if strict else f"{value}, */*;q=0.1"
+        case "content-type":
             offered = [offer.type for offer in content.offers] if content is not None else []
             return next((value for value in known if is_json(value)), (known or offered or ["application/json"])[0])
         case "accept-encoding":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ai_worker.connectors.openapi.notes import Notes
+from ai_worker.connectors.notes import Notes
 from ai_worker.connectors.openapi.yaml_tree import BadYaml, parse
 from ai_worker.connectors.operation import ContractRefused, ContractTooLarge
 

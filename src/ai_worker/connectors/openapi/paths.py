@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
-from ai_worker.connectors.openapi.notes import Notes
+from ai_worker.connectors.notes import Notes
 from ai_worker.connectors.openapi.shape import Asked
 from ai_worker.connectors.operation import Parameter
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from ai_worker.connectors.notes import Notes
 from ai_worker.connectors.openapi.load import read
-from ai_worker.connectors.openapi.notes import Notes
 from ai_worker.connectors.operation import ContractRefused, ContractTooLarge
 
 MAX_CHAIN = 20

@@ -33,6 +33,8 @@ class Offer:
     schema: Any
     styles: Mapping[str, tuple[Style, bool]] = field(default_factory=dict)
     part_types: Mapping[str, str] = field(default_factory=dict)
+    assumed: bool = False
+    """The contract names no type at all."""
 
 
 @dataclass(frozen=True, slots=True)

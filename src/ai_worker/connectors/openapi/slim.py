@@ -14,7 +14,7 @@ from ai_worker.connectors.openapi.merge import combined
 from ai_worker.connectors.openapi.references import MISSING, References
 from ai_worker.connectors.openapi.scalars import add_values, kinds_of
 from ai_worker.connectors.openapi.shape import listed, mapped
-from ai_worker.connectors.openapi.words import cut
+from ai_worker.connectors.plain import cut
 
 MAX_REQUIRED_DEPTH = 12
 MAX_TRAIL = 40

@@ -54,7 +54,8 @@ class Swagger2:
 
     def _body(self, parameter: Mapping[str, Any], takes: list[str]) -> Content:
         words = text(parameter.get("description"))
-        offers = tuple(Offer(kind, parameter.get("schema", {})) for kind in takes or ["application/json"])
+        schema = parameter.get("schema", {})
+        offers = tuple(Offer(kind, schema) for kind in takes) or (Offer("application/json", schema, assumed=True),)
         return Content(parameter.get("required") is True, offers, words)
 
     def answers(self, node: Mapping[str, Any]) -> tuple[str, ...]:

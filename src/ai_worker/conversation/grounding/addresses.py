@@ -45,6 +45,11 @@ def presentable(text: str, *, material: Sequence[str]) -> str:
     return text
 
 
+def names_address(sentence: str) -> bool:
+    """Return whether a sentence has an address or a telephone number in it."""
+    return _ADDRESS.search(sentence) is not None or _PHONE.search(sentence) is not None
+
+
 def calls_elsewhere(sentence: str, known: str) -> bool:
     """Return whether a sentence has a telephone or account number that is not among the known texts.
 

@@ -10,9 +10,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from ai_worker.conversation.grounding.sentences import split
+from ai_worker.conversation.grounding.voice import SURE, speaks_to_writer, to_writer
 from ai_worker.foundation.text import fold
 
 Order = Literal["none", "one", "all"]
@@ -20,9 +21,6 @@ Order = Literal["none", "one", "all"]
 
 REMEMBERED, REMEMBERED_CHARACTERS = 1_024, 4_000
 """Texts whose plain form is remembered, and how long they may be: the same passages are asked for again and again."""
-
-LONGEST_DEPTH = 8
-"""How deep a tool's result is looked into; what lies deeper is not shown."""
 
 _SIMPLER = str.maketrans(
     "規則請覆複須務說輸這從現開變資結設應該調執觸發裡標題嚴讓對講話僅無視與詞領個頭內識當來後時將傳給連網轉帳號碼證驗隱統對問題終論誰顧戶員級優權號寫為",
@@ -32,26 +30,35 @@ _SIMPLER = str.maketrans(
 
 _HIDDEN = re.compile(
     r"<!--.*?(?:-->|\Z)"
-    r"|<(\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0|"
-    r"\bhidden\b)[^>]*>.*?(?:</\1>|\Z)",
+    r"|<(\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*[012]?(?:\.\d+)?(?:px|pt|em|%)?\s*[;\"']"
+    r"|opacity\s*:\s*0|(?<![-\w])color\s*:\s*(?:#fff(?:fff)?\b|white\b|transparent\b)|left\s*:\s*-\d{3,}|"
+    r"\bhidden\b)[^>]*>.*?(?:</\1>|\Z)"
+    r"|<[a-z][\w-]*\s[^>]*=[^>]*>",
     re.DOTALL | re.IGNORECASE,
 )
+"""Comments, elements that nobody sees, and what is written inside of tags."""
 _IMAGE = re.compile(r"!\[[^\]]*\](?:\([^)]*\)?|\[[^\]]*\])|<img\b[^>]*>?", re.IGNORECASE)
 _CODED = re.compile(
     r"(?<![A-Za-z0-9+/_-])(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*[A-Z])[A-Za-z0-9+/_-]{24,}={0,2}"
     r"|(?:%[0-9A-Fa-f]{2}){6,}|(?:\\[ux][0-9A-Fa-f]{2,4}){4,}|(?:&#x?[0-9A-Fa-f]{2,6};){4,}"
     r"|(?<![0-9A-Za-z])[0-9a-f]{40,}(?![0-9A-Za-z])"
+    r"|(?:(?<!\w)[^\W\d_][.\-_*·]\s{0,2}(?:[^\W\d_]\s{2})?){5,}[^\n]*"
 )
-"""Text in a code that people do not read and models do: base64, percent and character escapes, hex."""
+"""Text in a code that people do not read and models do: base64, percent and character escapes, hex, spelt out."""
 
+_MARKS = (
+    r"<\|[^|>]{0,40}\|?>",
+    r"\[/?(?:inst|sys|system|assistant)\]|<</?sys>>",
+    r"</?(?:system|assistant|developer|instructions?|prompt|material|tool_calls?|function_calls?|tool_result)\b",
+    r"\"(?:tool_calls?|function(?:_call)?|arguments|tool)\"\s*:",
+)
+"""What a talk with a model is marked by: roles, the end of the data, calls. No document needs any."""
+
+_MARK = re.compile("|".join(_MARKS))
 _ALL = re.compile(
     "|".join(
         (
-            # marks of a conversation's roles, or of the end of the data
-            r"<\|[^|>]{0,40}\|?>",
-            r"\[/?(?:inst|sys|system|assistant)\]|<</?sys>>",
-            r"</?(?:system|assistant|developer|instructions?|prompt|material|tool_calls?|function_calls?|"
-            r"tool_result)\b",
+            *_MARKS,
             r"(?:^|\n)\W*(?:system|assistant|developer|系统提示|系统消息|系统指令|系统通知|系统管理员)\W{0,4}[:：]",
             r"(?:end|begin|start) of (?:the )?(?:document|material|context|prompt|system|data|instructions?)\b",
             r"(?:资料|文档|材料|上下文|数据|附件)(?:内容)?(?:到此|至此|已经?)?(?:结束|完毕)",
@@ -103,8 +110,6 @@ _ALL = re.compile(
             r"系统提示(?:词|[:：])|提示词|(?:你|您)的(?:指令|规则|设定|初始|系统|角色|密钥)|初始指令",
             r"\bsystem prompt|\byour (?:(?:initial|original|system|hidden|secret) )?(?:instructions|prompt|rules|"
             r"guidelines)",
-            # calls written out
-            r"\"(?:tool_calls?|function(?:_call)?|arguments|tool)\"\s*:",
         )
     )
 )
@@ -169,7 +174,7 @@ _POWER = (
 _PRIVATE = r"密码|验证码|身份证号|银行卡号|个人账户|转账到|\bpasswords?\b|\bcredentials?\b|\bone-time\b"
 _SIGNS = tuple(re.compile(sign) for sign in (_MACHINE, _REPLY, _DEMAND, _TEXT, _POWER, _PRIVATE))
 _WEIGHTS = (3, 2, 1, 1, 2, 1)
-SUSPECT, SURE = 4, 5
+SUSPECT, CERTAIN = 4, 5
 """How many points of the signs above make a sentence an order, and one that what follows belongs to."""
 
 _YOU = re.compile(
@@ -191,6 +196,22 @@ def visible(text: str) -> str:
     return _CODED.sub(_REMOVED, _IMAGE.sub("", _HIDDEN.sub("", shown)))
 
 
+def unmarked(text: str, *, names: Sequence[str] = ()) -> str:
+    """Return what people see of a text, up to the first paragraph that has marks of a talk or names a tool."""
+    kept: list[str] = []
+    for piece in _PARAGRAPH.split(visible(text)):
+        folded = fold(piece)
+        if _MARK.search(folded) or any(name in folded for name in names):
+            break
+        kept.append(piece)
+    return "".join(kept).strip()
+
+
+def commands(sentence: str) -> bool:
+    """Return whether a sentence has words that only ever stand in an order to a machine."""
+    return _ALL.search(_folded(sentence)) is not None
+
+
 def order(sentence: str, *, names: Sequence[str] = ()) -> Order:
     """Return whether a sentence of data gives an order.
 
@@ -202,7 +223,7 @@ def order(sentence: str, *, names: Sequence[str] = ()) -> Order:
     if _ALL.search(folded) or any(name in folded for name in names):
         return "all"
     points = _points(folded)
-    if points >= SURE:
+    if points >= CERTAIN:
         return "all"
     return "one" if points >= SUSPECT or _ONE.search(folded) else "none"
 
@@ -245,43 +266,17 @@ def quotable(text: str) -> str:
     are the company's own, and nobody's words can get into their addresses.
     """
     shown = _HIDDEN.sub("", text) if "<" in text else text
-    return shown if order(shown) == "none" else plain(shown)
+    if order(shown) != "none":
+        shown = plain(shown)
+    if not speaks_to_writer(shown, at=SURE):
+        return shown
+    return "".join(part for part in split(shown) if to_writer(part.strip()) < SURE).strip()
 
 
 @lru_cache(maxsize=REMEMBERED)
 def harmless(text: str) -> bool:
     """Return whether a short text, such as a name or a title, gives no order."""
-    return visible(text) == text.replace("\x00", "") and order(text) == "none"
-
-
-def plain_value(value: Any, *, names: Sequence[str] = (), depth: int = 0) -> Any:
-    """Return a JSON value of a business system without the orders in its texts."""
-    if depth > LONGEST_DEPTH:
-        return None
-    if isinstance(value, str):
-        return plain(value, names=names)
-    if isinstance(value, dict):
-        inner = ((key, plain_value(one, names=names, depth=depth + 1)) for key, one in value.items())
-        return {plain(str(key), names=names): one for key, one in inner}
-    if isinstance(value, list | tuple):
-        return [plain_value(one, names=names, depth=depth + 1) for one in value]
-    return value
-
-
-_BARE = re.compile(r"[A-Za-z0-9_.:+/#-]{1,32}|\d[\d\s:.,/-]{0,30}|[\u3400-\u9fff\d %.]{1,10}")
-
-
-def bare_data(value: Any, *, depth: int = 0) -> bool:
-    """Return whether a JSON value is nothing but numbers, ids and single words: nothing that could order anything."""
-    if depth > LONGEST_DEPTH:
-        return False
-    if isinstance(value, str):
-        return not value or _BARE.fullmatch(value) is not None
-    if isinstance(value, dict):
-        return all(bare_data(str(key)) and bare_data(inner, depth=depth + 1) for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return all(bare_data(inner, depth=depth + 1) for inner in value)
-    return True
+    return visible(text) == text.replace("\x00", "") and order(text) == "none" and not speaks_to_writer(text)
 
 
 def _paragraph(text: str, names: Sequence[str]) -> tuple[str, bool]:

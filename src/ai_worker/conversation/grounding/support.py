@@ -98,7 +98,7 @@ def terms(text: str) -> Terms:
     for run in _RUN.findall(fold(text)):
         if not "\u3400" <= run[0] <= "\u9fff":
             if run not in _ENGLISH:
-                words.add(_stem(run))
+                words.add(stem(run))
             continue
         characters.update(character for character in run if character not in _FUNCTION)
         pairs.update(pair for at in range(len(run) - 1) if not _FUNCTION.issuperset(pair := run[at : at + 2]))
@@ -196,7 +196,7 @@ def _overlap(said: Terms, clause: Terms) -> float:
     return max(said.share_in(clause), INSIDE * within)
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
     """Return an English word without its commonest endings: enough to find `refunds` in `refunded`."""
     word = word.removesuffix("'s").replace("'", "")
     for ending in ("ing", "ied", "ies", "ed", "es", "s"):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from ai_worker.conversation.grounding.evidence import evidence
 from ai_worker.conversation.grounding.orders import harmless, plain, quotable
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.history import last_reply
@@ -84,8 +85,9 @@ def approved(words: Phrases, found: Scored, *, question: str, confidence: float,
 
     Neither is given with what it tells machines to do; if nothing else is in it, a person helps.
     """
-    clean = quotable if found.passage.kind == "entry" else plain
-    if (shown := clean(found.passage.text)) != found.passage.text:
+    entry = found.passage.kind == "entry"
+    shown = quotable(found.passage.text) if entry else evidence(found.passage.text, question)
+    if shown != found.passage.text:
         found = replace(found, passage=replace(found.passage, text=shown))
     passage = found.passage
     if is_row(passage.locator) and not note:

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ai_worker.conversation.grounding.orders import bare_data, plain, plain_value
+from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.origin import Origin
+from ai_worker.conversation.grounding.results import bare_data, plain_value
 from ai_worker.conversation.model import ChatMessage, ChatModel, Completion, ModelFailed, ToolCall, ToolSchema
 from ai_worker.conversation.progress import Act, Notebook, Progress, ToolUse
 from ai_worker.conversation.steps.act import intent, perform
@@ -90,6 +92,7 @@ class Consultation:
         trace: Trace,
         notebook: Notebook | None,
         progress: Progress | None,
+        origin: Origin,
         asker: Asker | None = None,
         may_ask: bool = False,
         skills: Sequence[Skill] = (),
@@ -105,6 +108,7 @@ class Consultation:
             trace: Records the calls.
             notebook: Where acts are kept; without it nothing that acts is called.
             progress: Where an earlier run of this turn came to; `None` for a turn that begins.
+            origin: Whose words there are: nothing is looked up with what only a document says.
             asker: For whom tools are called.
             may_ask: Whether a person can be asked for their word.
             skills: Those that the worker has.
@@ -117,6 +121,7 @@ class Consultation:
         self._names = names_of(tools)
         self._trace = trace
         self._notebook = notebook
+        self._origin = origin
         self._asker = asker
         self._kept = progress or Progress()
         self._said = list(self._kept.talk)
@@ -203,6 +208,8 @@ class Consultation:
             return self._refused()
         if tool.acts:
             return await self._act(self._toolbox, tool, arguments, number)
+        if name := self._origin.slipped_in(arguments, tool.parameters, self.results):
+            return f"{ERROR} not called. Only a document says what {name} is; the contact has to"
         key = f"{self._turn_id}:{number}"
         return self._told(await call(self._toolbox, tool, arguments, key=key, trace=self._trace, asker=self._asker))
 

@@ -61,11 +61,11 @@ def decide(
         and not reads_better
         and _wants_slot(planned, findings, bars, text=text)
     ):
-        return _ask_back("ask_slot", pending)
+        return _ask_back("ask_slot", None if planned.gained else pending)
     if model_may:
         return Verdict("consult")
     if planned is not None and not planned.ready and planned.resumed:
-        return _ask_back("ask_slot", pending)
+        return _ask_back("ask_slot", None if planned.gained else pending)
     return without_model(findings, bars=bars, pending=pending)
 
 

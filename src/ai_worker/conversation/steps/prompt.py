@@ -7,16 +7,17 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ai_worker.conversation.grounding.orders import harmless, plain
+from ai_worker.conversation.grounding.evidence import evidence
+from ai_worker.conversation.grounding.orders import harmless, plain, quotable
 from ai_worker.conversation.grounding.verdict import ASK_BACK, NO_ANSWER
 from ai_worker.conversation.history import last_reply
-from ai_worker.conversation.message import Contact, Utterance
+from ai_worker.conversation.message import Contact, InboundMessage, Utterance
 from ai_worker.conversation.model import ChatMessage
 from ai_worker.conversation.persona import Worker
 from ai_worker.conversation.phrases import LANGUAGES, Phrases, phrases
 from ai_worker.conversation.steps.look_up import Bars, Findings
 from ai_worker.foundation.text import fold, shorten
-from ai_worker.knowledge.passage import Scored
+from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.skills.tool import Tool
 
 PASSAGES = 6
@@ -59,9 +60,15 @@ class Material:
         ]
 
     @property
+    def documents(self) -> tuple[str, ...]:
+        """What of the passages nobody approved, as it was found."""
+        found = (scored.passage for scored in self.passages if scored.passage.kind != "entry")
+        return tuple(f"{passage.called}\n{passage.text}" for passage in found)
+
+    @property
     def tainted(self) -> bool:
         """Whether somebody who may not order anything has written any of it: all but approved entries."""
-        return bool(self.said) or any(scored.passage.kind != "entry" for scored in self.passages)
+        return bool(self.said or self.documents)
 
     def __bool__(self) -> bool:
         return bool(self.passages or self.said)
@@ -79,11 +86,19 @@ def gather(findings: Findings, history: Sequence[Utterance], bars: Bars, *, tool
     passages: list[Scored] = []
     for scored in findings.found[:PASSAGES]:
         at = bars.clarify_at if acts and scored.passage.kind != "entry" else bars.material_at
-        if scored.score >= at and (shown := plain(scored.passage.text[:PASSAGE_CHARACTERS], names=names)):
+        if scored.score >= at and (shown := _shown(scored.passage, findings.question, names)):
             title = scored.passage.title if harmless(scored.passage.title) else ""
             passages.append(replace(scored, passage=replace(scored.passage, title=title, text=shown)))
     said = plain(last_reply(history), names=names) if findings.leans else ""
     return Material(tuple(passages), (said,) if said else ())
+
+
+def _shown(passage: Passage, question: str, names: Sequence[str]) -> str:
+    """Return what of a passage a model reads: of an approved entry all but orders, of a document what is evidence."""
+    text = passage.text[:PASSAGE_CHARACTERS]
+    if passage.kind == "entry":
+        return plain(quotable(text), names=names)
+    return evidence(text, question, names=tuple(names))
 
 
 def names_of(tools: Sequence[Tool]) -> list[str]:
@@ -114,6 +129,13 @@ def quoted_before(history: Sequence[Utterance]) -> bool:
     if len({said.contact.id for said in latest if said.contact is not None}) > 1:
         return True
     return any(said.role == "assistant" and any(mark in said.text for mark in marks) for said in latest)
+
+
+def known_words(message: InboundMessage, history: Sequence[Utterance], text: str, moment: str) -> tuple[str, ...]:
+    """Return what is the contact's own or known of them: their words, their name, the talk so far, the time of day."""
+    asker = message.contact
+    said = (utterance.text for utterance in history[-UTTERANCES:])
+    return (text, message.text, asker.id, asker.name or "", asker.department or "", moment, *said)
 
 
 def prompt(

@@ -7,6 +7,7 @@ from ai_worker.conversation.approving import Approvals, asker_of, is_meant, of_c
 from ai_worker.conversation.grounding.addresses import without_thoughts
 from ai_worker.conversation.grounding.answer import Grounded
 from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.origin import Origin
 from ai_worker.conversation.grounding.verdict import may_be_asked, verdict
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.history import said_by_contact
@@ -25,6 +26,7 @@ from ai_worker.conversation.steps.operations import on_offer
 from ai_worker.conversation.steps.prompt import (
     Material,
     gather,
+    known_words,
     moment_of,
     prompt,
     quoted_before,
@@ -142,6 +144,7 @@ class Reasoner:
             trace=trace,
             notebook=notebook,
             progress=given.progress,
+            origin=Origin(material.documents, known_words(given.message, given.history, text, moment)),
             asker=asker_of(given.message),
             may_ask=self._approvals is not None,
             skills=skills,

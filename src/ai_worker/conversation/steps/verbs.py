@@ -40,6 +40,9 @@ class Plan:
     resumed: bool
     """It answers what the worker asked for."""
 
+    gained: bool = False
+    """And brings a value: the next question is a new one, not the same again."""
+
     @property
     def ready(self) -> bool:
         """Whether nothing is missing."""
@@ -81,7 +84,13 @@ def plan(
         if tool.verb is not None and (not tool.acts or may_ask)
     ]
     fitting = [fits for fits in plans if fits is not None]
-    return max(fitting, key=lambda fits: (fits.triggers + RESUMED_IS_WORTH * fits.resumed, fits.ready), default=None)
+
+    def fit(plan: Plan) -> tuple[float, bool]:
+        # What acts was triggered in this very message: said in full, it is no answer to another question.
+        said_in_full = plan.tool.acts and plan.ready and plan.triggers > 0
+        return plan.triggers + RESUMED_IS_WORTH * (plan.resumed + said_in_full), plan.ready
+
+    return max(fitting, key=fit, default=None)
 
 
 def _plan(
@@ -104,7 +113,11 @@ def _plan(
         return None
     # A number that was asked for again was missing before, or was one that the system does not know.
     earlier = () if resumed and not here else history
-    values = {slot.name: here.get(slot.name) or _earlier(slot, earlier) for slot in verb.slots}
+    before = {slot.name: _earlier(slot, earlier, today) for slot in verb.slots} if tool.acts else {}
+    if resumed and (asked := next((name for name, value in before.items() if not value and name in here), "")):
+        # It answers what was asked for; a second date in a talk about two does not replace the first.
+        here = {name: value for name, value in here.items() if name == asked or not before[name]}
+    values = {slot.name: here.get(slot.name) or _earlier(slot, earlier, today) for slot in verb.slots}
     missing = next((slot for slot in verb.slots if not values[slot.name]), None)
     named = bool(here) and (len(here) == len(verb.slots) or resumed)
     filled = {name: value for name, value in values.items() if value}
@@ -116,6 +129,7 @@ def _plan(
         own=missing is None and (named or (bool(filled) and hearing().points_back(text))),
         triggers=triggers,
         resumed=resumed,
+        gained=resumed and bool(here),
     )
 
 
@@ -159,8 +173,8 @@ def _triggers(verb: Verb, text: str) -> int:
     return sum(fold(trigger) in words for trigger in verb.triggers)
 
 
-def _earlier(slot: Slot, history: Sequence[Utterance]) -> str:
-    return next((value for text in said_by_contact(history) if (value := slot_value(slot, text))), "")
+def _earlier(slot: Slot, history: Sequence[Utterance], today: date | None) -> str:
+    return next((value for text in said_by_contact(history) if (value := slot_value(slot, text, today))), "")
 
 
 @lru_cache(maxsize=256)

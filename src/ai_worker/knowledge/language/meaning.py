@@ -20,6 +20,9 @@ class Lexicon(NamedTuple):
     meanings: Mapping[str, tuple[str, ...]]
     """What each wording means; nothing for filler."""
 
+    said: Mapping[str, tuple[str, ...]]
+    """What is said in Chinese for an English word, the most usual first."""
+
     heads: frozenset[str]
     """All meanings."""
 
@@ -50,12 +53,16 @@ def lexicon() -> Lexicon:
     """Return the synonyms, read once."""
     meanings: dict[str, tuple[str, ...]] = {}
     related: dict[str, set[str]] = {}
+    said: dict[str, tuple[str, ...]] = {}
     marked: dict[str, frozenset[str]] = {}
     for line in files(__package__).joinpath(LEXICON).read_text("utf-8").splitlines():
         kind, words = line[:1], tuple(MARK + word for word in line[1:].split())
         if kind == "~":
             for one, other in (words, words[::-1]):
                 related.setdefault(one, set()).add(other)
+        elif kind == ">":
+            ways, _, wordings = line[1:].partition("=")
+            said.update((english.stem(wording), tuple(ways.split())) for wording in wordings.split())
         elif kind and kind in "?!+@/":
             marked[kind] = frozenset(words)
         elif kind != "#" and "=" in line:
@@ -67,7 +74,9 @@ def lexicon() -> Lexicon:
         longest[wording[0]] = max(longest.get(wording[0], 0), len(wording))
     near = {one: frozenset(others) for one, others in related.items()}
     every = frozenset(chain.from_iterable(meanings.values()))
-    return Lexicon(meanings, every, near, marked["?"], marked["!"], marked["+"], marked["@"], marked["/"], longest)
+    return Lexicon(
+        meanings, said, every, near, marked["?"], marked["!"], marked["+"], marked["@"], marked["/"], longest
+    )
 
 
 class Reading(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any
 from ai_worker.foundation.clock import to_micros
 from ai_worker.pipeline.answers import KEPT
 from ai_worker.pipeline.store import RETENTION
+from ai_worker.skills.calls import CALLS_KEPT
 
 BATCH = 200
 """Most turns, and most conversations, that one sweep forgets."""
@@ -68,6 +69,14 @@ DELETE FROM handoff_wait WHERE n IN (
 RETURNING n
 """
 
+FORGET_CALLS = """
+DELETE FROM connector_call WHERE n IN (
+    SELECT n FROM connector_call WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING n
+"""
+
+FORGET_CHECKS = "DELETE FROM connector_check WHERE at < $1 RETURNING at"
+
 FORGET_APPROVALS = """
 DELETE FROM approval WHERE n IN (
     SELECT n FROM approval WHERE asked_at < $1 ORDER BY asked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -93,6 +102,9 @@ async def sweep(connection: Any, now: datetime) -> int:
         idle = [row[0] for row in await connection.fetch(IDLE, state, before, BATCH)]
         gone += await _forget_conversations(connection, idle, before)
     gone += len(await connection.fetch(FORGET_WAITS, before, BATCH))
+    called_before = to_micros(now - CALLS_KEPT)
+    gone += len(await connection.fetch(FORGET_CALLS, called_before, BATCH))
+    gone += len(await connection.fetch(FORGET_CHECKS, called_before))
     gone += len(await connection.fetch(FORGET_APPROVALS, before, BATCH))
     return gone + len(await connection.fetch(FORGET_ANSWERS, to_micros(now - KEPT), BATCH))
 

@@ -9,6 +9,7 @@ import apsw
 from ai_worker.foundation.clock import to_micros
 from ai_worker.pipeline.answers import KEPT
 from ai_worker.pipeline.store import RETENTION
+from ai_worker.skills.calls import CALLS_KEPT
 
 BATCH = 200
 """Most turns, and most conversations, that one sweep forgets: a few milliseconds in which accepts wait."""
@@ -59,6 +60,12 @@ FORGET_WAITS = """
 DELETE FROM handoff_wait WHERE n IN (SELECT n FROM handoff_wait WHERE taken_at < ? ORDER BY taken_at LIMIT ?)
 """
 
+FORGET_CALLS = """
+DELETE FROM connector_call WHERE n IN (SELECT n FROM connector_call WHERE at < ? ORDER BY at LIMIT ?)
+"""
+
+FORGET_CHECKS = "DELETE FROM connector_check WHERE at < ?"
+
 FORGET_APPROVALS = """
 DELETE FROM approval WHERE n IN (
     SELECT n FROM approval WHERE asked_at < ? ORDER BY asked_at LIMIT ?)
@@ -87,6 +94,9 @@ def sweep(connection: apsw.Connection, now: datetime) -> int:
             connection.execute(FORGET_NOTICES, (number, before))
             connection.execute(FORGET_CONVERSATION, (number,))
     connection.execute(FORGET_WAITS, (before, BATCH))
+    called_before = to_micros(now - CALLS_KEPT)
+    connection.execute(FORGET_CALLS, (called_before, BATCH))
+    connection.execute(FORGET_CHECKS, (called_before,))
     connection.execute(FORGET_APPROVALS, (before, BATCH))
     connection.execute(FORGET_ANSWERS, (to_micros(now - KEPT), BATCH))
     return connection.total_changes() - began

@@ -43,7 +43,7 @@ class Filler:
 
     def __init__(self, schema: Mapping[str, Any], seed: int) -> None:
         self._root = schema
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311  (the same for the same seed)
 
     def arguments(self, *, optional: float) -> dict[str, Any]:
         """Return arguments with all that is required and that share of the rest.
@@ -80,11 +80,8 @@ class Filler:
             return "abc"
         if "$ref" in schema:
             return self._value({**self._pointed(schema["$ref"]), **_beside(schema)}, depth + 1, optional)
-        for word in ("const", "default", "example"):
-            if word in schema and _fits(schema, schema[word]):
-                return schema[word]
-        if schema.get("enum"):
-            return schema["enum"][0]
+        if (given := _given(schema)) is not None:
+            return given
         for word in ("oneOf", "anyOf"):
             for branch in schema.get(word, ()):
                 try:
@@ -126,6 +123,17 @@ class Filler:
         for part in reference.removeprefix("#/").split("/"):
             node = node[part.replace("~1", "/").replace("~0", "~")]
         return node if isinstance(node, Mapping) else {}
+
+
+def _given(schema: Mapping[str, Any]) -> Any:
+    """Return a value that the schema names itself; `None`: it names none."""
+    named = [schema[word] for word in ("const", "default", "example") if word in schema]
+    if found := next((value for value in named if _fits(schema, value)), None):
+        return found
+    if schema.get("enum"):
+        return schema["enum"][0]
+    # Examples stand for allowed values that are too many to be listed.
+    return next((value for value in schema.get("examples", ()) if _fits(schema, value)), None)
 
 
 def _beside(schema: Mapping[str, Any], word: str = "$ref") -> dict[str, Any]:

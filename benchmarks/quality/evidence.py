@@ -1,0 +1,78 @@
+"""Count what the rule of evidence costs: answers that are left out of ordinary documents.
+
+    .venv/bin/python -m benchmarks.quality.evidence DATA
+
+Of encyclopedia passages: how often the very words that answer the question are left out. Of technical
+documentation: the share of the answers' characters, and how often one of the two sentences that are most like
+the question. Beside it, sentences of handbooks written for agents, which do tell somebody what to say.
+"""
+
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ai_worker.conversation.grounding.evidence import evidence
+from ai_worker.conversation.grounding.sentences import split
+from ai_worker.conversation.grounding.support import terms
+from benchmarks.quality.views import read
+
+SHOWN = 1_500
+ASKED = 1_500
+NEAREST = 2
+
+
+def spans(data: Path) -> str:
+    """Return how often the span that answers is left out of its passage."""
+    texts = {row["id"]: row["text"][:SHOWN] for row in read(data / "zh-passages" / "kb.jsonl")}
+    asked_for = read(data / "zh-passages" / "queries.jsonl")
+    queries = [query for query in asked_for if query["type"] == "in" and query.get("answers")]
+    lost = asked = 0
+    for query in random.Random(5).sample(queries, min(ASKED, len(queries))):
+        text = texts[query["gold"][0]]
+        if (answer := next((answer for answer in query["answers"] if answer in text), None)) is not None:
+            asked += 1
+            lost += answer not in evidence(text, query["text"])
+    return f"zh-passages  answers left out   {lost} of {asked} = {lost / asked:.2%}"
+
+
+def answers(data: Path) -> str:
+    """Return how much of the answers of a technical FAQ is left out."""
+    texts = {row["id"]: row["text"][:SHOWN] for row in read(data / "zh-docqa" / "kb.jsonl")}
+    before = after = lost = near = 0
+    for query in read(data / "zh-docqa" / "queries.jsonl"):
+        if query["type"] != "in":
+            continue
+        text, asked = texts[query["gold"][0]], terms(query["text"])
+        kept = evidence(text, query["text"])
+        before, after = before + len(text), after + len(kept)
+        nearest = sorted(split(text), key=lambda part: -asked.share_in(terms(part)))[:NEAREST]
+        near += len(nearest)
+        lost += sum(part.strip() not in kept for part in nearest)
+    return (
+        f"zh-docqa     characters left out {1 - after / before:.2%}, "
+        f"nearest sentences left out {lost} of {near} = {lost / near:.2%}"
+    )
+
+
+def handbooks(data: Path) -> str:
+    """Return the share of characters left out of documents for customers, and of those for agents, nothing asked."""
+    told = []
+    for inside, name in ((False, "customers"), (True, "agents")):
+        rows = [
+            row for row in read(data / "en-bank-docs" / "kb.jsonl") if ("internal" in row["title"].lower()) == inside
+        ]
+        before = sum(len(row["text"][:SHOWN]) for row in rows)
+        after = sum(len(evidence(row["text"][:SHOWN])) for row in rows)
+        told.append(f"for {name} {1 - after / before:.2%}")
+    return f"en-bank-docs characters left out, nothing asked: {', '.join(told)}"
+
+
+def main(arguments: Sequence[str]) -> None:
+    data = Path(arguments[0])
+    for figure in (spans(data), answers(data), handbooks(data)):
+        print(figure)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""The business systems that we know: facts about each, and what was proven of it."""

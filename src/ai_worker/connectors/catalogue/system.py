@@ -1,0 +1,77 @@
+"""What we know of a business system: names, contracts, how it is called. Facts only, no words of a contract."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Category = Literal[
+    "crm-sales", "communication", "ecommerce", "devops-data", "finance", "document-esign", "logistics-fleet", "storage",
+    "project-work", "erp", "identity-security", "support-itsm", "hr-learning", "marketing",
+]  # fmt: skip
+
+Way = Literal["openapi", "odata", "graphql", "rpc", "sql", "ldap", "dav", "mail", "mcp", "soap", "rest"]
+"""How a contract is written; `rest`: by the vendor's documentation alone, so that somebody writes a manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractFact:
+    """One contract of a system."""
+
+    address: str
+    """`github:owner/repository@commit:path`, or `runtime: …` where the running system gives it away."""
+
+    way: Way
+    version: str = ""
+    """Of the contract's language: `3.0.1`."""
+
+    sha256: str = ""
+    """Of its bytes; empty: it was not at hand."""
+
+    licence: str = ""
+    operations: int = 0
+    """As far as known."""
+
+    gateway: tuple[str, ...] = ()
+    """What Power Platform's gateway does to a call beyond the contract, by the names of its policies."""
+
+    gateway_code: bool = False
+    """The gateway runs a program of its own on every call."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagingHint:
+    """How most of a system's lists are cut into pages, in the words of a connection's profile."""
+
+    kind: Literal["page", "offset", "cursor"]
+    argument: str
+    size_argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One business system."""
+
+    id: str
+    zh: str
+    """The name that people in China use; the international one where there is no other."""
+
+    en: str
+    category: Category
+    contracts: tuple[ContractFact, ...]
+    vendor: str = ""
+    """Empty: not known."""
+
+    auth: tuple[str, ...] = ()
+    """Kinds of proof: `apiKey-header`, `oauth2-authorizationCode`, `signed-request`; `gateway`: the contract is
+    silent, and the gateway adds a secret."""
+
+    paging: PagingHint | None = None
+    limits: tuple[str, ...] = ()
+    """What its contract says of limits: `429`, `retry-after`, `rate-headers`."""
+
+    verbs: Mapping[str, str] = field(default_factory=dict)
+    """Business verbs, each with the operation that answers it: `order.status` → `getOrder`."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return all that a search may find it by."""
+        return (self.id, self.zh, self.en, self.vendor)

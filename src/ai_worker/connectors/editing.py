@@ -1,0 +1,370 @@
+"""Changing the connectors folder: nothing there is replaced before what replaces it has been loaded."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from ai_worker.connectors.connection import Connection
+from ai_worker.connectors.contract import ConnectorRefused
+from ai_worker.connectors.kind import Parts
+from ai_worker.connectors.operation import Contract
+from ai_worker.connectors.registry import Described, connect, describe, id_of, is_id
+from ai_worker.foundation.errors import Conflict, Misconfigured, NotFound
+
+TRASH = ".trash"
+"""What was removed lies here; hidden folders are no connectors."""
+
+
+class ConnectorExists(Conflict):
+    """There is a connector with this id."""
+
+    code = "connector.exists"
+    hint = "Choose another id, or remove the other one first: ai-worker connectors remove ID"
+
+
+class NotWritable(Misconfigured):
+    """The connectors folder cannot be written."""
+
+    code = "connector.not_writable"
+    hint = "Give the user that runs this command the right to write the folder."
+
+
+class NothingRemoved(NotFound):
+    """There is no removed connector with this id."""
+
+    code = "connector.nothing_removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A connector that is to be: what its connector.toml will say."""
+
+    id: str
+    kind: str
+    name: str
+    operations: tuple[str, ...]
+    base_url: str = ""
+    contract: str = ""
+    """The name that the contract's file will have; empty: there is none."""
+
+    auth: Mapping[str, Any] = field(default_factory=dict)
+    """As `[auth]` has it; secrets are references (`env:NAME`, `file:PATH`), never literals."""
+
+    policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    networks: tuple[str, ...] = ()
+    catalogue: str = ""
+
+    def with_secret(self, reference: str) -> "Draft":
+        """Return it with a reference to its secret."""
+        return replace(self, auth={**self.auth, "secret": reference})
+
+
+COMMENTS = {
+    "": (
+        "一个业务系统。保存后几秒内生效，不用重启；写错了会保留原来的，并在日志和控制台里说明。",
+        "One business system. In effect seconds after it is saved; a mistake leaves the former one working.",
+    ),
+    "contract": ("契约文件，就在旁边", "The contract, beside this file"),
+    "base_url": ("系统的地址；只会调用这台主机", "The system's address; no other host is called"),
+    "networks": ("系统所在的内网", "The private networks that it may stand in"),
+    "operations": (
+        '哪些操作成为工具："*" 是所有只读的，"**" 是全部',
+        'Which operations become tools: "*" every one that only reads, "**" every one',
+    ),
+    "auth": (
+        "密钥写成 env:变量名 或 file:路径（相对设置文件），不写在这里",
+        "Secrets as env:NAME or file:PATH (relative to the settings file), never here",
+    ),
+    "policies": (
+        "对单个操作的规定：风险、谁批准（asker 本人、colleague 同事、never 不许）",
+        "What holds for one operation: its risk, who approves (asker, colleague, never)",
+    ),
+}
+
+
+def text_of(draft: Draft, language: str) -> str:
+    """Return the connector.toml of a draft, with comments in the reader's language."""
+    document = tomlkit.document()
+
+    def remark(key: str) -> tomlkit.items.Comment:
+        return tomlkit.comment(COMMENTS[key][0 if language == "zh-CN" else 1])
+
+    document.add(remark(""))
+    document.add(tomlkit.nl())
+    document["kind"], document["name"] = draft.kind, draft.name
+    for key, value in (
+        ("enabled", True),
+        ("catalogue", draft.catalogue),
+        ("contract", draft.contract),
+        ("base_url", draft.base_url),
+        ("networks", list(draft.networks)),
+        ("operations", list(draft.operations)),
+    ):
+        if value:
+            if key in COMMENTS:
+                document.add(remark(key))
+            document.add(key, tomlkit.item(value))
+    for key, tables in (("auth", draft.auth), ("options", draft.options), ("policies", draft.policies)):
+        if tables:
+            document.add(tomlkit.nl())
+            if key in COMMENTS:
+                document.add(remark(key))
+            document.add(key, _table(tables))
+    return tomlkit.dumps(document)
+
+
+def _table(values: Mapping[str, Any]) -> tomlkit.items.Table:
+    nested = all(isinstance(value, Mapping) for value in values.values())
+    table = tomlkit.table(is_super_table=nested)
+    for key, value in values.items():
+        table.add(key, _table(value) if isinstance(value, Mapping) else tomlkit.item(value))
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """A connectors folder that is changed."""
+
+    root: Path
+    resolve: Callable[[str], str]
+    parts: Parts
+
+    def install(self, draft: Draft, contract: bytes | Path | None, *, language: str) -> Connection:
+        """Write a new connector, and return it as it was loaded; it is not started.
+
+        Args:
+            draft: What it is.
+            contract: Its contract: the bytes of its file, or a file or folder to copy; `None`: it needs none.
+            language: Of the comments.
+
+        Raises:
+            ConnectorRefused: It cannot be used; nothing was written.
+            ConnectorExists: There is one of this id.
+            NotWritable: The folder cannot be written.
+        """
+        home = self.vacant(draft.id)
+        with self._staging(draft.id) as new:
+            if isinstance(contract, bytes):
+                (new / draft.contract).write_bytes(contract)
+            elif contract is not None:
+                _copy(contract, new / draft.contract)
+            file = new / "connector.toml"
+            file.write_text(text_of(draft, language), "utf-8")
+            made = self._tried(file, home / "connector.toml")
+            _hand_over(new, self.root)
+            new.rename(home)
+        return made
+
+    def vacant(self, connector_id: str) -> Path:
+        """Return the folder that a new connector will have.
+
+        Raises:
+            ConnectorRefused: It cannot be called so.
+            ConnectorExists: There is one of this id.
+        """
+        home = self.root / connector_id
+        if not is_id(connector_id):
+            raise ConnectorRefused(home, f"{connector_id!r} is no id: lower case letters, digits, `_` and `-`")
+        if home.exists() or (self.root / f"{connector_id}.toml").exists():
+            raise ConnectorExists(f"there is a connector {connector_id!r} already")
+        return home
+
+    def edit(self, file: Path, change: Callable[[Any], None]) -> None:
+        """Change what a `connector.toml` says; every comment stays. It is loaded before it is written.
+
+        Args:
+            file: The file.
+            change: Changes the tomlkit document.
+
+        Raises:
+            ConnectorRefused: The changed file could not be used; nothing was written.
+            NotWritable: The folder cannot be written.
+        """
+        try:
+            document: Any = tomlkit.parse(file.read_text("utf-8-sig"))
+            change(document)
+            text = tomlkit.dumps(document)
+        except OSError as error:
+            raise ConnectorRefused(file, str(error.strerror)) from None
+        except (TOMLKitError, KeyError, TypeError, ValueError) as error:
+            raise ConnectorRefused(file, str(error)) from None
+        with self._staging(id_of(file)) as new:
+            candidate = new / "connector.toml"
+            candidate.write_text(text, "utf-8")
+            described = self._described(candidate, file)
+            if described.settings.enabled:
+                connect(described, self.parts)
+            _put(candidate, file)
+
+    def enable(self, file: Path, *, enabled: bool) -> None:
+        """Switch a connector on or off.
+
+        Raises:
+            ConnectorRefused: It cannot be used as it is; nothing was written.
+            NotWritable: The folder cannot be written.
+        """
+
+        def change(document: Any) -> None:
+            document["enabled"] = enabled
+
+        self.edit(file, change)
+
+    def compiled(self, file: Path, contract: Path) -> Contract:
+        """Return what another contract would make of a connector.
+
+        Raises:
+            ConnectorRefused: It cannot be used with what the connector.toml says.
+        """
+        described = describe(file, self.resolve)
+        with self._staging(described.id) as new:
+            _copy(contract, new / described.settings.contract)
+            return connect(replace(described, file=new / "connector.toml"), self.parts).contract
+
+    def replace_contract(self, file: Path, contract: Path) -> None:
+        """Put another contract in the place of a connector's; one in several files as a whole.
+
+        Raises:
+            NotWritable: The folder cannot be written.
+        """
+        place = file.parent / describe(file, self.resolve).settings.contract
+        with self._staging(id_of(file)) as new:
+            fresh = new / place.name
+            _copy(contract, fresh)
+            if place.is_dir():
+                place.rename(new / "former")
+                fresh.rename(place)
+            else:
+                _put(fresh, place)
+
+    def remove(self, file: Path, *, now: datetime) -> Path:
+        """Move a connector into the trash, and return where it lies now.
+
+        Raises:
+            NotWritable: The folder cannot be written.
+        """
+        alone = file.name != "connector.toml"
+        place = self.root / TRASH / f"{id_of(file)}.{now:%Y%m%dT%H%M%S%fZ}"
+        with _told(self.root):
+            place.mkdir(parents=True)
+            if alone:  # whatever it needs lies beside it, and may be another's too
+                file.rename(place / file.name)
+            else:
+                place.rmdir()
+                file.parent.rename(place)
+        return place
+
+    def restore(self, connector_id: str) -> Path:
+        """Bring back what was removed last under this id, and return its file.
+
+        Raises:
+            NothingRemoved: There is none.
+            ConnectorExists: There is another of this id by now.
+            NotWritable: The folder cannot be written.
+        """
+        gone = sorted((self.root / TRASH).glob(f"{connector_id}.*Z"))
+        if not gone:
+            raise NothingRemoved(f"no connector {connector_id!r} was removed")
+        home, alone = self.root / connector_id, self.root / f"{connector_id}.toml"
+        self.vacant(connector_id)
+        with _told(self.root):
+            if (gone[-1] / alone.name).exists():
+                (gone[-1] / alone.name).rename(alone)
+                gone[-1].rmdir()
+                return alone
+            gone[-1].rename(home)
+        return home / "connector.toml"
+
+    def _tried(self, file: Path, final: Path) -> Connection:
+        try:
+            return connect(self._described(file, file), self.parts)
+        except ConnectorRefused as refused:
+            raise ConnectorRefused(final, refused.reason.replace(str(file.parent), str(final.parent))) from None
+
+    def _described(self, candidate: Path, file: Path) -> Described:
+        """Return what a file that is to stand at `file` says."""
+        try:
+            return replace(describe(candidate, self.resolve), id=id_of(file), file=file)
+        except ConnectorRefused as refused:
+            raise ConnectorRefused(file, refused.reason) from None
+
+    @contextmanager
+    def _staging(self, connector_id: str) -> Iterator[Path]:
+        """Yield an empty folder beside the connectors, called as this one; it is gone afterwards."""
+        with _told(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            stage = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
+            try:
+                new = stage / connector_id
+                new.mkdir(mode=0o755)
+                yield new
+            finally:
+                shutil.rmtree(stage, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How a contract differs from the one before, by the names of its operations."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    same: bool
+    """It is the same contract, byte by byte."""
+
+    @classmethod
+    def between(cls, former: Contract, now: Contract) -> "Changes":
+        """Return what has changed."""
+        was = {one.name: one for one in former.operations}
+        new = {one.name: one for one in now.operations}
+        return cls(
+            tuple(name for name in new if name not in was),
+            tuple(name for name in was if name not in new),
+            tuple(name for name, one in new.items() if name in was and was[name] != one),
+            former.sha256 == now.sha256,
+        )
+
+
+@contextmanager
+def _told(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NotWritable(f"{root}: {error.strerror or type(error).__name__}") from None
+
+
+def _copy(source: Path, place: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, place)
+    else:
+        shutil.copyfile(source, place)
+
+
+def _put(fresh: Path, place: Path) -> None:
+    """Put a file in another's place, with its rights; whoever reads meanwhile sees one of both."""
+    mode = place.stat().st_mode & 0o7777 if place.exists() else 0o644
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    fresh.chmod(mode)
+    _hand_over(fresh, place.parent)
+    fresh.replace(place)
+
+
+def _hand_over(path: Path, like: Path) -> None:
+    """Let whoever owns the folder own what is new in it: root may set up what another user runs."""
+    if os.geteuid() != 0:
+        return
+    owner = like.stat()
+    for one in (path, *path.rglob("*")):
+        with contextlib.suppress(OSError):
+            os.chown(one, owner.st_uid, owner.st_gid)

@@ -1,0 +1,1 @@
+"""Odoo as a kind of business system."""

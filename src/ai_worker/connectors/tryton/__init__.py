@@ -1,0 +1,1 @@
+"""Tryton as a kind of business system."""

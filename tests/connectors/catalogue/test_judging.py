@@ -1,0 +1,142 @@
+"""What the judge says is written down as it is, and what was never sent is known to be so."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+from ai_worker.connectors.catalogue.evidence import NO_TYPE
+from ai_worker.connectors.catalogue.filling import Filler
+from ai_worker.connectors.catalogue.judge import judge
+from ai_worker.connectors.catalogue.prism import complaint
+from tests.connectors.contracts import compiled, openapi, swagger
+from tests.connectors.http.business import Answer, served
+
+PROBLEM = b'{"type": "https://stoplight.io/prism/errors#UNPROCESSABLE_ENTITY", "validation": [{"code": "required"}]}'
+BESIDE = '[{"location":["request","query"],"severity":"Error","code":"required","message":"must have id"}]'
+
+ORDERS = openapi(
+    {
+        "/orders": {
+            "get": {"operationId": "list", "parameters": [{"name": "q", "in": "query", "schema": {"type": "string"}}]},
+            "post": {
+                "operationId": "add",
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "required": ["sku", "count"],
+                                "properties": {"sku": {"type": "string"}, "count": {"type": "integer"}},
+                            }
+                        }
+                    },
+                },
+            },
+        },
+        "/orders/{id}": {"get": {"operationId": "one"}, "delete": {"operationId": "gone"}},
+    },
+    security=[{"key": []}],
+    components={"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}},
+)
+
+
+class Player:
+    """A judge that is served by the test."""
+
+    def __init__(self, port: int) -> None:
+        self.base = f"http://127.0.0.1:{port}"
+        self.started = 0
+
+    async def start(self) -> bool:
+        """Count that it was started."""
+        self.started += 1
+        return True
+
+
+@asynccontextmanager
+async def playing(answer: Answer) -> AsyncIterator[Player]:
+    async with served(answer) as port:
+        yield Player(port)
+
+
+async def accepts(request: web.Request) -> web.Response:
+    return web.json_response({"type": "https://stoplight.io/prism/errors#NO_RESPONSE_DEFINED"}, status=404)
+
+
+async def judged(document: Any, answer: Answer) -> Any:
+    async with playing(answer) as player:
+        return await judge(compiled(document), player, name="judge 1", most=60)
+
+
+async def test_accepted_calls_are_counted_by_what_they_do_and_incomplete_ones_never_leave() -> None:
+    found = await judged(ORDERS, accepts)
+
+    assert (found.judge, found.calls, found.accepted_reads, found.accepted_writes) == ("judge 1", 4, 2, 2)
+    assert found.negatives == found.stopped == 4  # sku, count, and the id of two
+    assert found.auth_needed == found.auth_applied == 4
+    assert found.refused == {}
+
+
+async def test_a_refusal_is_counted_by_the_judges_kind() -> None:
+    async def strict(request: web.Request) -> web.Response:
+        if request.method == "DELETE":
+            return web.Response(status=422, body=PROBLEM, content_type="application/problem+json")
+        return web.json_response({}, headers={"sl-violations": BESIDE} if request.method == "POST" else {})
+
+    found = await judged(ORDERS, strict)
+
+    assert found.refused == {"UNPROCESSABLE_ENTITY": 1, "request required": 1}
+    assert (found.accepted_reads, found.accepted_writes) == (2, 0)
+
+
+async def test_a_judge_that_breaks_down_is_started_anew() -> None:
+    async def dies(request: web.Request) -> web.Response:
+        if request.path == "/orders":
+            assert request.transport is not None
+            request.transport.close()
+        return web.json_response({})
+
+    async with playing(dies) as player:
+        found = await judge(compiled(ORDERS), player, name="judge 1", most=60)
+
+    assert (found.refused, found.accepted, player.started) == ({"judge ended": 2}, 2, 2)
+
+
+async def test_a_body_of_no_named_type_is_told_apart() -> None:
+    body = {"name": "it", "in": "body", "required": True, "schema": {"type": "object"}}
+    problem = PROBLEM.replace(b"UNPROCESSABLE_ENTITY", b"INVALID_CONTENT_TYPE").replace(
+        b'[{"code": "required"}]', b'"No supported content types, but request included a non-empty body"'
+    )
+
+    async def refuses(request: web.Request) -> web.Response:
+        return web.Response(status=400, body=problem, content_type="application/problem+json")
+
+    found = await judged(swagger({"/a": {"post": {"operationId": "a", "parameters": [body]}}}), refuses)
+
+    assert found.refused == {NO_TYPE: 1}
+
+
+def test_what_prism_says_of_its_own_answer_is_no_complaint() -> None:
+    assert complaint(b"{}", {"sl-violations": BESIDE.replace("request", "response")}) == ""
+    assert complaint(b"{}", {"sl-violations": BESIDE}) == "request required: request.query: must have id"
+    assert complaint(b"{}", {"sl-violations": 'Too many violations! [{"location":["request"'}).startswith("request: ")
+    assert complaint(b"prism/errors#NOT_ACCEPTABLE and no JSON", {}) == ""
+
+
+def test_arguments_are_the_same_for_the_same_seed_and_fit_their_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
+            "zone": {"type": "string", "examples": ["Asia/Shanghai"]},
+            "count": {"type": "integer", "minimum": 3, "multipleOf": 5},
+        },
+        "required": ["id", "zone", "count"],
+        "additionalProperties": False,
+    }
+    first, second = (Filler(schema, 7).arguments(optional=0.5) for _ in range(2))
+
+    assert first == second == {"id": "0" * 24, "zone": "Asia/Shanghai", "count": 10}

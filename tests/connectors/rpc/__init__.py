@@ -1,0 +1,1 @@
+"""Tests of what Tryton and Odoo have in common."""
