@@ -21,6 +21,7 @@ from ai_worker.channels.sightings import Sightings
 from ai_worker.connectors.contract import Connector
 from ai_worker.console.app import create_console
 from ai_worker.console.shelf import Shelf
+from ai_worker.console.skills import SkillDesk
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.evaluator import golden_evaluator
 from ai_worker.conversation.foresight import Foresight
@@ -47,6 +48,7 @@ from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.relay import Relay
 from ai_worker.settings import Settings
 from ai_worker.settings.watch import SettingsWatch
+from ai_worker.skills.scores import Scores
 from ai_worker.skills.shelf import SkillShelf
 from ai_worker.sources.opening import open_sync
 from ai_worker.storage.folder import held
@@ -286,6 +288,9 @@ async def running(
                 ),
                 evaluation=stores.evaluation,
                 evaluator=evaluator,
+                skills=SkillDesk(
+                    skills, scores=Scores(settings.data_dir), staff=staff, tools=lambda: systems.hub.tools()
+                ),
                 systems=systems.desk(settings, stores),
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
