@@ -70,7 +70,7 @@ def script(asked: Asked) -> Say:
 @pytest.fixture
 async def called(cli: Cli, site: Path, skills: Path) -> AsyncIterator[Callable[..., "asyncio.Future[Called]"]]:
     """The command line beside a model that uses the skill, and the sample order system."""
-    shutil.copytree(examples() / "connectors", site / "connectors")
+    shutil.copytree(examples() / "connectors" / "erp", site / "connectors" / "erp")
     settings = (site / "ai-worker.toml").read_text("utf-8")
     async with (
         ScriptedModel(script) as model,

@@ -7,8 +7,8 @@ import httpx
 
 from ai_worker.demo.company import examples
 from ai_worker.skills.scores import Scores
-from tests.console.reading import attribute, page_of, texts, words
-from tests.console.world import World
+from tests.console.reading import attribute, csrf_of, page_of, texts, words
+from tests.console.world import World, world
 
 
 def put(folder: Path, name: str) -> Path:
@@ -53,3 +53,27 @@ async def test_a_skill_that_cannot_be_used_says_why_and_is_no_page_of_its_own(
     answer = await new_reader.get("/skills")
     assert words(page_of(answer).css_first(".warned b")) == "“leave”不能用，别的技能照常。"
     assert "<b>'" not in answer.text
+
+
+async def test_a_trial_shows_the_request_and_nothing_is_sent(new_reader: httpx.AsyncClient, tmp_path: Path) -> None:
+    put(tmp_path, "refund")
+    page = page_of(await new_reader.get("/skills/refund"))
+    assert "先要订单号" in words(page.css_first("pre.body"))
+
+    asked = {"csrf": await csrf_of(new_reader), "question": "付退款 ORD12345"}
+    tried = page_of(await new_reader.post("/skills/refund", data=asked))
+    assert "没有发送：POST https://erp.example/erp.pay_refund" in words(tried.css_first(".trial pre"))
+    assert words(tried.css_first(".trial .hint")) == "没有用到这个技能 · 直接回答"
+    assert attribute(tried, "#skill-question", "value") == "付退款 ORD12345"
+    assert (await new_reader.post("/skills/refund", data={"question": "付退款"})).status_code == 403
+    assert (await new_reader.get("/skills/none")).status_code == 404
+
+
+async def test_a_console_beside_the_runners_says_where_to_try(tmp_path: Path) -> None:
+    put(tmp_path, "refund")
+    async with world(tmp_path, alone=True) as made:
+        reader = await made.signed_in()
+        page = page_of(await reader.get("/skills/refund"))
+        await reader.aclose()
+    assert page.css_first("#skill-question") is None
+    assert 'ai-worker skills try refund "…"' in words(page.css_first(".card"))

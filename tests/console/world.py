@@ -1,12 +1,12 @@
 """A console over a real database, on a clock that stands still: what the tests and the screenshots look at."""
 
 import tomllib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -33,10 +33,12 @@ from ai_worker.console.shelf import Shelf
 from ai_worker.console.skills import SkillDesk
 from ai_worker.console.systems import SystemDesk
 from ai_worker.conversation.duty import Duty
+from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.evaluator import golden_evaluator
 from ai_worker.conversation.gap_desk import GapDesk
 from ai_worker.conversation.office_hours import OfficeHours
 from ai_worker.conversation.persona import Staff, Worker
+from ai_worker.conversation.skill_trial import SkillTrials
 from ai_worker.conversation.steps.look_up import Bars
 from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.clock import FixedClock
@@ -55,7 +57,8 @@ from ai_worker.settings import edit
 from ai_worker.settings.references import resolver
 from ai_worker.skills.scores import Scores
 from ai_worker.skills.shelf import SkillShelf
-from ai_worker.skills.tool import Tool
+from ai_worker.skills.skill import Skills
+from ai_worker.skills.tool import Asker, Slot, Tool, Toolbox, ToolResult, Verb
 from ai_worker.storage.opening import Stores, open_stores
 from tests.console.sample import furnish
 
@@ -65,8 +68,6 @@ NEARLY_FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 390 * GB, 500 * GB)
 FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 410 * GB, 500 * GB)
 
 NOBODY = Duty([], hours=OfficeHours(None, ZoneInfo("Asia/Shanghai")), remind_after=timedelta(minutes=10))
-
-SKILL_TOOLS = [Tool("erp.get_refund", "erp", "查退款", {"type": "object"})]
 
 MANIFEST = Path(__file__).parents[1] / "channels" / "manifest.toml"
 
@@ -197,6 +198,54 @@ def sample_channels(now: datetime) -> dict[str, DeskChannel]:
     }
 
 
+class RefundDesk:
+    """A system with one tool that only reads and one that pays; neither may be called by a trial that is offline."""
+
+    def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
+        pays = Verb("refund.pay", ("付退款",), (Slot("order_id", r"ORD\d{5}", "哪个订单？"),), "付了 {amount} 元。")
+        return [
+            Tool("erp.get_refund", "erp", "查退款", {"type": "object"}),
+            Tool("erp.pay_refund", "erp", "付退款", {"type": "object"}, "money", pays),
+        ]
+
+    def check(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
+        """Take any arguments."""
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+    ) -> ToolResult:
+        raise AssertionError(f"{name} was called")
+
+
+def sample_skills(folder: Path, staff: Staff, library: Library, *, alone: bool, clock: FixedClock) -> SkillDesk:
+    """Return what looks after the skills in `folder/skills`, and tries them out without a model."""
+    tools = RefundDesk()
+
+    def engine(toolbox: Toolbox, skills: Skills) -> TurnEngine:
+        return TurnEngine(
+            staff=staff,
+            retriever=library,
+            toolbox=toolbox,
+            model=None,
+            feedback=None,
+            clock=clock,
+            thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
+            skills=skills,
+        )
+
+    def shown(name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"method": "POST", "address": f"https://erp.example/{name}", "headers": {}, "body": "{}"}
+
+    trials = SkillTrials(engine, toolbox=tools, preview=shown, clock=clock)
+    return SkillDesk(
+        SkillShelf(folder / "skills"),
+        scores=Scores(folder),
+        staff=staff,
+        tools=tools.tools,
+        trials=None if alone else trials,
+    )
+
+
 @asynccontextmanager
 async def world(
     folder: Path,
@@ -265,7 +314,7 @@ async def world(
             ),
             evaluation=stores.evaluation,
             evaluator=evaluator,
-            skills=SkillDesk(SkillShelf(folder / "skills"), scores=Scores(folder), staff=staff, tools=SKILL_TOOLS.copy),
+            skills=sample_skills(folder, staff, library, alone=alone, clock=clock),
             systems=systems,
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,

@@ -55,7 +55,7 @@ async def test_offline_nobody_is_called_and_examples_say_what_tools_give() -> No
     box = Sandbox(erp, preview=shown, offline=True)
     with pytest.raises(NotInATrial):
         await box.call("erp.get", {}, idempotency_key="k")
-    box.begin({"erp.get": {"id": 7}})
+    box = Sandbox(erp, preview=shown, offline=True, results={"erp.get": {"id": 7}})
     assert (await box.call("erp.get", {}, idempotency_key="k")).data == {"id": 7}
     assert (erp.called, [one.request for one in box.tried]) == ([], [None])
 

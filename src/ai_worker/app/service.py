@@ -26,6 +26,7 @@ from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.evaluator import golden_evaluator
 from ai_worker.conversation.foresight import Foresight
 from ai_worker.conversation.gap_desk import GapDesk
+from ai_worker.conversation.skill_trial import SkillTrials
 from ai_worker.conversation.steps.look_up import Bars
 from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.clock import Clock, SystemClock
@@ -79,6 +80,7 @@ from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, op
 from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model
 from ai_worker.app.readiness import count, make_readiness
 from ai_worker.app.systems import open_systems
+from ai_worker.app.trials import make_trials
 from ai_worker.app.work import at_work, spare_the_collector
 
 log = structlog.get_logger(__name__)
@@ -199,6 +201,7 @@ async def running(
         )
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
         skills = SkillShelf(settings.skills_folder)
+        trials: SkillTrials | None = None
         if role in (None, "runner"):
             hours = settings.handoff.office_hours(settings.time_zone)
             thresholds.replace(await stores.evaluation.thresholds())
@@ -218,6 +221,7 @@ async def running(
                 approvals=stores.approvals,
                 skills=skills,
             )
+            trials = make_trials(systems, staff=staff, library=library, model=model, thresholds=thresholds, clock=clock)
             callbacks = await stack.enter_async_context(open_callbacks(settings, stores, keyring, clock))
             known = IntroducedTurns(
                 turns, directory=directory, contacts=stores.contacts, matters=lambda: library.restricted
@@ -289,7 +293,7 @@ async def running(
                 evaluation=stores.evaluation,
                 evaluator=evaluator,
                 skills=SkillDesk(
-                    skills, scores=Scores(settings.data_dir), staff=staff, tools=lambda: systems.hub.tools()
+                    skills, scores=Scores(settings.data_dir), staff=staff, tools=systems.hub.tools, trials=trials
                 ),
                 systems=systems.desk(settings, stores),
                 dead_letters=stores.dead_letters,

@@ -1,7 +1,7 @@
 """What the commands open: the same data as a running service, beside it, and each only what it needs."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from ai_worker.conversation.engine import TurnEngine
     from ai_worker.conversation.evaluation import EvaluationStore
     from ai_worker.conversation.evaluator import Evaluator
+    from ai_worker.conversation.skill_trial import MakeEngine, SkillTrials
     from ai_worker.knowledge.curator import Curator
     from ai_worker.knowledge.library import Library
     from ai_worker.knowledge.sync import Sync
-    from ai_worker.skills.skill import Skills
-    from ai_worker.skills.tool import Toolbox
 
 
 @asynccontextmanager
@@ -130,21 +129,28 @@ def connectors(settings: Settings) -> "ConnectorHub":
 
 
 @asynccontextmanager
-async def turns(
-    settings: Settings,
-    *,
-    around: "Callable[[ConnectorHub], Toolbox] | None" = None,
-    skills: "Skills | None" = None,
-) -> "AsyncIterator[TurnEngine]":
+async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
     """Open everything that a turn needs: knowledge, tools and the model, in this process.
 
     Whoever may run commands here may read everything.
-
-    Args:
-        settings: Of the installation.
-        around: Returns what calls the tools in place of the connectors themselves.
-        skills: The skills that workers have; left out: those of the skills folder.
     """
+    from ai_worker.skills.shelf import SkillShelf
+
+    async with _engines(settings) as (make, hub):
+        yield make(hub, SkillShelf(settings.skills_folder))
+
+
+@asynccontextmanager
+async def skill_trials(settings: Settings) -> "AsyncIterator[SkillTrials]":
+    """Open what tries skills out."""
+    from ai_worker.conversation.skill_trial import SkillTrials
+
+    async with _engines(settings) as (make, hub):
+        yield SkillTrials(make, toolbox=hub, preview=hub.shown, clock=SystemClock())
+
+
+@asynccontextmanager
+async def _engines(settings: Settings) -> "AsyncIterator[tuple[MakeEngine, ConnectorHub]]":
     from ai_worker.conversation.engine import TurnEngine
     from ai_worker.conversation.steps.look_up import Bars
     from ai_worker.conversation.thresholds import Thresholds
@@ -152,7 +158,6 @@ async def turns(
     from ai_worker.knowledge.library import Library
     from ai_worker.knowledge.retrieve import ForEverything
     from ai_worker.llm.ladder import build_model
-    from ai_worker.skills.shelf import SkillShelf
 
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -169,16 +174,19 @@ async def turns(
             model = build_model(settings.model, max_concurrent=settings.max_concurrent, clock=clock)
             stack.push_async_callback(model.close)
             await model.start()
-        yield TurnEngine(
-            staff=settings.staff(),
-            retriever=ForEverything(knowledge),
-            records=knowledge,
-            toolbox=around(toolbox) if around else toolbox,
-            model=model,
-            feedback=None,
-            clock=clock,
-            thresholds=thresholds,
-            skills=skills or SkillShelf(settings.skills_folder),
+        yield (
+            lambda tools, skills: TurnEngine(
+                staff=settings.staff(),
+                retriever=ForEverything(knowledge),
+                records=knowledge,
+                toolbox=tools,
+                model=model,
+                feedback=None,
+                clock=clock,
+                thresholds=thresholds,
+                skills=skills,
+            ),
+            toolbox,
         )
 
 

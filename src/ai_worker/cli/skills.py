@@ -1,6 +1,8 @@
 """`ai-worker skills`: which skills there are, what is wrong with them, and what they do before anybody relies on it."""
 
 import asyncio
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +13,12 @@ from ai_worker.cli.invocation import Invocation, Json, both
 from ai_worker.foundation.errors import NotFound
 
 if TYPE_CHECKING:
+    from ai_worker.conversation.skill_trial import SkillTrial
     from ai_worker.conversation.turn import TurnResult
     from ai_worker.settings import Settings
     from ai_worker.skills.lint import Finding
     from ai_worker.skills.skill import Example, Skill
     from ai_worker.skills.tool import Tool
-    from ai_worker.skills.trial import Sandbox
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=both("技能的名字", "The skill's name"), show_default=False)]
 Offline = Annotated[
@@ -149,15 +151,15 @@ def try_(
 
     invocation = Invocation.of(context)
     _warn_without_model(invocation)
-    ((result, sandbox),) = asyncio.run(_run(invocation.settings(), name, [Example(question)], offline, worker))
+    (trial,) = asyncio.run(_run(invocation.settings(), name, [Example(question)], offline, worker))
     told = {
         "skill": name,
         "question": question,
-        "used": any(step.detail == f"skill {name}" for step in result.steps),
-        "decision": result.decision,
-        "text": result.reply.text if result.reply else "",
-        "calls": sandbox,
-        "model": result.model,
+        "used": trial.used,
+        "decision": trial.result.decision,
+        "text": trial.result.reply.text if trial.result.reply else "",
+        "calls": [asdict(call) for call in trial.tried],
+        "model": trial.result.model,
     }
     if as_json:
         print_json(told)
@@ -165,16 +167,15 @@ def try_(
     say = invocation.say
     print(told["text"] or say("（没有回复）", "(no reply)"))
     used = (
-        say("用了这个技能", "the skill was used") if told["used"] else say("没有用到这个技能", "the skill was not used")
+        say("用了这个技能", "the skill was used") if trial.used else say("没有用到这个技能", "the skill was not used")
     )
-    print(f"\n{used} · {result.decision}")
-    for call in sandbox:
-        print(f"  {call['tool']} {call['arguments']}")
-        if (request := call["request"]) is not None:
-            not_sent = say("没有发送", "not sent")
-            print(f"    {not_sent}: {request['method']} {request['address']}")
-            if request["body"]:
-                print(f"    {request['body']}")
+    print(f"\n{used} · {trial.result.decision}")
+    for call in trial.tried:
+        print(f"  {call.tool} {json.dumps(call.arguments, ensure_ascii=False)}")
+        if call.request is not None:
+            print("    " + say("没有发送", "not sent") + f": {call.request['method']} {call.request['address']}")
+            if call.request["body"]:
+                print(f"    {call.request['body']}")
 
 
 def eval_(
@@ -194,7 +195,7 @@ def eval_(
         raise NoExamples(f"{name} has no examples")
     _warn_without_model(invocation)
     ran = asyncio.run(_run(settings, name, examples, offline, worker))
-    outcomes = [_outcome(example, result) for example, (result, _) in zip(examples, ran, strict=True)]
+    outcomes = [_outcome(example, one.result) for example, one in zip(examples, ran, strict=True)]
     scores = Scores(settings.data_dir)
     before = scores.of(name)
     passed = sum(not one["missed"] for one in outcomes)
@@ -217,31 +218,20 @@ def eval_(
 
 
 async def _run(
-    settings: "Settings", name: str, examples: "list[Example] | tuple[Example, ...]", offline: bool, worker: str | None
-) -> "list[tuple[TurnResult, list[dict[str, Any]]]]":
-    """Return what became of each question, with the calls of its trial."""
+    settings: "Settings", name: str, examples: "Sequence[Example]", offline: bool, worker: str | None
+) -> "list[SkillTrial]":
+    """Return what became of each question."""
     from ai_worker.cli import opening
-    from ai_worker.cli.asking import Questioner
-    from ai_worker.connectors.registry import ConnectorHub
     from ai_worker.skills.shelf import SkillShelf
-    from ai_worker.skills.trial import OnlyThis, Sandbox
 
     staff = settings.staff()
     answers = (staff.named(worker) if worker else staff.default).name
     skill = SkillShelf(settings.skills_folder).get(name)
-    made: list[Sandbox] = []
-
-    def around(hub: ConnectorHub) -> "Sandbox":
-        made.append(Sandbox(hub, preview=lambda tool, given: asdict(hub.preview(tool, given)), offline=offline))
-        return made[0]
-
-    ran = []
-    async with opening.turns(settings, around=around, skills=OnlyThis(skill)) as engine:
-        for example in examples:
-            made[0].begin(example.results)
-            _, result = await Questioner(engine, answers).ask(example.question)
-            ran.append((result, [asdict(one) for one in made[0].tried]))
-    return ran
+    async with opening.skill_trials(settings) as trials:
+        return [
+            await trials.run(skill, one.question, worker=answers, offline=offline, results=one.results)
+            for one in examples
+        ]
 
 
 def _outcome(example: "Example", result: "TurnResult") -> dict[str, Any]:

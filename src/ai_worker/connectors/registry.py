@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,10 @@ class ConnectorHub:
             ToolFailed: It is unknown, or its arguments are wrong.
         """
         return self._of(name).preview(name, arguments)
+
+    def shown(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return `preview` as JSON has it."""
+        return asdict(self.preview(name, arguments))
 
     def check(self, name: str, arguments: Mapping[str, Any], *, asker: Asker | None = None) -> None:
         """Raise if a tool could not be called so; nothing is sent.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ai_worker.conversation.persona import Staff
+from ai_worker.conversation.skill_trial import SkillTrial, SkillTrials
 from ai_worker.skills.lint import Finding, of_skill
 from ai_worker.skills.scores import Score, Scores
 from ai_worker.skills.shelf import SkillShelf
@@ -36,7 +37,13 @@ class SkillDesk:
     """Looks at the skills as the folder has them now."""
 
     def __init__(
-        self, shelf: SkillShelf, *, scores: Scores, staff: Staff, tools: Callable[[], Sequence[Tool]] | None
+        self,
+        shelf: SkillShelf,
+        *,
+        scores: Scores,
+        staff: Staff,
+        tools: Callable[[], Sequence[Tool]] | None,
+        trials: SkillTrials | None,
     ) -> None:
         """Prepare.
 
@@ -45,11 +52,13 @@ class SkillDesk:
             scores: What their evaluations gave.
             staff: Who has which.
             tools: Returns the connectors' tools; `None` where nobody in this process knows them.
+            trials: Tries them out; `None` where no turns are taken in this process.
         """
         self._shelf = shelf
         self._scores = scores
         self._staff = staff
         self._tools = tools
+        self._trials = trials
 
     @property
     def folder(self) -> str:
@@ -61,6 +70,33 @@ class SkillDesk:
         await self._shelf.refresh()
         tools = self._tools() if self._tools is not None else None
         return [self._card(skill, tools) for skill in self._shelf.all]
+
+    async def card(self, name: str) -> SkillCard:
+        """Return one skill, read again if its files have changed.
+
+        Raises:
+            NoSuchSkill: There is none.
+            SkillRefused: It cannot be used.
+        """
+        await self._shelf.refresh()
+        return self._card(self._shelf.get(name), self._tools() if self._tools is not None else None)
+
+    @property
+    def may_try(self) -> bool:
+        """Whether skills can be tried out here."""
+        return self._trials is not None
+
+    async def try_out(self, name: str, question: str, *, offline: bool) -> SkillTrial | None:
+        """Return what a worker with this skill alone would do; `None` where nothing can be tried out.
+
+        Raises:
+            NoSuchSkill: There is none.
+            SkillRefused: It cannot be used.
+        """
+        if self._trials is None:
+            return None
+        skill, worker = self._shelf.get(name), self._staff.default.name
+        return await self._trials.run(skill, question, worker=worker, offline=offline)
 
     def refused(self) -> list[tuple[str, str]]:
         """Return the folders whose skill cannot be used, each with the reason."""

@@ -34,17 +34,22 @@ class Tried:
 class Sandbox:
     """A toolbox in which nothing can be changed. What only reads is read, unless the trial is offline."""
 
-    def __init__(self, toolbox: Toolbox, *, preview: Preview, offline: bool = False) -> None:
+    def __init__(
+        self, toolbox: Toolbox, *, preview: Preview, offline: bool = False, results: Mapping[str, Any] | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            toolbox: The business systems' tools.
+            preview: Shows the request of a call.
+            offline: Whether tools that read are not called either.
+            results: By tool, what it gives without being called.
+        """
         self._toolbox = toolbox
         self._preview = preview
         self._offline = offline
-        self._results: Mapping[str, Any] = {}
+        self._results = results or {}
         self.tried: list[Tried] = []
-
-    def begin(self, results: Mapping[str, Any]) -> None:
-        """Begin another trial: `results` is what tools give without being called."""
-        self._results = results
-        self.tried = []
 
     def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         """Return the tools; those that act may be called like the others, because here they do not."""

@@ -1,5 +1,6 @@
-"""The skills: what the worker knows how to deal with, what is wrong with it, and how it scored."""
+"""The skills: what the worker knows how to deal with, what is wrong with it, how it scored; and trying one out."""
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -8,10 +9,17 @@ from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
 from ai_worker.console.session import Session
 from ai_worker.console.skills import SkillDesk
+from ai_worker.conversation.skill_trial import SkillTrial
+from ai_worker.foundation.text import clean
+
+QUESTION = 500
+"""Characters of a question that are asked."""
+
+log = structlog.get_logger(__name__)
 
 
 class SkillsPage:
-    """Serves `/skills`."""
+    """Serves `/skills`, and the page of each where it is tried out."""
 
     def __init__(self, *, frame: Frame, desk: SkillDesk) -> None:
         self._frame = frame
@@ -19,7 +27,11 @@ class SkillsPage:
 
     def routes(self, guard: Guard) -> list[Route]:
         """Return the routes, each behind `guard`."""
-        return [Route("/skills", guard(self._page), methods=["GET"])]
+        return [
+            Route("/skills", guard(self._page), methods=["GET"]),
+            Route("/skills/{name}", guard(self._one), methods=["GET"]),
+            Route("/skills/{name}", guard(self._try), methods=["POST"]),
+        ]
 
     async def _page(self, request: Request, session: Session) -> Response:
         cards = await self._desk.cards()
@@ -31,4 +43,31 @@ class SkillsPage:
             cards=cards,
             refused=self._desk.refused(),
             folder=self._desk.folder,
+        )
+
+    async def _one(self, request: Request, session: Session) -> Response:
+        return await self._shown(request, session, question="", trial=None)
+
+    async def _try(self, request: Request, session: Session) -> Response:
+        form, name = await request.form(), request.path_params["name"]
+        question = clean(str(form.get("question", ""))).strip()[:QUESTION]
+        trial = None
+        if question:
+            log.info("console.skill_tried", skill=name, by=self._frame.person(request, session))
+            trial = await self._desk.try_out(name, question, offline="offline" in form)
+        return await self._shown(request, session, question=question, trial=trial, offline="offline" in form)
+
+    async def _shown(
+        self, request: Request, session: Session, *, question: str, trial: SkillTrial | None, offline: bool = False
+    ) -> Response:
+        return await self._frame.page(
+            request,
+            session,
+            "skill.html",
+            nav="skills",
+            card=await self._desk.card(request.path_params["name"]),
+            may_try=self._desk.may_try,
+            question=question,
+            trial=trial,
+            offline=offline,
         )
