@@ -321,7 +321,7 @@ async def test_what_a_process_may_have_died_of_is_tried_with_nothing_beside_it(t
             await at.say("在吗", who=f"u{number}")
         for death in range(runner_module.ALONE_FROM - 1):
             assert len(await stores.pipeline.claim(owner=f"run-{death}", limit=10, now=CLOCK.now())) == 10
-            await stores.pipeline.recover(owner=f"run-{death}")
+            await stores.pipeline.recover(owner="the next")
         for number in range(10, 40):
             await at.say("在吗", who=f"u{number}")
         running = asyncio.create_task(at.runner.run())
