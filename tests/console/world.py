@@ -30,6 +30,7 @@ from ai_worker.connectors.kind import Parts
 from ai_worker.console.app import Console, create_console
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.console.shelf import Shelf
+from ai_worker.console.skills import SkillDesk
 from ai_worker.console.systems import SystemDesk
 from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.evaluator import golden_evaluator
@@ -52,6 +53,9 @@ from ai_worker.pipeline.sending import Limit
 from ai_worker.pipeline.store import OutboundMessage
 from ai_worker.settings import edit
 from ai_worker.settings.references import resolver
+from ai_worker.skills.scores import Scores
+from ai_worker.skills.shelf import SkillShelf
+from ai_worker.skills.tool import Tool
 from ai_worker.storage.opening import Stores, open_stores
 from tests.console.sample import furnish
 
@@ -61,6 +65,8 @@ NEARLY_FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 390 * GB, 500 * GB)
 FULL_DISK = HostSample(41, 4, 1.62, 5 * GB, 8 * GB, 410 * GB, 500 * GB)
 
 NOBODY = Duty([], hours=OfficeHours(None, ZoneInfo("Asia/Shanghai")), remind_after=timedelta(minutes=10))
+
+SKILL_TOOLS = [Tool("erp.get_refund", "erp", "查退款", {"type": "object"})]
 
 MANIFEST = Path(__file__).parents[1] / "channels" / "manifest.toml"
 
@@ -259,6 +265,7 @@ async def world(
             ),
             evaluation=stores.evaluation,
             evaluator=evaluator,
+            skills=SkillDesk(SkillShelf(folder / "skills"), scores=Scores(folder), staff=staff, tools=SKILL_TOOLS.copy),
             systems=systems,
             dead_letters=stores.dead_letters,
             contacts=stores.contacts,

@@ -21,6 +21,7 @@ from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.learning.feedback import FeedbackStore
 from ai_worker.skills.approval import ApprovalStore
+from ai_worker.skills.skill import Skills
 from ai_worker.skills.tool import Asker, Risk, Slot, Tool, Toolbox, ToolFailed, ToolRefused, ToolResult, Verb
 
 ANSWER_AT, CLARIFY_AT = 0.8, 0.4
@@ -136,6 +137,7 @@ class Office:
     rules: Rules = NO_RULES
     outlook: Foresee | None = None
     approvals: ApprovalStore | None = None
+    skills: Skills | None = None
 
     @property
     def engine(self) -> TurnEngine:
@@ -151,6 +153,7 @@ class Office:
             outlook=self.outlook,
             thresholds=Thresholds(Bars(ANSWER_AT, CLARIFY_AT)),
             approvals=self.approvals,
+            skills=self.skills,
         )
 
     def given(

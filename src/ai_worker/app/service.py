@@ -21,6 +21,7 @@ from ai_worker.channels.sightings import Sightings
 from ai_worker.connectors.contract import Connector
 from ai_worker.console.app import create_console
 from ai_worker.console.shelf import Shelf
+from ai_worker.console.skills import SkillDesk
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.evaluator import golden_evaluator
 from ai_worker.conversation.foresight import Foresight
@@ -47,6 +48,8 @@ from ai_worker.pipeline.push import Pusher
 from ai_worker.pipeline.relay import Relay
 from ai_worker.settings import Settings
 from ai_worker.settings.watch import SettingsWatch
+from ai_worker.skills.scores import Scores
+from ai_worker.skills.shelf import SkillShelf
 from ai_worker.sources.opening import open_sync
 from ai_worker.storage.folder import held
 from ai_worker.storage.opening import open_stores
@@ -195,6 +198,7 @@ async def running(
             wake=lambda: line.runner.wake() if line else None,
         )
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
+        skills = SkillShelf(settings.skills_folder)
         if role in (None, "runner"):
             hours = settings.handoff.office_hours(settings.time_zone)
             thresholds.replace(await stores.evaluation.thresholds())
@@ -212,6 +216,7 @@ async def running(
                 meanings=meanings.embeddings,
                 comfortable=partial(comfortable, channels),
                 approvals=stores.approvals,
+                skills=skills,
             )
             callbacks = await stack.enter_async_context(open_callbacks(settings, stores, keyring, clock))
             known = IntroducedTurns(
@@ -283,6 +288,9 @@ async def running(
                 ),
                 evaluation=stores.evaluation,
                 evaluator=evaluator,
+                skills=SkillDesk(
+                    skills, scores=Scores(settings.data_dir), staff=staff, tools=lambda: systems.hub.tools()
+                ),
                 systems=systems.desk(settings, stores),
                 dead_letters=stores.dead_letters,
                 contacts=stores.contacts,
@@ -326,6 +334,7 @@ async def running(
         ]
         chores.append(partial(every, REFRESH_S, reloading(changes, settings, channels), "settings.reload"))
         chores.append(partial(every, REFRESH_S, library.refresh, "knowledge.refresh"))
+        chores.append(partial(every, REFRESH_S, skills.refresh, "skills.refresh"))
         if role != "console":
             sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
             chores.append(partial(every, NOTED_S, sightings.note, "channels.sightings"))

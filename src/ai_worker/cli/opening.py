@@ -1,7 +1,7 @@
 """What the commands open: the same data as a running service, beside it, and each only what it needs."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,15 @@ from ai_worker.settings.references import resolver
 from ai_worker.storage.opening import Stores, open_stores
 
 if TYPE_CHECKING:
+    from ai_worker.connectors.registry import ConnectorHub
     from ai_worker.conversation.engine import TurnEngine
     from ai_worker.conversation.evaluation import EvaluationStore
     from ai_worker.conversation.evaluator import Evaluator
     from ai_worker.knowledge.curator import Curator
     from ai_worker.knowledge.library import Library
     from ai_worker.knowledge.sync import Sync
+    from ai_worker.skills.skill import Skills
+    from ai_worker.skills.tool import Toolbox
 
 
 @asynccontextmanager
@@ -112,14 +115,36 @@ async def desk(settings: Settings) -> "AsyncIterator[Desk]":
         yield Desk(opened, library, curator, sync)
 
 
-@asynccontextmanager
-async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
-    """Open everything that a turn needs: knowledge, tools and the model, in this process.
+def connectors(settings: Settings) -> "ConnectorHub":
+    """Return the connectors, which call nobody before they are started.
 
-    Whoever may run commands here may read everything.
+    Raises:
+        ConnectorRefused: A file is broken.
     """
     from ai_worker.connectors.kind import Parts
     from ai_worker.connectors.registry import load_connectors
+
+    folder = settings.connectors_folder
+    parts = Parts.kept_in(settings.data_dir, SystemClock())
+    return load_connectors(folder, resolve=resolver(folder.parent, os.environ), parts=parts)
+
+
+@asynccontextmanager
+async def turns(
+    settings: Settings,
+    *,
+    around: "Callable[[ConnectorHub], Toolbox] | None" = None,
+    skills: "Skills | None" = None,
+) -> "AsyncIterator[TurnEngine]":
+    """Open everything that a turn needs: knowledge, tools and the model, in this process.
+
+    Whoever may run commands here may read everything.
+
+    Args:
+        settings: Of the installation.
+        around: Returns what calls the tools in place of the connectors themselves.
+        skills: The skills that workers have; left out: those of the skills folder.
+    """
     from ai_worker.conversation.engine import TurnEngine
     from ai_worker.conversation.steps.look_up import Bars
     from ai_worker.conversation.thresholds import Thresholds
@@ -127,6 +152,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
     from ai_worker.knowledge.library import Library
     from ai_worker.knowledge.retrieve import ForEverything
     from ai_worker.llm.ladder import build_model
+    from ai_worker.skills.shelf import SkillShelf
 
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -135,9 +161,7 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
         await knowledge.refresh()
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
         thresholds.replace(await opened.evaluation.thresholds())
-        folder = settings.connectors_folder
-        parts = Parts.kept_in(settings.data_dir, clock)
-        toolbox = load_connectors(folder, resolve=resolver(folder.parent, os.environ), parts=parts)
+        toolbox = connectors(settings)
         stack.push_async_callback(toolbox.close)
         await toolbox.start()
         model = None
@@ -149,11 +173,12 @@ async def turns(settings: Settings) -> "AsyncIterator[TurnEngine]":
             staff=settings.staff(),
             retriever=ForEverything(knowledge),
             records=knowledge,
-            toolbox=toolbox,
+            toolbox=around(toolbox) if around else toolbox,
             model=model,
             feedback=None,
             clock=clock,
             thresholds=thresholds,
+            skills=skills or SkillShelf(settings.skills_folder),
         )
 
 

@@ -23,6 +23,7 @@ from ai_worker.cli import (
     keys,
     knowledge,
     run,
+    skills,
     storage,
 )
 from ai_worker.cli.invocation import LANGUAGES, SEPARATOR, Invocation, Json, both
@@ -30,8 +31,8 @@ from ai_worker.foundation.errors import AiWorkerError
 
 NAME = "ai-worker"
 ORDER = (
-    *("init", "run", "demo", "chat", "knowledge", "eval", "keys", "channels", "connectors", "console", "deadletters"),
-    *("storage", "drill", "version"),
+    *("init", "run", "demo", "chat", "knowledge", "eval", "keys", "channels", "connectors", "skills", "console"),
+    *("deadletters", "storage", "drill", "version"),
 )
 """The commands as the help lists them: in the order in which one needs them."""
 
@@ -85,6 +86,7 @@ def program(language: str) -> Any:  # a group of typer's, which has no public ty
         keys,
         channels,
         connectors,
+        skills,
         console,
         deadletters,
         evaluation,

@@ -37,9 +37,11 @@ from ai_worker.console.pages.knowledge import KnowledgePage
 from ai_worker.console.pages.knowledge_things import KnowledgeThingsPage
 from ai_worker.console.pages.overview import OverviewPage
 from ai_worker.console.pages.sign_in import LoginLinks, SignInPage
+from ai_worker.console.pages.skills import SkillsPage
 from ai_worker.console.session import Session, Sessions
 from ai_worker.console.settings import ConsoleSettings
 from ai_worker.console.shelf import Shelf
+from ai_worker.console.skills import SkillDesk
 from ai_worker.console.systems import SystemDesk
 from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.duty import Duty
@@ -102,6 +104,7 @@ def create_console(
     gap_desk: GapDesk,
     evaluation: EvaluationStore,
     evaluator: Evaluator,
+    skills: SkillDesk,
     systems: SystemDesk,
     dead_letters: DeadLetterStore,
     contacts: ContactStore,
@@ -142,6 +145,7 @@ def create_console(
         gap_desk: Where people answer them.
         evaluation: Golden questions, and what runs over them gave.
         evaluator: Asks them.
+        skills: What the worker knows how to deal with.
         systems: The business systems.
         dead_letters: What was given up, for a person to decide about.
         files: Pictures and files of conversations.
@@ -263,6 +267,7 @@ def create_console(
             *gap_page.routes(guard),
             *importing.routes(guard),
             *connectors.routes(guard),
+            *SkillsPage(frame=frame, desk=skills).routes(guard),
             *asked_for.routes(guard),
             *sign_in.routes(guard),
             Route("/events", guard(stream), methods=["GET"]),

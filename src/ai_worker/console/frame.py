@@ -55,7 +55,12 @@ NAVIGATION = (
     ),
     NavGroup(
         "ability",
-        (NavEntry("knowledge", "/knowledge"), NavEntry("gaps", "/gaps"), NavEntry("connectors", "/connectors")),
+        (
+            NavEntry("knowledge", "/knowledge"),
+            NavEntry("gaps", "/gaps"),
+            NavEntry("skills", "/skills"),
+            NavEntry("connectors", "/connectors"),
+        ),
     ),
     NavGroup("connect", (NavEntry("channels", "/channels"),)),
 )

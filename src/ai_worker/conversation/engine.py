@@ -43,6 +43,7 @@ from ai_worker.knowledge.records.shelf import RecordShelf
 from ai_worker.knowledge.retrieve import Meanings, Reader, Retriever
 from ai_worker.learning.feedback import FeedbackStore, Rating
 from ai_worker.skills.approval import ApprovalStore
+from ai_worker.skills.skill import Skills
 from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
 
 CONSULT = Verdict("consult")
@@ -79,6 +80,7 @@ class TurnEngine:
         meanings: Meanings | None = None,
         comfortable: Callable[[InboundMessage], int] = lambda _: 0,
         approvals: ApprovalStore | None = None,
+        skills: Skills | None = None,
     ) -> None:
         """Put a turn together from what it needs.
 
@@ -97,6 +99,7 @@ class TurnEngine:
             meanings: Embeds what is not sure by its words; `None` where no endpoint is configured.
             comfortable: Returns how many characters of an answer read well where a message came from; 0: any.
             approvals: Keeps what waits for a person's word; `None`: nobody is asked, and a person does it.
+            skills: What the model can read how to deal with; without one they have no effect.
         """
         self._staff = staff
         self._retriever = retriever
@@ -107,7 +110,9 @@ class TurnEngine:
         self._bars = thresholds.default
         self._approvals = Approvals(approvals, toolbox, clock=clock) if approvals and toolbox else None
         self._reasoner = (
-            Reasoner(model, toolbox, bars=self._bars, clock=clock, approvals=self._approvals) if model else None
+            Reasoner(model, toolbox, bars=self._bars, clock=clock, approvals=self._approvals, skills=skills)
+            if model
+            else None
         )
         self._clock = clock
         self._rules, self._outlook = rules, outlook

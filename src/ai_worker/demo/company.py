@@ -117,11 +117,12 @@ def examples() -> Path:
 
 
 def furnish(folder: Path, *, addresses: Addresses, credentials: Credentials, language: str) -> Path:
-    """Write the settings and connectors of the sample company into `folder`; return the settings file.
+    """Write the settings, connectors and skills of the sample company into `folder`; return the settings file.
 
     They are what an administrator would write: the demo has no other way in.
     """
-    shutil.copytree(examples() / "connectors" / "erp", folder / "connectors" / "erp")
+    for kind in ("connectors/erp", "skills"):
+        shutil.copytree(examples() / kind, folder / kind)
     (folder / "erp.url").write_text(addresses.erp_base, "utf-8")
     (folder / "erp.key").write_text(credentials.erp_key, "utf-8")
     connector = folder / "connectors" / "erp" / "connector.toml"

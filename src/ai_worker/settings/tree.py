@@ -247,6 +247,11 @@ class Settings(_Section):
         return (self._file.parent if self._file else Path()) / "connectors"
 
     @property
+    def skills_folder(self) -> Path:
+        """Where the administrator puts skills: `skills` beside the settings file."""
+        return (self._file.parent if self._file else Path()) / "skills"
+
+    @property
     def database_file(self) -> Path | None:
         """The SQLite file; `None` when another database is configured."""
         path = self.storage.url.removeprefix("sqlite:///")

@@ -19,10 +19,12 @@ from ai_worker.conversation.progress import Act, Notebook, Progress, ToolUse
 from ai_worker.conversation.steps.act import intent, perform
 from ai_worker.conversation.steps.call import Called, call
 from ai_worker.conversation.steps.live import Heard
-from ai_worker.conversation.steps.operations import looked_up, unwrapped
+from ai_worker.conversation.steps.operations import looked_up, on_offer, unwrapped
 from ai_worker.conversation.steps.prompt import names_of, offered
+from ai_worker.conversation.steps.skills import Practice
 from ai_worker.conversation.trace import Trace
 from ai_worker.foundation.errors import AiWorkerError
+from ai_worker.skills.skill import Skill
 from ai_worker.skills.tool import Asker, Tool, Toolbox, ToolFailed, ToolUnsure
 
 MODEL_S = 60.0
@@ -93,6 +95,7 @@ class Consultation:
         origin: Origin,
         asker: Asker | None = None,
         may_ask: bool = False,
+        skills: Sequence[Skill] = (),
     ) -> None:
         """Prepare the talk.
 
@@ -108,12 +111,13 @@ class Consultation:
             origin: Whose words there are: nothing is looked up with what only a document says.
             asker: For whom tools are called.
             may_ask: Whether a person can be asked for their word.
+            skills: Those that the worker has.
         """
         self._model = model
         self._toolbox = toolbox
         self._turn_id = turn_id
         self._tools = {tool.name: tool for tool in tools}
-        self._offered = offered(tools, may_ask=may_ask)
+        self._offered, self._may_ask = offered(tools, may_ask=may_ask), may_ask
         self._names = names_of(tools)
         self._trace = trace
         self._notebook = notebook
@@ -121,14 +125,16 @@ class Consultation:
         self._asker = asker
         self._kept = progress or Progress()
         self._said = list(self._kept.talk)
-        self._tainted = tainted or any(message.role == "tool" and _could_order(message) for message in self._said)
+        self._practice = Practice(skills, self._said)
+        self._tainted = tainted or any(
+            message.role == "tool" and place not in self._practice.places and _could_order(message)
+            for place, message in enumerate(self._said)
+        )
         self._uses = list(self._kept.uses)
         self._tokens = 0
         self._mistakes = 0
 
-    async def ask(
-        self, messages: Sequence[ChatMessage], tools: Sequence[ToolSchema], *, heard: Heard | None
-    ) -> Consulted:
+    async def ask(self, messages: Sequence[ChatMessage], *, heard: Heard | None) -> Consulted:
         """Return the model's answer.
 
         Raises:
@@ -139,7 +145,7 @@ class Consultation:
         """
         try:
             async with asyncio.timeout(MODEL_S):
-                return await self._talk(messages, tools, heard)
+                return await self._talk(messages, heard)
         except TimeoutError:
             raise ModelFailed(f"The model came to no answer within {MODEL_S:.0f} s") from None
 
@@ -148,14 +154,17 @@ class Consultation:
         """How far it has come, also when it failed."""
         return replace(self._kept, talk=tuple(self._said), uses=tuple(self._uses))
 
-    async def _talk(
-        self, messages: Sequence[ChatMessage], tools: Sequence[ToolSchema], heard: Heard | None
-    ) -> Consulted:
+    @property
+    def schemas(self) -> list[ToolSchema]:
+        """What the model is told of next: fewer tools once it uses a skill that names its own."""
+        return [*self._practice.schemas(), *on_offer(self._practice.left(self._offered), may_ask=self._may_ask)]
+
+    async def _talk(self, messages: Sequence[ChatMessage], heard: Heard | None) -> Consulted:
         ends = self._trace.elapsed_ms() + MODEL_S * 1000
         while True:
             await self._call_what_is_wanted()
             left = max(0.0, ends - self._trace.elapsed_ms()) / 1000
-            answer = await self._complete([*messages, *self._said], tools, deadline_s=left, heard=heard)
+            answer = await self._complete([*messages, *self._said], self.schemas, deadline_s=left, heard=heard)
             if not answer.tool_calls:
                 return Consulted(
                     answer.text, answer.model, answer.truncated, self._tokens, tuple(self._uses), self.results
@@ -184,13 +193,18 @@ class Consultation:
             await self._keep()
 
     async def _result(self, wanted: ToolCall, number: int) -> str:
-        if (found := looked_up(wanted, self._offered)) is not None:
+        if (skill := self._practice.opened(wanted, self._offered)) is not None:
+            with self._trace.step("tool") as note:
+                note.detail = self._practice.latest
+            return skill
+        left = self._practice.left(self._offered)
+        if (found := looked_up(wanted, left)) is not None:
             return found[:RESULT_CHARACTERS]
         wanted = unwrapped(wanted)
         tool, arguments = self._tools.get(wanted.name), _arguments(wanted)
         if (begun := self._kept.act(number)) is not None:
             return await self._again(begun, tool)
-        if self._toolbox is None or tool is None or arguments is None:
+        if self._toolbox is None or tool is None or arguments is None or not self._practice.allows(tool.name):
             return self._refused()
         if tool.acts:
             return await self._act(self._toolbox, tool, arguments, number)
@@ -208,7 +222,7 @@ class Consultation:
         self._mistakes += 1
         if self._mistakes > REPAIRS:
             raise ModelMisbehaved("The model called tools that do not exist, or with broken arguments")
-        names = ", ".join(list(self._tools)[:NAMED]) or "none"
+        names = ", ".join([tool.name for tool in self._practice.left(list(self._tools.values()))][:NAMED]) or "none"
         return f"{ERROR} not called. The arguments must be one JSON object; the tools are: {names}"
 
     async def _act(self, toolbox: Toolbox, tool: Tool, arguments: Mapping[str, Any], number: int) -> str:

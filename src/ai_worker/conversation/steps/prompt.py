@@ -148,6 +148,7 @@ def prompt(
     text: str,
     asker: Contact,
     comfortable: int = 0,
+    skills: str = "",
 ) -> list[ChatMessage]:
     """Return the messages of the first call.
 
@@ -163,6 +164,7 @@ def prompt(
         text: The message.
         asker: Who wrote it. What is known of anybody else is not told.
         comfortable: Characters that read well where the answer goes; 0 where any length does.
+        skills: What the model is told of the worker's skills; see `steps.skills`.
     """
     earlier = [
         ChatMessage(utterance.role, said)
@@ -174,7 +176,7 @@ def prompt(
     question = ask["question"].format(question=_unfenced(text))
     blocks = [*_blocks(material), moment, length, *_introduction(asker, words), question]
     return [
-        ChatMessage("system", instructions(worker, words)),
+        ChatMessage("system", "\n".join(filter(None, (instructions(worker, words), skills)))),
         *earlier,
         ChatMessage("user", "\n\n".join(block for block in blocks if block)),
     ]

@@ -32,10 +32,12 @@ from ai_worker.conversation.steps.prompt import (
     quoted_before,
     rewriting,
 )
+from ai_worker.conversation.steps.skills import told as told_skills
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.citation import cite
+from ai_worker.skills.skill import Skills
 from ai_worker.skills.tool import Tool, Toolbox, ToolUnsure
 
 BY_TOOL = 0.9
@@ -75,12 +77,14 @@ class Reasoner:
         bars: Bars,
         clock: Clock,
         approvals: Approvals | None = None,
+        skills: Skills | None = None,
     ) -> None:
         self._model = model
         self._toolbox = toolbox
         self._bars = bars
         self._clock = clock
         self._approvals = approvals
+        self._skills = skills
 
     def may(self, worker: Worker, tools: Sequence[Tool], *, findings: Findings, history: Sequence[Utterance]) -> bool:
         """Return whether the model may be asked at all: a strict worker's only if it has something to go by."""
@@ -129,7 +133,7 @@ class Reasoner:
         if given.behind:
             return self._without(ModelFailed("Older messages wait for it."), NOTHING_DONE, given, words, findings, text)
         material = gather(findings, given.history, self._bars, tools=tools)
-        on_offer = self._schemas(tools)
+        skills = self._skills.of(worker.skills) if self._skills else ()
         moment = moment_of(self._clock.now(), worker, words)
         consultation = Consultation(
             self._model,
@@ -143,6 +147,7 @@ class Reasoner:
             origin=Origin(material.documents, known_words(given.message, given.history, text, moment)),
             asker=asker_of(given.message),
             may_ask=self._approvals is not None,
+            skills=skills,
         )
         guard = Guard(
             material,
@@ -154,7 +159,7 @@ class Reasoner:
             comfortable=given.comfortable,
             results=lambda: consultation.results,
         )
-        live = LiveText(on_delta, checks=guard.of, trace=trace) if on_delta is not None and not on_offer else None
+        live = LiveText(on_delta, checks=guard.of, trace=trace) if on_delta and not consultation.schemas else None
         draft = LiveDraft(on_draft, checks=guard.of, trace=trace) if on_draft is not None else None
         messages = prompt(
             worker,
@@ -165,9 +170,10 @@ class Reasoner:
             text=text,
             asker=given.message.contact,
             comfortable=given.comfortable,
+            skills=told_skills(skills, words),
         )
         try:
-            said = await consultation.ask(messages, on_offer, heard=Heard.by(live, draft))
+            said = await consultation.ask(messages, heard=Heard.by(live, draft))
         except NeedsPerson as wanted:
             result = await self._wanted(wanted, consultation.progress, tools, given, words, findings, text)
             return replace(result, tools=consultation.progress.all_uses)

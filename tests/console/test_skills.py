@@ -1,0 +1,55 @@
+"""The page of skills: what there is, what is wrong with it, how it scored, who has it."""
+
+import shutil
+from pathlib import Path
+
+import httpx
+
+from ai_worker.demo.company import examples
+from ai_worker.skills.scores import Scores
+from tests.console.reading import attribute, page_of, texts, words
+from tests.console.world import World
+
+
+def put(folder: Path, name: str) -> Path:
+    return Path(shutil.copytree(examples() / "skills" / name, folder / "skills" / name))
+
+
+async def test_without_skills_the_page_says_where_they_go(new_reader: httpx.AsyncClient, tmp_path: Path) -> None:
+    page = page_of(await new_reader.get("/skills"))
+    assert attribute(page, "nav.side a[aria-current]", "href") == "/skills"
+    assert f"{tmp_path / 'skills'}/<名字>/" in words(page.css_first(".card.centre"))
+
+
+async def test_a_skill_is_there_as_soon_as_its_file_is(
+    new_site: World, new_reader: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    put(tmp_path, "refund")
+    row = page_of(await new_reader.get("/skills")).css_first("#skill-refund")
+    assert row is not None
+    assert words(row.css_first("b")) == "退款"
+    assert texts(page_of(await new_reader.get("/skills")), "#skill-refund td:nth-child(2) code") == [
+        *("erp.get_order", "erp.get_refund"),
+    ]
+    assert words(row.css_first(".findings")) == "没有哪个工具叫 erp.get_order"
+    assert words(row.css_first(".since")) == "已启用小智"
+    assert "ai-worker skills eval refund" in words(row.css_first(".tried"))
+
+
+async def test_scores_stand_with_their_trend_and_a_fall_is_marked(
+    new_site: World, new_reader: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    put(tmp_path, "leave")
+    for passed in (1, 2, 1):
+        Scores(tmp_path).add("leave", passed=passed, examples=2, at=new_site.clock.now(), model="m")
+    score = page_of(await new_reader.get("/skills")).css_first("#skill-leave .fell")
+    assert words(score) == "1 / 2 变化：50% → 100% → 50%"
+
+
+async def test_a_skill_that_cannot_be_used_says_why_and_is_no_page_of_its_own(
+    new_reader: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    (put(tmp_path, "leave") / "SKILL.md").write_text("---\nname: <b>\n---\n", "utf-8")
+    answer = await new_reader.get("/skills")
+    assert words(page_of(answer).css_first(".warned b")) == "“leave”不能用，别的技能照常。"
+    assert "<b>'" not in answer.text
