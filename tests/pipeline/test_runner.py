@@ -303,3 +303,29 @@ async def test_each_turn_that_ends_lets_two_more_begin(tmp_path: Path) -> None:
         for number in range(300):
             await at.say("在吗", who=f"u{number}")
         await at.until(lambda: len(at.channel.shown) == 300)
+
+
+async def test_what_a_process_may_have_died_of_is_tried_with_nothing_beside_it(tmp_path: Path) -> None:
+    beside: list[int] = []
+
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as stores:
+
+        async def count(given: TurnInput) -> TurnResult:
+            if given.attempt >= runner_module.ALONE_FROM:
+                beside.append(at.runner.active)
+            await asyncio.sleep(0.01)
+            return await echo(given)
+
+        at = Desk(stores, tmp_path, count, limit=500)
+        for number in range(10):
+            await at.say("在吗", who=f"u{number}")
+        for death in range(runner_module.ALONE_FROM - 1):
+            assert len(await stores.pipeline.claim(owner=f"run-{death}", limit=10, now=CLOCK.now())) == 10
+            await stores.pipeline.recover(owner="the next")
+        for number in range(10, 40):
+            await at.say("在吗", who=f"u{number}")
+        running = asyncio.create_task(at.runner.run())
+        await at.until(lambda: len(at.channel.shown) == 40)
+        running.cancel()
+        await at.runner.drain(1)
+    assert beside == [1] * 10

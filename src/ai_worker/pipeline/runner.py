@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -35,6 +36,16 @@ POLL_S = 0.5
 BATCH = 256
 MAX_ATTEMPTS = 5
 """A message that fails this often becomes a dead letter; counted on disk before each attempt."""
+
+ALONE_FROM = 4
+"""From this attempt on, a message that was at work when the process died is tried with nothing beside it: what
+dies then did not die of another. Four deaths in a crowd say little of any one in it."""
+
+ALONE_S, WAITED_FOR_S = 0.2, 2.0
+"""Seconds until a message that waits to be alone is looked at again, and for which others wait for it to come."""
+
+KNOWN_DEFECTS = 1_000
+"""Turns that are remembered as failing by themselves."""
 
 CAREFUL_TURNS = 16
 """After a process that died, so many turns are begun at first, and two more with each that ends, until nothing
@@ -140,6 +151,17 @@ class Runner:
         """The most turns that were in progress at once since the start."""
 
         self._careful_turns: int | None = None
+        self._alone_until = 0.0
+        """Until then, in the clock's monotonic seconds, messages wait to be tried with nothing beside them."""
+
+        self._apart: set[str] = set()
+        """The turns that wait for that."""
+
+        self._suspects: set[asyncio.Task[None]] = set()
+        """What is at work of those that the process may have died of."""
+
+        self._defects: OrderedDict[str, None] = OrderedDict()
+        """Turns that failed here by themselves: they did not bring the process down, and need not be alone."""
         self._active: dict[asyncio.Task[None], Claim] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -168,6 +190,7 @@ class Runner:
                 claims = await self._claim(wanted) if wanted > 0 else []
                 if wanted > 0 and not claims:
                     self._careful_turns = None  # nothing waits any more
+                    self._apart.clear()
                 for claim in claims:
                     self._begin(claim)
                 if wanted <= 0 or len(claims) < wanted:
@@ -177,6 +200,8 @@ class Runner:
 
     def _room(self) -> int:
         """Return how many turns may be begun now."""
+        if self._suspects or self._clock.monotonic() < self._alone_until:
+            return 0 if self._active else 1
         most = self.limit if self._careful_turns is None else min(self.limit, self._careful_turns)
         return most - len(self._active)
 
@@ -226,11 +251,14 @@ class Runner:
     def _begin(self, claim: Claim) -> None:
         task = asyncio.create_task(self._work(claim))
         self._active[task] = claim
+        if self._is_suspect(claim):
+            self._suspects.add(task)
         self.peak = max(self.peak, len(self._active))
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._active[task]
+        self._suspects.discard(task)
         if self._careful_turns is not None:
             self._careful_turns += 2
         self.wake()
@@ -239,8 +267,14 @@ class Runner:
         try:
             if claim.attempt > MAX_ATTEMPTS:
                 await self._give_up(claim, "failed every time it was tried")
-                return
-            await self._in_its_course(claim)
+            elif self._is_suspect(claim) and len(self._active) > 1:
+                # What is at work ends first, and nothing else is begun.
+                self._apart.add(claim.turn_id)
+                self._alone_until = self._clock.monotonic() + WAITED_FOR_S
+                await self._defer(claim, until=self._clock.now() + timedelta(seconds=ALONE_S))
+            else:
+                await self._in_its_course(claim)
+                self._came(claim)
         except LeaseLost:
             log.warning("runner.lease_lost", turn=claim.turn_id)
         except AnswererChanged:
@@ -248,7 +282,20 @@ class Runner:
             await self._retry(claim, "", at_once=True)
         except Exception as defect:  # a task boundary: one message must not stop the others
             log.exception("runner.turn_failed", turn=claim.turn_id, attempt=claim.attempt)
+            self._defects[claim.turn_id] = None
+            if len(self._defects) > KNOWN_DEFECTS:
+                self._defects.popitem(last=False)
             await self._retry(claim, f"{type(defect).__name__}: {defect}")
+
+    def _came(self, claim: Claim) -> None:
+        """Note that a message has been tried; others that wait to be alone come right behind it."""
+        if claim.turn_id in self._apart:
+            self._apart.discard(claim.turn_id)
+            self._alone_until = self._clock.monotonic() + WAITED_FOR_S if self._apart else 0.0
+
+    def _is_suspect(self, claim: Claim) -> bool:
+        """Return whether a message may be what the process died of, more than once."""
+        return claim.attempt >= ALONE_FROM and claim.turn_id not in self._defects
 
     async def _in_its_course(self, claim: Claim) -> None:
         """Answer a message; or wait for more of a burst, or leave it to be answered with the next one."""

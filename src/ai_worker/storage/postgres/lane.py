@@ -134,7 +134,7 @@ INSERT INTO turn ({", ".join(TURN_COLUMNS)}) SELECT {", ".join(TURN_COLUMNS)} FR
 
 HELD = "UPDATE inbound SET held = true WHERE seq = $1"
 OWE = "UPDATE inbound SET held = true, attempts = 0, owed = $2 WHERE seq = $1"
-NOT_FAILED = "UPDATE inbound SET attempts = 0 WHERE seq = $1"
+NOT_TRIED = "UPDATE inbound SET attempts = $2 WHERE seq = $1"
 FAILED = "UPDATE inbound SET error = $2 WHERE seq = $1"
 DEAD = "UPDATE inbound SET state = 'dead', error = $2 WHERE seq = $1"
 
@@ -379,7 +379,7 @@ async def hold(database: PostgresDatabase, connection: Any, claim: Claim, until:
 
 async def put_back(database: PostgresDatabase, connection: Any, claim: Claim, until: datetime) -> None:
     """Give an owned lane back; its oldest message stays first, is due at `until` and has not failed so far."""
-    await connection.execute(NOT_FAILED, claim.seq)
+    await connection.execute(NOT_TRIED, claim.seq, max(0, claim.attempt - 1))
     await _free(database, connection, claim, until)
 
 

@@ -258,8 +258,8 @@ def mark_held(connection: apsw.Connection, claim: Claim) -> str:
 
 
 def put_back(connection: apsw.Connection, claim: Claim, until: datetime) -> None:
-    """Give the lane back; its oldest message stays first, is due at `until` and has not failed so far."""
-    connection.execute("UPDATE inbound SET attempts = 0 WHERE seq = ?", (claim.seq,))
+    """Give the lane back; its oldest message stays first, is due at `until` and was not tried this time."""
+    connection.execute("UPDATE inbound SET attempts = ? WHERE seq = ?", (max(0, claim.attempt - 1), claim.seq))
     _free(connection, claim, until)
 
 
