@@ -62,8 +62,8 @@ async def test_a_trial_shows_the_request_and_nothing_is_sent(new_reader: httpx.A
 
     asked = {"csrf": await csrf_of(new_reader), "question": "付退款 ORD12345"}
     tried = page_of(await new_reader.post("/skills/refund", data=asked))
-    assert "没有发送：POST https://erp.example/erp.pay_refund" in words(tried.css_first(".trial pre"))
-    assert words(tried.css_first(".trial .hint")) == "没有用到这个技能 · 直接回答"
+    assert "没有发送：POST https://erp.example/erp.pay_refund" in words(tried.css_first(".tried-out pre"))
+    assert words(tried.css_first(".tried-out .hint")) == "没有用到这个技能 · 直接回答"
     assert attribute(tried, "#skill-question", "value") == "付退款 ORD12345"
     assert (await new_reader.post("/skills/refund", data={"question": "付退款"})).status_code == 403
     assert (await new_reader.get("/skills/none")).status_code == 404
