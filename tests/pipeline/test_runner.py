@@ -297,7 +297,7 @@ async def test_after_a_death_a_few_are_begun_and_what_waits_behind_them_does_not
         assert sum(claim.attempt > 1 for claim in claims) == runner_module.CAREFUL_TURNS
 
 
-async def test_each_turn_that_ends_lets_two_more_begin(tmp_path: Path) -> None:
+async def test_each_turn_that_ends_lets_some_more_begin(tmp_path: Path) -> None:
     async with desk(tmp_path, echo, limit=500) as at:
         at.runner.begin_carefully()
         for number in range(300):

@@ -47,10 +47,10 @@ ALONE_S, WAITED_FOR_S = 0.2, 2.0
 KNOWN_DEFECTS = 1_000
 """Turns that are remembered as failing by themselves."""
 
-CAREFUL_TURNS = 16
-"""After a process that died, so many turns are begun at first, and two more with each that ends, until nothing
+CAREFUL_TURNS, CAREFUL_MORE = 1, 4
+"""After a process that died, so many turns are begun at first, and so many more with each that ends, until nothing
 waits. Were all that wait begun at once, none might end before the next death, and each would count as tried:
-messages that spoil nothing would become dead letters. So no death counts more than twice what was ended."""
+messages that spoil nothing would become dead letters. So a death counts for a few times what was ended at most."""
 
 LET_PASS_S, LET_PASS_TIMES = 0.05, 20
 """How long new turns wait, again and again, for a crowd that is coming in: a second at most."""
@@ -260,7 +260,7 @@ class Runner:
         del self._active[task]
         self._suspects.discard(task)
         if self._careful_turns is not None:
-            self._careful_turns += 2
+            self._careful_turns += CAREFUL_MORE
         self.wake()
 
     async def _work(self, claim: Claim) -> None:
