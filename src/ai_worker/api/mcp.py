@@ -210,6 +210,7 @@ class McpDoor:
             text=question,
             received_at=self._clock.now(),
             standalone=not own,
+            by_machine=True,
         )
         with await self._questions.put(message) as watch:
             result = await watch.result()

@@ -174,6 +174,8 @@ class Connection:
     def _tool(self, name: str, operation: Operation, verb: VerbSettings | None, names: Mapping[str, str]) -> Tool:
         policy = self.settings.policies.get(operation.name, NO_POLICY)
         risk: Risk = policy.risk or operation.risk
+        if policy.unattended and (risk in ("money", "admin") or policy.approval in ("colleague", "never")):
+            raise ValueError(f"policies.{operation.name}: what takes a colleague's word cannot be unattended")
         schema = _without(operation.input_schema, policy.asker)
         if verb is not None:
             _check_verb(verb, schema)
@@ -189,8 +191,16 @@ class Connection:
             title=policy.title or operation.title,
             approved_by=policy.approval or self.settings.approval.of(risk),
             confirm=policy.confirm,
-            read_back=_read_back(policy, names),
+            read_back=_read_back(policy, names, self._acting()),
         )
+
+    def _acting(self) -> set[str]:
+        """Return the operations that may change something, by the contract and by the settings."""
+        risks = {
+            one.name: self.settings.policies.get(one.name, NO_POLICY).risk or one.risk
+            for one in self.contract.operations
+        }
+        return {name for name, risk in risks.items() if risk != "read"}
 
     def _harmless(self) -> Operation:
         if self._check:
@@ -270,12 +280,14 @@ def _check_verb(verb: VerbSettings, schema: Mapping[str, Any]) -> None:
         raise ValueError(f"verb {verb.name!r}: nothing fills the parameter {min(unfilled)!r}")
 
 
-def _read_back(policy: PolicySettings, names: Mapping[str, str]) -> ReadBack | None:
+def _read_back(policy: PolicySettings, names: Mapping[str, str], acting: set[str]) -> ReadBack | None:
     back = policy.read_back
     if back is None:
         return None
     if back.operation not in names:
         raise ValueError(f"read_back: {back.operation!r} is not among the allowed operations")
+    if back.operation in acting:
+        raise ValueError(f"read_back: {back.operation!r} would change something itself")
     return ReadBack(names[back.operation], back.arguments, back.template, back.expects)
 
 

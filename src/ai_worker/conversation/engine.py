@@ -332,7 +332,7 @@ class TurnEngine:
     ) -> TurnResult:
         text = heard.text
         tools = self._toolbox.tools(worker.connectors, asker=asker_of(given.message)) if self._toolbox else []
-        if beside.notebook is None:
+        if beside.notebook is None or given.message.by_machine:
             tools = [tool for tool in tools if not tool.acts]
         parts = parts_of(text) if self._reasoner is not None else None
         shelves, book = self._shelves(given, worker), self._book(given, worker)

@@ -117,6 +117,9 @@ class InboundMessage:
     chosen: str = ""
     """The id of the choice whose button was pressed; `text` is then its label. Empty: nothing was pressed."""
 
+    by_machine: bool = False
+    """Another program says it of its own accord: it cannot give a person's word, and nothing is changed for it."""
+
     group_name: str = ""
     """What the group is called, where the platform says so with its messages."""
 

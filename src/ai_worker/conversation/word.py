@@ -50,7 +50,7 @@ def is_open(pending: PendingQuestion | None) -> bool:
 
 def said_to(pending: PendingQuestion | None, text: str) -> Choice | None:
     """Return the choice that a whole message takes of `确认` and `取消`, in other words than theirs: `好的`."""
-    if pending is None or not is_open(pending):
+    if pending is None or not is_open(pending) or text.rstrip().endswith(("?", "？")):
         return None
     said = " ".join(clauses(text))
     agree, decline = _spoken()

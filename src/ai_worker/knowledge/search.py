@@ -21,7 +21,7 @@ QUESTION_CHARACTERS = 500
 """Of a longer question the beginning is used: a bound on the work, not a limit on what one may ask."""
 
 AHEAD_OF_TITLES = 5
-"""So many texts go before a title that is too unsure to be asked back."""
+"""So many texts go before a title that is too unsure for a model to read."""
 
 SureOf = Callable[[Candidate, float, Question], float]
 """Says how sure the first candidate is, given its lead over the next."""
@@ -83,7 +83,7 @@ def _with_confidence(
 def _behind(
     by_wordings: Sequence[tuple[float, Candidate]], by_texts: Sequence[tuple[float, Candidate]]
 ) -> list[tuple[float, Candidate]]:
-    """Return the wordings, but titles that are too unsure to be asked back behind the best texts.
+    """Return the wordings, but titles that are too unsure for a model to read behind the best texts.
 
     A heading has few words to be unlike in.
     """
@@ -91,7 +91,7 @@ def _behind(
         return list(by_wordings)
     most = by_texts[:AHEAD_OF_TITLES][-1][0]
     return [
-        (sure * min(1.0, most) if one.titles and sure < confidence.CLARIFY_AT else sure, one)
+        (sure * min(1.0, most) if one.titles and sure < confidence.CLARIFY_AT / 2 else sure, one)
         for sure, one in by_wordings
     ]
 

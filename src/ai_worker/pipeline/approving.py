@@ -17,6 +17,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.pipeline.push import CannotPush, Pusher
 from ai_worker.pipeline.store import Accepted
 from ai_worker.skills.approval import LASTS, Approval, ApprovalRefused, ApprovalStore
+from ai_worker.skills.tool import Asker
 
 log = structlog.get_logger(__name__)
 
@@ -85,10 +86,11 @@ class ApprovalDesk:
         """Take a colleague's word, and return what they are told."""
         now, by = self._clock.now(), f"{colleague.channel}/{colleague.contact_id}"
         named = [one for one in await self._store.waiting(now, limit=MOST) if one.code == code.upper()]
-        approval = next((one for one in named if one.approved_by == "colleague"), None)
-        if approval is None:
+        named = [one for one in named if one.approved_by == "colleague"]
+        if len(named) != 1:  # none, or two with one code: the console tells them apart
             return self._words.say("approval_unknown", code=code.upper())
-        if (approval.asker.channel, approval.asker.id) == (colleague.channel, colleague.contact_id):
+        (approval,) = named
+        if self._is(colleague, approval.asker):
             return self._words.say("approval_own")
         try:
             await self._store.decide(approval.id, digest=approval.digest, by=by, yes=yes, now=now)
@@ -96,13 +98,19 @@ class ApprovalDesk:
             return self._words.say("approval_unknown", code=code.upper())
         return self._words.say("approval_given" if yes else "approval_denied", title=approval.title)
 
+    def _is(self, colleague: Colleague, asker: Asker) -> bool:
+        """Return whether a colleague is the one who asked, on this channel or by another of their own."""
+        known = self._duty.colleague(asker.channel, asker.id)
+        same = (asker.channel, asker.id) == (colleague.channel, colleague.contact_id)
+        return same or (known is not None and known.person == colleague.person)
+
     async def _call(self, approval: Approval) -> set[str]:
         """Tell whoever is there; return the names of all that has been told."""
         made: set[str] = set()
         text = self._words.approval(approval, minutes=int(LASTS.total_seconds() // 60))
         for person in self._duty.there(self._clock.now()):
             there = person.colleague
-            if (there.channel, there.contact_id) == (approval.asker.channel, approval.asker.id):
+            if self._is(there, approval.asker):
                 continue
             made.add(name := f"approval:{approval.id}:{there.person}")
             if name in self._made:

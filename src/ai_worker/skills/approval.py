@@ -16,7 +16,7 @@ from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.skills.tool import ApprovedBy, Asker, Risk
 
 CODE = 6
-"""Characters of a digest that people type; among those that wait at one time they are not the same."""
+"""Characters that people type. Where two that wait have the same, they are told to look at the console."""
 
 LASTS = timedelta(minutes=10)
 """How long a person may take; what was asked for may be out of date after that."""
@@ -82,8 +82,8 @@ class Approval:
 
     @property
     def code(self) -> str:
-        """What people type for it: `3FA9C1`. Another act has another one."""
-        return self.digest[:CODE].upper()
+        """What people type for it: `3FA9C1`. Nobody can choose arguments that make it another one's."""
+        return hashlib.sha256(f"{self.id}:{self.digest}".encode()).hexdigest()[:CODE].upper()
 
     def at(self, now: datetime) -> "Approval":
         """Return it as it stands now: what waits for too long has expired."""
@@ -94,7 +94,7 @@ class Approval:
         """Return it with a person's word. The same person's same word again changes nothing.
 
         Args:
-            digest: Of what the person was shown, or its beginning, of at least `CODE` characters.
+            digest: Of what the person was shown, or its `code`.
             by: Who gives the word.
             yes: Which.
             now: Aware, in UTC.
@@ -102,7 +102,7 @@ class Approval:
         Raises:
             ApprovalRefused: It does not wait any more, or the word is for something else.
         """
-        if len(digest) < CODE or not self.digest.startswith(digest.lower()):
+        if digest != self.digest and digest.upper() != self.code:
             raise ApprovalRefused("The word was given for something else than what would be done")
         state: ApprovalState = "approved" if yes else "refused"
         standing = self.at(now)

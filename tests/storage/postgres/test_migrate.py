@@ -30,7 +30,8 @@ from ai_worker.pipeline.files import attached
 from ai_worker.pipeline.sending import Limit, Need
 from ai_worker.settings import load
 from ai_worker.skills.approval import LASTS, Approval, digest_of
-from ai_worker.skills.tool import Asker
+from ai_worker.skills.calls import Checked
+from ai_worker.skills.tool import Asker, Called
 from ai_worker.storage.opening import Stores, open_stores
 from tests.postgres import shared_server
 from tests.storage.postgres.scene import ANSWER, message, reply
@@ -83,6 +84,8 @@ async def _furnish(stores: Stores) -> None:
         *(now(), now() + LASTS),
     )
     await stores.approvals.ask(approval)
+    await stores.calls.add([Called("erp", "erp.get_order", "ok", 12.5, now())])
+    await stores.calls.note(Checked("erp", now(), "ok", ms=3.0))
     await stores.channels.remember("desk", "cursor", "有\0没有")
     await stores.channels.block("desk", "robot", seconds=600)
     await stores.channels.own("bot:desk", owner="run-1", lease=timedelta(minutes=5))

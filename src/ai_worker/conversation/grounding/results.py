@@ -24,7 +24,10 @@ def plain_value(value: Any, *, names: Sequence[str] = (), depth: int = 0) -> Any
     return value
 
 
-_BARE = re.compile(r"[A-Za-z0-9_.:+/#-]{1,32}|\d[\d\s:.,/-]{0,30}|[\u3400-\u9fff\d %.]{1,10}")
+_BARE = re.compile(
+    r"[A-Za-z0-9_.:+/#-]{1,32}|\d[\d\s:.,/-]{0,30}|[\u3400-\u9fff]{1,3}"
+    r"|(?=[^\d]*\d)[\d\s年月日时分秒元天个件份号%.,:-]{1,20}"
+)
 
 
 def bare_data(value: Any, *, depth: int = 0) -> bool:

@@ -41,6 +41,9 @@ ERROR = "error:"
 NAMED = 20
 """Tools that a model is told of that has called what does not exist."""
 
+SYSTEMS_WORDS = "“"
+"""Where a business system's own words begin in the words of a failure."""
+
 REPAIRS = 1
 """Times that a model may try again after calling a tool that does not exist or that it cannot spell."""
 
@@ -231,7 +234,7 @@ class Consultation:
         Raises:
             NeedsPerson: A person has to say yes to it first.
         """
-        if self._tainted or self._notebook is None or not tool.unattended:
+        if self._tainted or self._notebook is None or not _alone_allowed(tool):
             try:
                 toolbox.check(tool.name, arguments, asker=self._asker)
             except ToolFailed as wrong:  # a person is asked only for what can be done
@@ -258,6 +261,8 @@ class Consultation:
         """Return what the model is told of a call."""
         self._uses.append(called.use)
         if called.failure is not None:
+            # A system's words in a refusal are as little to be trusted as those in an answer.
+            self._tainted = self._tainted or SYSTEMS_WORDS in str(called.failure)
             return f"{ERROR} {plain(str(called.failure), names=self._names)}"
         self._tainted = self._tainted or not bare_data(called.data)
         data = plain_value(called.data, names=self._names)
@@ -295,10 +300,14 @@ class Consultation:
         return answer
 
 
+def _alone_allowed(tool: Tool) -> bool:
+    return tool.unattended and tool.approved_by not in ("colleague", "never")
+
+
 def _could_order(message: ChatMessage) -> bool:
     """Return whether a tool's result, as it was kept, has more than bare data in it."""
     if message.content.startswith(ERROR):
-        return False
+        return SYSTEMS_WORDS in message.content
     try:
         return not bare_data(json.loads(message.content))
     except (ValueError, RecursionError):  # it was cut off

@@ -10,7 +10,7 @@ from ai_worker.conversation.message import Choice, InboundMessage, Utterance
 from ai_worker.conversation.phrases import language_of
 from ai_worker.conversation.tone import Plea, tone
 from ai_worker.conversation.turn import PendingQuestion
-from ai_worker.conversation.word import said_to
+from ai_worker.conversation.word import is_open, said_to
 from ai_worker.foundation.text import clean
 
 LONGEST_QUESTION = 4_000
@@ -66,8 +66,9 @@ def understand(
     """
     text = clean(_words(message))[:LONGEST_QUESTION]
     language = language_of(text, history=history, default=default_language)
-    choice = _pressed(message) or (choice_of(text, pending.choices) if pending and pending.choices else None)
-    choice = choice or said_to(pending, text)
+    choice = _pressed(message) or said_to(pending, text)
+    if choice is None and pending and pending.choices and not (is_open(pending) and _hesitates(text)):
+        choice = choice_of(text, pending.choices)
     if choice is not None:
         return Understood("chosen", text, language, chosen=choice)
     kind = _kind(text, message, pending)
@@ -112,6 +113,11 @@ def _kind(text: str, message: InboundMessage, pending: PendingQuestion | None) -
     if listening.mark(text) is not None:
         return "rating"
     return listening.small_talk(text) or "question"
+
+
+def _hesitates(text: str) -> bool:
+    """Return whether words are no plain word for something that is about to be done: `确认？`, `1个`."""
+    return text.rstrip().endswith(("?", "？")) or (text[:1].isdigit() and not text.strip().isdigit())
 
 
 def _picks(text: str) -> bool:

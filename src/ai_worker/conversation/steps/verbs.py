@@ -18,6 +18,12 @@ from ai_worker.skills.tool import Slot, Tool, Verb
 RESUMED_IS_WORTH = 1.5
 """Triggers: `订单号是 ORD12345` answers what was asked, `订单 ORD12345 到哪了` asks something else."""
 
+LONGEST_VALUE = 500
+"""Characters of one field of a result that an answer shows."""
+
+_LINK = re.compile(r"\[([^\]]*)\]\(([^)]*)\)")
+"""A link of Markdown: what a system's text calls a name must not hide where it leads."""
+
 _FIELD = re.compile(r"\{([^{}]+)\}")
 
 
@@ -163,7 +169,7 @@ def told(template: str, data: Any, *, values: Mapping[str, str], no_value: str) 
         for part in name[1].split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         value = values.get(name[1]) if value is None else value
-        return no_value if value is None else str(value)
+        return no_value if value is None else _LINK.sub(r"\1（\2）", str(value))[:LONGEST_VALUE]
 
     return _FIELD.sub(field, template)
 
