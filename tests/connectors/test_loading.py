@@ -154,6 +154,19 @@ def test_one_file_is_enough(tmp_path: Path) -> None:
         ),
         (lambda text: text + "[policies.get_things]", "policies: the contract has no operation"),
         (lambda text: text + "[policies.get_thing]\nasker = { nome = 'id' }", "asker: there is no argument 'nome'"),
+        (
+            lambda text: (
+                text.replace('["get_thing"]', '["**"]') + "[policies.delete_thing]\nrisk = 'money'\nunattended = true"
+            ),
+            "cannot be unattended",
+        ),
+        (
+            lambda text: (
+                text.replace('["get_thing"]', '["**"]')
+                + "[policies.get_thing.read_back]\noperation = 'delete_thing'\ntemplate = 'x'"
+            ),
+            "would change something itself",
+        ),
         (lambda text: text + VERB.replace("T\\d+", "T(\\d+"), "not a regular expression"),
         (lambda text: text + VERB.replace("{name}", "{name[0]}"), "must be the plain name of a field"),
         (lambda text: text + VERB.replace("{carrier}", "{carrier!r}"), "must be the plain name of a field"),

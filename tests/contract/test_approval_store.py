@@ -130,3 +130,9 @@ async def test_approvals_are_forgotten_in_time(stores: Stores) -> None:
     stores.clock.advance(RETENTION + timedelta(days=1))
     await stores.forget()
     assert await stores.approvals.latest(stores.clock.now(), limit=9) == []
+
+
+async def test_the_same_wish_asked_again_has_another_code(stores: Stores) -> None:
+    first, again = approval(stores, "a-1", x=1), approval(stores, "a-2", x=1)
+    assert first.digest == again.digest
+    assert first.code != again.code

@@ -165,9 +165,12 @@ class Office:
         who: Contact = LIN,
         turn_id: str = TURN,
         channel: str = "service-desk",
+        by_machine: bool = False,
         **more: Any,
     ) -> TurnInput:
-        message = InboundMessage(channel, "m-1", "lin", who, text, self.clock.now(), parts=parts, chosen=chosen)
+        message = InboundMessage(
+            channel, "m-1", "lin", who, text, self.clock.now(), parts=parts, chosen=chosen, by_machine=by_machine
+        )
         return TurnInput(turn_id, message, tuple(self.history), "xiaozhi", pending=self.pending, **more)
 
     async def say(

@@ -158,6 +158,40 @@ async def test_the_word_may_be_said_in_many_ways(tmp_path: Path, said: str, move
     assert ("已办好" in words(told)) is bool(moved)
 
 
+@pytest.mark.parametrize("said", ["确认？", "ok?", "1个", "确认一下运费"])
+async def test_what_is_no_plain_word_changes_nothing(tmp_path: Path, said: str) -> None:
+    async with desk(tmp_path) as at:
+        await at.turn(MOVE)
+        await at.turn(said)
+    assert at.orders.moves == []
+
+
+async def test_a_program_neither_asks_for_a_change_nor_gives_a_persons_word(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        asked = await at.turn(MOVE, by_machine=True)
+        assert await at.store.latest(at.clock.now(), limit=1) == []
+        assert asked.decision == "handoff"
+        await at.turn(MOVE)
+        told = await at.turn("1", by_machine=True)
+    assert "已办好" not in words(told)
+    assert at.orders.moves == []
+
+
+async def test_what_cannot_be_shown_whole_is_not_asked(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        told = await at.turn(f"把 ORD12345 的收货地址改成：{'武汉' * 300}")
+    assert told.decision == "handoff"
+
+
+async def test_a_policy_that_became_stricter_counts_at_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.turn(MOVE)
+        at.orders.by = "colleague"
+        told = await at.turn("1")
+    assert told.decision == "handoff"
+    assert at.orders.moves == []
+
+
 async def test_a_word_is_used_up_once_it_was_acted_on(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         asked = await at.turn(MOVE)

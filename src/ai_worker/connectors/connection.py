@@ -88,7 +88,8 @@ class Connection:
         wanted = [access.departments, policy.departments, access.write_departments if tool.acts else ()]
         if not all(_in_any(asker.department, departments) for departments in wanted if departments):
             return False
-        return "login" not in policy.asker.values() or bool(self._login(asker))
+        needs_login = "login" in policy.asker.values() or (bool(access.header) and bool(access.logins))
+        return not needs_login or bool(self._login(asker))
 
     def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
         """Return the request that a call would send, for an administrator; sends nothing.

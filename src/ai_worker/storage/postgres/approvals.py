@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ai_worker.foundation.clock import to_micros
-from ai_worker.skills.approval import Approval, ApprovalRefused
+from ai_worker.skills.approval import STAYS_OPEN, Approval, ApprovalRefused
 from ai_worker.storage import rows
 from ai_worker.storage.approval_rows import approval_of, replaced, row_of
 from ai_worker.storage.postgres.database import PostgresDatabase
@@ -33,8 +33,9 @@ CHANGE = "UPDATE approval SET state = $2, expires_at = $3, used_by = $4, body = 
 WAITING = "SELECT body FROM approval WHERE state = 'waiting' AND expires_at > $1 ORDER BY asked_at LIMIT $2"
 
 OPEN = """
-SELECT body FROM approval WHERE approved_by = 'colleague' AND used_by = '' AND state <> 'replaced'
-ORDER BY asked_at LIMIT $1
+SELECT body FROM approval
+WHERE approved_by = 'colleague' AND used_by = '' AND state <> 'replaced' AND asked_at > $1
+ORDER BY asked_at LIMIT $2
 """
 
 LATEST = "SELECT body FROM approval ORDER BY asked_at DESC, n DESC LIMIT $1"
@@ -67,7 +68,7 @@ class PostgresApprovalStore:
 
     async def open(self, now: datetime, *, limit: int) -> Sequence[Approval]:
         """Return those for a colleague of which the asker does not know the end yet."""
-        return [one.at(now) for one in await self._read(OPEN, limit)]
+        return [one.at(now) for one in await self._read(OPEN, to_micros(now - STAYS_OPEN), limit)]
 
     async def latest(self, now: datetime, *, limit: int) -> Sequence[Approval]:
         """Return the latest ones, whatever became of them."""

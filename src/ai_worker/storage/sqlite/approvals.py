@@ -7,7 +7,7 @@ from typing import Any
 import apsw
 
 from ai_worker.foundation.clock import to_micros
-from ai_worker.skills.approval import Approval, ApprovalRefused
+from ai_worker.skills.approval import STAYS_OPEN, Approval, ApprovalRefused
 from ai_worker.storage.approval_rows import approval_of, replaced, row_of
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
@@ -33,7 +33,8 @@ UPDATE approval SET state = :state, expires_at = :expires_at, used_by = :used_by
 WAITING = "SELECT body FROM approval WHERE state = 'waiting' AND expires_at > ? ORDER BY asked_at LIMIT ?"
 
 OPEN = """
-SELECT body FROM approval WHERE approved_by = 'colleague' AND used_by = '' AND state <> 'replaced'
+SELECT body FROM approval
+WHERE approved_by = 'colleague' AND used_by = '' AND state <> 'replaced' AND asked_at > ?
 ORDER BY asked_at LIMIT ?
 """
 
@@ -70,7 +71,7 @@ class SqliteApprovalStore:
 
     async def open(self, now: datetime, *, limit: int) -> Sequence[Approval]:
         """Return those for a colleague of which the asker does not know the end yet."""
-        return [one.at(now) for one in await self._read(OPEN, limit)]
+        return [one.at(now) for one in await self._read(OPEN, to_micros(now - STAYS_OPEN), limit)]
 
     async def latest(self, now: datetime, *, limit: int) -> Sequence[Approval]:
         """Return the latest ones, whatever became of them."""
