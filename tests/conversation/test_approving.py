@@ -88,7 +88,7 @@ class Orders:
         if name == "erp.get_order":
             return ToolResult({"id": arguments["order_id"], "address": self.address}, "ERP GET")
         failure = self.fails.pop(0) if self.fails else None
-        if isinstance(failure, ToolRefused):
+        if isinstance(failure, ToolFailed) and not isinstance(failure, ToolUnsure):
             raise failure
         if not any(key == idempotency_key for key, _, _ in self.moves):
             self.moves.append((idempotency_key, arguments, asker))
@@ -190,6 +190,32 @@ async def test_a_policy_that_became_stricter_counts_at_once(tmp_path: Path) -> N
         told = await at.turn("1")
     assert told.decision == "handoff"
     assert at.orders.moves == []
+
+
+async def test_a_value_that_the_system_would_not_take_is_asked_for_in_other_words(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.bad = "move: address: the value is shorter than 20 characters"
+        first = await at.turn(MOVE)
+        assert first.decision == "clarify"
+        assert await at.store.latest(at.clock.now(), limit=1) == []
+        await at.turn(MOVE)
+        assert (await at.turn(MOVE)).decision == "handoff"
+
+
+@pytest.mark.parametrize(
+    ("failure", "decision"), [(ToolRefused("move: refused: “已发货”"), "answer"), (ToolFailed("move: down"), "handoff")]
+)
+async def test_a_repeat_after_the_end_is_kept_tells_the_same_end(
+    tmp_path: Path, failure: ToolFailed, decision: str
+) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.fails.append(failure)
+        await at.turn(MOVE)
+        asked = at.pending
+        told = await at.turn("1")
+        at.pending = asked  # the process died before the turn's result was stored
+        again = await at.again("1")
+    assert (told.decision, words(again)) == (decision, words(told))
 
 
 async def test_a_word_is_used_up_once_it_was_acted_on(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ from ai_worker.skills.tool import Asker, ReadBack, Tool, Toolbox, ToolFailed, To
 SHOWN = 400
 """Characters of one argument that a person is shown before the rest is counted."""
 
-FAILED = "error:"
-"""How what is kept of an act begins that came to nothing."""
+FAILED, REFUSED = "error:", "error:refused:"
+"""How what is kept of an act begins that came to nothing, and of one to which the system said no."""
 
 
 def asker_of(message: InboundMessage) -> Asker:
@@ -115,10 +115,10 @@ class Approvals:
         self, word: Word, given: TurnInput, words: Phrases, *, trace: Trace, notebook: Notebook | None
     ) -> TurnResult:
         """Take a person's word, and carry out what was approved."""
-        approval = await self._store.get(word.approval_id, self._clock.now())
-        asker = asker_of(given.message)
         if given.message.by_machine:
             return compose.to_confirm(words)
+        approval = await self._store.get(word.approval_id, self._clock.now())
+        asker = asker_of(given.message)
         if approval is None or (approval.asker.channel, approval.asker.id) != (asker.channel, asker.id):
             return _said(words.say("approve_gone"))
         try:
@@ -170,7 +170,7 @@ class Approvals:
         progress = given.progress or Progress()
         act = progress.act(1)
         if act is not None and act.told is not None:
-            failure = ToolRefused(act.told.removeprefix(FAILED)) if act.told.startswith(FAILED) else None
+            failure = _failure(act.told)
             use = progress.uses[-1]
             return progress, Called(use, None if failure else json.loads(act.told), failure)
         if act is None:
@@ -183,7 +183,8 @@ class Approvals:
             called = await perform(self._toolbox, tool, act, trace=trace, asker=approval.asker)
         except ToolUnsure:
             return progress, None
-        said = FAILED + str(called.failure) if called.failure else json.dumps(called.data, ensure_ascii=False)
+        mark = REFUSED if isinstance(called.failure, ToolRefused) else FAILED
+        said = mark + str(called.failure) if called.failure else json.dumps(called.data, ensure_ascii=False)
         progress = replace(progress, uses=(*progress.uses, called.use)).ended(act, told=said, ok=not called.failure)
         await notebook.keep(progress)
         return progress, called
@@ -278,6 +279,13 @@ def _same(found: str, wanted: str) -> bool:
     if re.fullmatch(r"[-+]?[\d.,]+", other):
         return one == other
     return bool(other) and other in one
+
+
+def _failure(told: str) -> ToolFailed | None:
+    """Return the failure that is kept of an act; `None`: it was done."""
+    if told.startswith(REFUSED):
+        return ToolRefused(told.removeprefix(REFUSED))
+    return ToolFailed(told.removeprefix(FAILED)) if told.startswith(FAILED) else None
 
 
 def _too_long(arguments: Mapping[str, Any]) -> bool:

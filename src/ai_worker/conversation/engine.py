@@ -44,7 +44,7 @@ from ai_worker.knowledge.retrieve import Meanings, Reader, Retriever
 from ai_worker.learning.feedback import FeedbackStore, Rating
 from ai_worker.skills.approval import ApprovalStore
 from ai_worker.skills.skill import Skills
-from ai_worker.skills.tool import Tool, Toolbox, ToolRefused
+from ai_worker.skills.tool import Tool, Toolbox, ToolFailed, ToolRefused
 
 CONSULT = Verdict("consult")
 """The course of a turn that has acted already: only the model that began it can end it."""
@@ -406,7 +406,15 @@ class TurnEngine:
     async def _call(self, planned: Plan, given: TurnInput, words: Phrases, trace: Trace) -> TurnResult:
         assert self._toolbox is not None
         if planned.tool.acts and self._approvals is not None:
-            return await self._approvals.ask(planned.tool, planned.values, given, words)
+            try:
+                return await self._approvals.ask(planned.tool, planned.values, given, words)
+            except ToolFailed:  # what was read off the message does not fit; nobody was asked
+                again = asks_again(given.pending)
+                return (
+                    compose.rephrase(words, times=_times(given))
+                    if again
+                    else compose.handed_over(words, Reason.UNCLEAR)
+                )
         key, asker = f"{given.turn_id}:1", asker_of(given.message)
         called = await call(self._toolbox, planned.tool, planned.values, key=key, trace=trace, asker=asker)
         with trace.step("compose"):

@@ -39,7 +39,7 @@ MAX_ATTEMPTS = 5
 
 ALONE_FROM = 4
 """From this attempt on, a message that was at work when the process died is tried with nothing beside it: what
-dies then did not die of another. Four deaths in a crowd say little of any one in it."""
+dies then did not die of another. Three deaths in a crowd say little of any one in it."""
 
 ALONE_S, WAITED_FOR_S = 0.2, 2.0
 """Seconds until a message that waits to be alone is looked at again, and for which others wait for it to come."""
@@ -162,6 +162,7 @@ class Runner:
 
         self._defects: OrderedDict[str, None] = OrderedDict()
         """Turns that failed here by themselves: they did not bring the process down, and need not be alone."""
+
         self._active: dict[asyncio.Task[None], Claim] = {}
         self._wake = asyncio.Event()
         self._stopping = False

@@ -1,6 +1,5 @@
 """One CalDAV server: requests that are proven, limited and bounded, and what its answers mean."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -11,7 +10,7 @@ from ai_worker.connectors.caldav.multistatus import Found, NotMultistatus, read
 from ai_worker.connectors.contract import Answer
 from ai_worker.connectors.gate import Gate
 from ai_worker.connectors.http.authenticate import Authenticator, Credential
-from ai_worker.connectors.http.limits import Breaker, Rate
+from ai_worker.connectors.http.limits import Breaker, Rate, wait_for_room
 from ai_worker.connectors.http.serialise import Request
 from ai_worker.connectors.http.verdicts import judge, no_answer
 from ai_worker.connectors.http.wire import Reply, Unanswered, Wire
@@ -78,12 +77,8 @@ class CalDavServer:
             ToolFailed: No answer came, or the server is left alone.
         """
         name = operation.name
-        if (seconds := self._breaker.remaining()) > 0:
-            raise ToolFailed(f"{name}: the server failed too often and is left alone for {seconds:.0f} s")
-        wait = self._rate.take(at_most_s=self._profile.max_wait_s)
-        if wait is None:
-            raise ToolFailed(f"{name}: more calls wait for this server than it may be sent")
-        await asyncio.sleep(wait)
+        most = self._profile.max_wait_s
+        await wait_for_room(name, self._rate, self._breaker, at_most_s=most, called="server")
         request = Request(method, path, content=content, content_type=content_type)
         proof = await self._authenticator.prove(operation, request)
         sent = {**self._profile.headers, **(headers or {}), **proof.headers}

@@ -19,7 +19,7 @@ from ai_worker.connectors.http.authenticate import Authenticator, Credential, Pr
 from ai_worker.connectors.http.csrf import SAFE, Csrf, CsrfToken, CsrfTokens
 from ai_worker.connectors.http.dialect import PLAIN, Dialect
 from ai_worker.connectors.http.guessed import GuessedType
-from ai_worker.connectors.http.limits import Breaker, Rate
+from ai_worker.connectors.http.limits import Breaker, Rate, wait_for_room
 from ai_worker.connectors.http.oauth import Keeping
 from ai_worker.connectors.http.serialise import Request
 from ai_worker.connectors.http.verdicts import (
@@ -210,13 +210,8 @@ class HttpCaller:
         return replace(request, headers={**(request.headers or {}), self._asker_header: quote(name, safe="@._-")})
 
     async def _wait_for_room(self, operation: Operation) -> None:
-        if (seconds := self._breaker.remaining()) > 0:
-            raise ToolFailed(f"{operation.name}: the system failed too often and is left alone for {seconds:.0f} s")
-        wait = self._rate.take(at_most_s=self._profile.max_wait_s)
-        if wait is None:
-            raise ToolFailed(f"{operation.name}: more calls wait for this system than it may be sent")
-        if wait > 0:
-            await self._sleep(wait)
+        most = self._profile.max_wait_s
+        await wait_for_room(operation.name, self._rate, self._breaker, at_most_s=most, sleep=self._sleep)
 
     async def _attempts(self, operation: Operation, request: Request, idempotency_key: str) -> Answer:
         again = repeatable(operation, self._profile, idempotency_key)

@@ -1,6 +1,10 @@
 """How often a system is called, and when it is left alone."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 from ai_worker.foundation.clock import Clock
+from ai_worker.skills.tool import ToolFailed
 
 
 class Rate:
@@ -62,3 +66,34 @@ class Breaker:
         self._row += 1
         if self._row >= self._failures:
             self._shut_until = self._clock.monotonic() + self._rest_s
+
+
+async def wait_for_room(
+    name: str,
+    rate: Rate,
+    breaker: Breaker,
+    *,
+    at_most_s: float,
+    called: str = "system",
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Wait until a system may be called once more.
+
+    Args:
+        name: The operation's, for the error.
+        rate: How often it may be called.
+        breaker: Whether it is left alone.
+        at_most_s: The longest wait, in seconds.
+        called: What the system is called in the error: `database`.
+        sleep: Waits so many seconds.
+
+    Raises:
+        ToolFailed: It is left alone, or the wait would be longer; nothing was sent.
+    """
+    if (seconds := breaker.remaining()) > 0:
+        raise ToolFailed(f"{name}: the {called} failed too often and is left alone for {seconds:.0f} s")
+    wait = rate.take(at_most_s=at_most_s)
+    if wait is None:
+        raise ToolFailed(f"{name}: more calls wait for this {called} than it may be sent")
+    if wait > 0:
+        await sleep(wait)

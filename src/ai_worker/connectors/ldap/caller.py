@@ -7,7 +7,7 @@ from typing import Any
 from ai_worker.connectors.answers import clipped, masked
 from ai_worker.connectors.arguments import ArgumentChecks
 from ai_worker.connectors.contract import Answer, ArgumentsRefused, Preview
-from ai_worker.connectors.http.limits import Breaker, Rate
+from ai_worker.connectors.http.limits import Breaker, Rate, wait_for_room
 from ai_worker.connectors.ldap import filters, messages
 from ai_worker.connectors.ldap.compile import PERSON
 from ai_worker.connectors.ldap.filters import Equals, Every, Filter, Present, Some, any_of
@@ -18,7 +18,7 @@ from ai_worker.connectors.ldap.session import Answered, DirectoryFailed, Session
 from ai_worker.connectors.operation import Operation
 from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import Clock
-from ai_worker.skills.tool import Asker, ToolFailed, ToolRefused
+from ai_worker.skills.tool import Asker, ToolRefused
 
 GROUPS = Some(
     tuple(Equals("objectClass", one) for one in ("groupOfNames", "groupOfUniqueNames", "posixGroup", "group"))
@@ -85,12 +85,8 @@ class LdapCaller:
         return self._told(name, found)
 
     async def _wait_for_room(self, name: str) -> None:
-        if (seconds := self._breaker.remaining()) > 0:
-            raise ToolFailed(f"{name}: the directory failed too often and is left alone for {seconds:.0f} s")
-        wait = self._rate.take(at_most_s=self._profile.max_wait_s)
-        if wait is None:
-            raise ToolFailed(f"{name}: more calls wait for this directory than it may be sent")
-        await asyncio.sleep(wait)
+        most = self._profile.max_wait_s
+        await wait_for_room(name, self._rate, self._breaker, at_most_s=most, called="directory")
 
     def _question(self, operation: Operation, arguments: Mapping[str, Any]) -> tuple[str, Filter]:
         """Return where is looked for what."""

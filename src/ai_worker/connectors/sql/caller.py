@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, text
 from ai_worker.connectors.answers import clipped, masked
 from ai_worker.connectors.arguments import ArgumentChecks
 from ai_worker.connectors.contract import Answer, ArgumentsRefused, Preview
-from ai_worker.connectors.http.limits import Breaker, Rate
+from ai_worker.connectors.http.limits import Breaker, Rate, wait_for_room
 from ai_worker.connectors.operation import Operation
 from ai_worker.connectors.profile import Profile
 from ai_worker.connectors.settings import AccessSettings
@@ -168,12 +168,8 @@ class SqlCaller:
     async def _read(
         self, name: str, statement: TextClause, values: Mapping[str, Any], most: int, asker: Asker | None
     ) -> Rows:
-        if (seconds := self._breaker.remaining()) > 0:
-            raise ToolFailed(f"{name}: the database failed too often and is left alone for {seconds:.0f} s")
-        wait = self._rate.take(at_most_s=self._profile.max_wait_s)
-        if wait is None:
-            raise ToolFailed(f"{name}: more calls wait for this database than it may be sent")
-        await asyncio.sleep(wait)
+        longest = self._profile.max_wait_s
+        await wait_for_room(name, self._rate, self._breaker, at_most_s=longest, called="database")
         # A kept connection may have died long ago: that is seen only when it is used.
         last = max(self._profile.attempts, 2)
         for attempt in range(1, last + 1):

@@ -42,7 +42,7 @@ NAMED = 20
 """Tools that a model is told of that has called what does not exist."""
 
 SYSTEMS_WORDS = "“"
-"""Where a business system's own words begin in the words of a failure."""
+"""Where a business system's own words begin in the words of a failure: all kinds of connectors quote them so."""
 
 REPAIRS = 1
 """Times that a model may try again after calling a tool that does not exist or that it cannot spell."""
