@@ -249,8 +249,11 @@ def create_console(
     )
 
     imports = Imports()
-    importing = ConnectorImportsPage(frame=frame, desk=systems, imports=imports, conversations=conversations)
-    catalogue = ConnectorCataloguePage(frame=frame, desk=CatalogueDesk(clock))
+    known = CatalogueDesk(clock)
+    importing = ConnectorImportsPage(
+        frame=frame, desk=systems, imports=imports, catalogue=known, conversations=conversations
+    )
+    catalogue = ConnectorCataloguePage(frame=frame, desk=known)
     connectors = ConnectorsPage(frame=frame, desk=systems, conversations=conversations, clock=clock)
     shelves = [page(frame=frame, shelf=shelf, clock=clock) for page in (KnowledgePage, KnowledgeThingsPage)]
     if concurrency is not None:

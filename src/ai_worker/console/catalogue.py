@@ -164,9 +164,8 @@ def kind_of(system: System, stands: Standing) -> str:
     """Return the kind of connector that a system is connected as; empty: none speaks its contract."""
     if system.id in RPC:
         return system.id
-    ways = {fact.address: fact.way for fact in system.contracts}
-    best = ways.get(stands.contract)
-    return next((KINDS[way] for way in (best, *ways.values()) if way in KINDS), "")
+    ordered = sorted(system.contracts, key=lambda fact: fact.address != stands.contract)
+    return next((KINDS[fact.way] for fact in ordered if fact.way in KINDS), "")
 
 
 def auth_of(system: System) -> str:
