@@ -33,7 +33,8 @@ async def test_a_skill_is_there_as_soon_as_its_file_is(
         *("erp.get_order", "erp.get_refund"),
     ]
     assert words(row.css_first(".findings")) == "没有哪个工具叫 erp.get_order"
-    assert words(row.css_first(".since")) == "已启用小智"
+    assert words(row.css_first(".since > b")) == "已启用"
+    assert words(row.css_first(".since > small")) == "小智"
     assert "ai-worker skills eval refund" in words(row.css_first(".tried"))
 
 
