@@ -325,6 +325,20 @@ async def test_history_is_what_both_sides_said_latest_twelve_oldest_first(stores
     assert history == tuple(utterance for pair in pairs for utterance in pair)
 
 
+async def test_history_says_which_replies_may_repeat_what_gives_nobody_orders(stores: Stores) -> None:
+    for text, tainted in (("已审的答案", False), ("文件里的话", True)):
+        await stores.accept(f"问{text}")
+        await stores.finish(await stores.claim_one(), TurnResult("answer", Reply(text), tainted=tainted))
+    await stores.accept("最后一问")
+
+    history = (await stores.claim_one()).history
+
+    assert [(said.text, said.tainted) for said in history if said.role == "assistant"] == [
+        ("已审的答案", False),
+        ("文件里的话", True),
+    ]
+
+
 async def test_a_question_stands_before_its_answer_even_if_others_came_in_between(stores: Stores) -> None:
     await stores.accept("问题一", "问题二", "问题三")
     await stores.answer("回答一")

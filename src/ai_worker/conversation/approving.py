@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.results import bare_data
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, Contact, InboundMessage, Reply
 from ai_worker.conversation.phrases import Phrases
@@ -200,7 +201,8 @@ class Approvals:
     ) -> TurnResult:
         """Say what came of it."""
         if called is not None and isinstance(called.failure, ToolRefused):
-            return _said(words.say("act_refused", title=approval.title, reason=_system_words(called.failure, words)))
+            refused = words.say("act_refused", title=approval.title, reason=_system_words(called.failure, words))
+            return replace(_said(refused), tainted=True)
         if called is not None and called.failure is not None:
             return TurnResult("handoff", Reply(words.say("act_failed", title=approval.title)), reason=Reason.FAILED)
         back = await self._read_back(tool.read_back, approval, called, tools, trace) if tool.read_back else None
@@ -210,11 +212,11 @@ class Approvals:
             return _said(words.say("act_done", title=approval.title))
         values = {key: str(value) for key, value in approval.arguments.items()}
         now = told(tool.read_back.template, back.data, values=values, no_value=words.say("no_value"))
+        tainted = not bare_data(back.data)
         if back.holds is False:
-            return TurnResult(
-                "handoff", Reply(words.say("act_doubtful", title=approval.title, now=now)), reason=Reason.FAILED
-            )
-        return _said(words.say("act_done_and_read", title=approval.title, now=now))
+            doubtful = Reply(words.say("act_doubtful", title=approval.title, now=now))
+            return TurnResult("handoff", doubtful, reason=Reason.FAILED, tainted=tainted)
+        return replace(_said(words.say("act_done_and_read", title=approval.title, now=now)), tainted=tainted)
 
     async def _read_back(
         self,

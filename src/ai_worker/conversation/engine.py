@@ -324,7 +324,7 @@ class TurnEngine:
             results.append(result)
             history = (*history, Utterance("user", question))
             if result.reply is not None:
-                history = (*history, Utterance("assistant", result.reply.text))
+                history = (*history, Utterance("assistant", result.reply.text, tainted=result.tainted))
         return together(words, parts, results)
 
     async def _question(
