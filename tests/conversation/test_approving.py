@@ -355,6 +355,46 @@ async def test_what_a_colleague_does_not_approve_is_told_to_the_asker(tmp_path: 
     assert at.orders.moves == []
 
 
+@pytest.mark.parametrize(
+    ("word", "said", "moved"), [(True, "已办好", 1), (False, "同事没有批准", 0), (None, "没有等到", 0)],
+    ids=["approved", "refused", "expired"],
+)  # fmt: skip
+async def test_the_end_is_said_beside_a_person_who_has_taken_over_and_nothing_else_is(
+    tmp_path: Path, word: bool | None, said: str, moved: int
+) -> None:
+    async with desk(tmp_path, by="colleague") as at:
+        await at.turn(MOVE)
+        approval = await at.asked()
+        if word is None:
+            at.hands.advance(LASTS)
+        else:
+            await at.store.decide(approval.id, digest=approval.digest, by="wecom/li", yes=word, now=at.clock.now())
+        assert (await at.turn("你好，订单呢", human=True)).decision == "silent"
+        told = await at.turn("", chosen=f"settled:{approval.id}", human=True)
+        assert (await at.turn("谢谢", human=True)).reply is None
+    assert said in words(told)
+    assert len(at.orders.moves) == moved
+
+
+async def test_a_word_of_the_contacts_own_waits_while_a_person_has_the_conversation(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        asked = await at.turn(MOVE)
+        assert asked.reply is not None
+        assert (await at.turn("", chosen=asked.reply.choices[0].id, human=True)).decision == "silent"
+    assert at.orders.moves == []
+
+
+async def test_what_was_done_before_a_person_took_over_is_said_all_the_same(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.turn(MOVE)
+        asked = at.pending
+        await at.turn("1")
+        at.pending = asked  # a person took over before the turn's result was stored
+        told = await at.again("1", human=True)
+    assert "已办好" in words(told)
+    assert len(at.orders.moves) == 1
+
+
 async def test_what_nobody_may_approve_goes_to_a_person(tmp_path: Path) -> None:
     async with desk(tmp_path, by="never") as at:
         told = await at.turn(MOVE)

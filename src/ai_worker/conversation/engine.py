@@ -188,7 +188,7 @@ class TurnEngine:
 
     async def _turn(self, given: TurnInput, trace: Trace, beside: _Beside, *, others_asked: bool) -> TurnResult:
         if given.human:
-            return TurnResult("silent", None)
+            return await self._beside_a_person(given, trace, beside)
         worker = self._staff.named(given.worker)
         with trace.step("understand") as note:
             heard = understand(
@@ -222,6 +222,23 @@ class TurnEngine:
         if heard.kind == "rating":
             return await self._rating(given, heard, worker, words, trace, beside)
         return _fixed(heard, given, worker, words, self._clock.now())
+
+    async def _beside_a_person(self, given: TurnInput, trace: Trace, beside: _Beside) -> TurnResult:
+        """Say nothing while a person has the conversation, but what became of something that was to be done.
+
+        Who was told that a colleague decides on it hears how, whoever answers them now; and who has given
+        their own word hears the end of what was begun by it.
+        """
+        worker = self._staff.named(given.worker)
+        words = _words(given, worker)
+        heard = understand(
+            given.message, history=given.history, pending=given.pending, default_language=worker.language
+        )
+        word = word_of(heard.chosen)
+        begun = given.progress is not None or (word is not None and word.kind == "settled")
+        if word is None or not begun or self._approvals is None:
+            return TurnResult("silent", None)
+        return await self._approvals.hear(word, given, words, trace=trace, notebook=beside.notebook)
 
     async def _chosen(
         self,

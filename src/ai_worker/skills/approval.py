@@ -22,8 +22,7 @@ LASTS = timedelta(minutes=10)
 """How long a person may take; what was asked for may be out of date after that."""
 
 STAYS_OPEN = timedelta(hours=1)
-"""After so long nobody looks any more whether its asker knows the end: what could not be told by then, because a
-person had the conversation, is that person's."""
+"""After so long nobody looks any more whether its asker knows the end."""
 
 ApprovalState = Literal["waiting", "approved", "refused", "expired", "replaced", "used"]
 """`replaced`: the same contact asked for something else instead. `used`: it was carried out, or tried."""
