@@ -20,6 +20,7 @@ from ai_worker.skills.approval import LASTS, Approval, ApprovalStore
 from ai_worker.skills.tool import (
     ApprovedBy,
     Asker,
+    Bound,
     ReadBack,
     Slot,
     Tool,
@@ -60,6 +61,8 @@ class Orders:
         self.fails: list[BaseException] = []
         self.forgets = False
         self.bad: str = ""
+        self.more: dict[str, Any] = {}
+        """What else there is about the tool that acts."""
 
     def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         back = ReadBack(
@@ -75,6 +78,7 @@ class Orders:
                 confirm="把订单 {order_id} 的收货地址改成：{address}",
                 read_back=back,
                 idempotent=self.honours_keys,
+                **self.more,
             ),
         ]
 
@@ -190,6 +194,45 @@ async def test_a_policy_that_became_stricter_counts_at_once(tmp_path: Path) -> N
         told = await at.turn("1")
     assert told.decision == "handoff"
     assert at.orders.moves == []
+
+
+async def test_a_person_is_shown_also_what_is_always_the_askers_own(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.more = {"bound": (Bound("customer", "客户编号", "C-1001"),)}
+        assert words(await at.turn(MOVE)).splitlines()[1:3] == [
+            f"把订单 ORD12345 的收货地址改成：{ADDRESS}",
+            "客户编号：C-1001",
+        ]
+        assert "C-1001" in (await at.asked()).text
+
+
+async def test_who_stands_for_somebody_else_by_now_is_asked_anew(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.more = {"bound": (Bound("customer", "客户编号", "C-1001"),)}
+        await at.turn(MOVE)
+        at.orders.more = {"bound": (Bound("customer", "客户编号", "C-2002"),)}
+        told = await at.turn("1")
+    assert "对不上" in words(told)
+    assert at.orders.moves == []
+
+
+async def test_a_secret_is_not_shown_and_is_sent(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.more = {"masked": frozenset({"address"})}
+        asked = await at.turn(MOVE)
+        assert "收货地址改成：***" in words(asked)
+        assert ADDRESS not in (await at.asked()).text
+        await at.turn("1")
+    assert at.orders.moves[0][1]["address"] == ADDRESS
+
+
+async def test_who_is_not_known_is_told_why_and_passed_on(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.more = {"for_known_only": True}
+        told = await at.turn(MOVE)
+        assert await at.store.latest(at.clock.now(), limit=1) == []
+    assert told.decision == "handoff"
+    assert "没法确认您的身份" in words(told)
 
 
 async def test_a_value_that_the_system_would_not_take_is_asked_for_in_other_words(tmp_path: Path) -> None:

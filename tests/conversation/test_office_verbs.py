@@ -103,6 +103,7 @@ async def test_what_is_missing_is_asked_for_and_what_is_done_waits_for_a_word(tm
         assert "到哪天结束" in words(await at.say("2026-12-01", **how))
         asked = await at.say("到 2026-12-02", **how, turn_id="t-4")
         assert "提交年假申请：2026-12-01 到 2026-12-02" in words(asked)
+        assert "：E1001" in words(asked), "for whom it is, though nobody has typed it"
         assert oa.done == []
         done = await at.say("确认", **how, turn_id="t-5")
     assert "已办好：提交请假申请" in words(done)

@@ -108,11 +108,12 @@ class ConnectorHub:
 
     def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         """Return the tools of the named connectors (`"*"` means all) that may be used for `asker`."""
+        found = [tool for tool in self._tools.values() if "*" in connectors or tool.connector in connectors]
+        if asker is None:
+            return found
+        of = self._connectors
         return [
-            tool
-            for tool in self._tools.values()
-            if ("*" in connectors or tool.connector in connectors)
-            and (asker is None or self._connectors[tool.connector].allows(tool, asker))
+            of[tool.connector].for_asker(tool, asker) for tool in found if of[tool.connector].allows(tool, asker)
         ]
 
     def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:

@@ -35,6 +35,8 @@ from ai_worker.skills.tool import Asker, ReadBack, Tool, Toolbox, ToolFailed, To
 SHOWN = 400
 """Characters of one argument that a person is shown before the rest is counted."""
 
+STARS = "***"
+
 FAILED, REFUSED = "error:", "error:refused:"
 """How what is kept of an act begins that came to nothing, and of one to which the system said no."""
 
@@ -76,11 +78,14 @@ class Approvals:
         Raises:
             ToolFailed: It could not be called so; nobody was asked.
         """
+        if tool.for_known_only:
+            return compose.to_know_first(words)
         if tool.approved_by == "never" or given.message.standalone or given.message.by_machine or _too_long(arguments):
             return compose.to_confirm(words)
         asker, message = asker_of(given.message), given.message
         self._toolbox.check(tool.name, arguments, asker=asker)
-        digest = digest_of(asker, tool.name, arguments)
+        bound = _bound(tool)
+        digest = digest_of(asker, tool.name, {**arguments, **bound})
         now = self._clock.now()
         approval = await self._store.ask(
             Approval(
@@ -100,6 +105,7 @@ class Approvals:
                 worker=given.worker,
                 address=message.address,
                 group=message.group,
+                bound=bound,
             )
         )
         minutes = int(LASTS.total_seconds() // 60)
@@ -157,9 +163,15 @@ class Approvals:
         asker = asker_of(given.message)  # with the department of today
         tools = {tool.name: tool for tool in self._toolbox.tools(asker=asker)}
         tool = tools.get(approval.tool)
-        if tool is None or notebook is None or (tool.approved_by, tool.risk) != (approval.approved_by, approval.risk):
-            return compose.to_confirm(words)
+        if tool is None or notebook is None:
+            return compose.unsure(words) if given.progress is not None else compose.to_confirm(words)
+        if given.progress is None:  # what has begun goes on as it had begun
+            if (tool.approved_by, tool.risk) != (approval.approved_by, approval.risk):
+                return compose.to_confirm(words)
+            if _bound(tool) != approval.bound:
+                return _said(words.say("approve_changed"))
         approval = await self._store.use(approval.id, turn_id=given.turn_id, now=self._clock.now())
+        approval = replace(approval, asker=asker)
         progress, called = await self._act(approval, tool, given, trace, notebook)
         result = await self._told(approval, tool, tools, called, words, trace)
         return replace(result, tools=progress.all_uses)
@@ -210,7 +222,7 @@ class Approvals:
             return compose.unsure(words)
         if back is None or tool.read_back is None:
             return _said(words.say("act_done", title=approval.title))
-        values = {key: str(value) for key, value in approval.arguments.items()}
+        values = {key: _plainly(value) for key, value in _unmasked(tool, approval.arguments).items()}
         now = told(tool.read_back.template, back.data, values=values, no_value=words.say("no_value"))
         tainted = not bare_data(back.data)
         if back.holds is False:
@@ -229,7 +241,7 @@ class Approvals:
         tool = tools.get(back.tool)
         if tool is None:
             return None
-        values = {key: str(value) for key, value in approval.arguments.items()}
+        values = {key: str(value) for key, value in {**approval.bound, **approval.arguments}.items()}
         result = called.data if called is not None else None
         arguments = {
             name: told(template, result, values=values, no_value="") for name, template in back.arguments.items()
@@ -253,8 +265,11 @@ class _Back:
 
 
 def shown(tool: Tool, arguments: Mapping[str, Any]) -> str:
-    """Return what a tool is about to do, for the person whose word it takes: with all of its true arguments."""
-    values = {name: _plainly(value) for name, value in arguments.items()}
+    """Return what a tool is about to do, for the person whose word it takes.
+
+    All of its true arguments are there, also those that are the asker's own; of secrets only that there are any.
+    """
+    values = {name: _plainly(value) for name, value in _unmasked(tool, {**arguments, **_bound(tool)}).items()}
     if not tool.confirm:
         lines = [f"{_title(tool, name)}：{value}" for name, value in values.items()]
         return "\n".join([tool.title or tool.description, *lines])
@@ -263,7 +278,27 @@ def shown(tool: Tool, arguments: Mapping[str, Any]) -> str:
     return "\n".join([said, *(f"{_title(tool, name)}：{values[name]}" for name in hidden)])
 
 
+def _bound(tool: Tool) -> dict[str, str]:
+    return {one.argument: one.value for one in tool.bound}
+
+
+def _unmasked(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with `***` in place of every secret, at any depth."""
+
+    def shown(value: Any) -> Any:
+        match value:
+            case Mapping():
+                return {name: STARS if name in tool.masked else shown(one) for name, one in value.items()}
+            case list() | tuple():
+                return [shown(one) for one in value]
+        return value
+
+    return {name: STARS if name in tool.masked else shown(value) for name, value in arguments.items()}
+
+
 def _title(tool: Tool, argument: str) -> str:
+    if (own := next((one.title for one in tool.bound if one.argument == argument), "")):
+        return own
     schema = tool.parameters.get("properties", {}).get(argument, {})
     return str(schema.get("title") or argument) if isinstance(schema, Mapping) else argument
 

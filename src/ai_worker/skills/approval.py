@@ -83,6 +83,9 @@ class Approval:
 
     group: bool = False
 
+    bound: Mapping[str, str] = field(default_factory=dict)
+    """Arguments that are the asker's own, beside `arguments`: with others it is not carried out."""
+
     @property
     def code(self) -> str:
         """What people type for it: `3FA9C1`. Nobody can choose arguments that make it another one's."""
@@ -141,7 +144,7 @@ class Approval:
 
 
 def digest_of(asker: Asker, tool: str, arguments: Mapping[str, Any]) -> str:
-    """Return what ties a person's word to one act: SHA-256 over who asks, the tool and its arguments."""
+    """Return what ties a person's word to one act: SHA-256 over who asks, the tool and all of its arguments."""
     written = json.dumps(
         [asker.channel, asker.id, tool, arguments], sort_keys=True, ensure_ascii=False, separators=(",", ":")
     )

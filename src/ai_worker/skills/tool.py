@@ -95,6 +95,17 @@ class ReadBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """An argument that is always the asker's own, whatever anybody says."""
+
+    argument: str
+    title: str
+    """What people call it: `工号`."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """One operation of a connector."""
 
@@ -125,6 +136,17 @@ class Tool:
     """What it is about to do, as a template over its arguments; empty: the arguments are listed."""
 
     read_back: ReadBack | None = None
+
+    bound: tuple[Bound, ...] = ()
+    """What it is called with besides its parameters, for whom it is offered: nobody fills it in, and whoever
+    gives their word is shown it."""
+
+    masked: frozenset[str] = frozenset()
+    """Arguments, and names within them, whose values are secrets: nobody is shown them."""
+
+    for_known_only: bool = False
+    """Of a tool that acts: it is not called for whom it is offered, because nobody knows well enough who they
+    are. A person does it."""
 
     @property
     def acts(self) -> bool:

@@ -76,6 +76,11 @@ def to_confirm(words: Phrases) -> TurnResult:
     return TurnResult("handoff", Reply(words.say("to_confirm")), reason=Reason.FAILED)
 
 
+def to_know_first(words: Phrases) -> TurnResult:
+    """Say that a person does it, because nobody knows well enough who asks."""
+    return TurnResult("handoff", Reply(words.say("to_know_first")), reason=Reason.FAILED)
+
+
 def asked_back(question: str, *, times: int, tainted: bool) -> TurnResult:
     """Ask what a model wants to know before it answers."""
     return TurnResult("clarify", Reply(question), pending=PendingQuestion(times=times), tainted=tainted)
