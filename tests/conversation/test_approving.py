@@ -16,7 +16,7 @@ from ai_worker.foundation.clock import FixedClock
 from ai_worker.llm.contract import ModelSettings
 from ai_worker.llm.ladder import build_model
 from ai_worker.llm.scripted import Asked, Call, Say, ScriptedModel
-from ai_worker.skills.approval import LASTS, Approval, ApprovalStore
+from ai_worker.skills.approval import LASTS, MOST_OF_CONTACT, Approval, ApprovalStore
 from ai_worker.skills.tool import (
     ApprovedBy,
     Asker,
@@ -233,6 +233,17 @@ async def test_who_is_not_known_is_told_why_and_passed_on(tmp_path: Path) -> Non
         assert await at.store.latest(at.clock.now(), limit=1) == []
     assert told.decision == "handoff"
     assert "没法确认您的身份" in words(told)
+
+
+async def test_who_asks_for_too_much_at_once_is_told_so(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        for number in range(MOST_OF_CONTACT):
+            assert (await at.turn(f"把 ORD12345 的收货地址改成：武汉市江岸区 {number} 号")).decision == "clarify"
+        told = await at.turn(MOVE)
+        assert "等着确认的事太多" in words(told)
+        at.hands.advance(LASTS)
+        assert (await at.turn(MOVE)).decision == "clarify"
+    assert at.orders.moves == []
 
 
 async def test_a_value_that_the_system_would_not_take_is_asked_for_in_other_words(tmp_path: Path) -> None:

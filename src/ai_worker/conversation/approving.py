@@ -29,7 +29,7 @@ from ai_worker.conversation.word import Word
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.ids import derived_id
 from ai_worker.foundation.text import fold, shorten
-from ai_worker.skills.approval import LASTS, Approval, ApprovalRefused, ApprovalStore, digest_of
+from ai_worker.skills.approval import LASTS, Approval, ApprovalRefused, ApprovalStore, TooManyAsked, digest_of
 from ai_worker.skills.tool import Asker, ReadBack, Tool, Toolbox, ToolFailed, ToolRefused, ToolUnsure
 
 SHOWN = 400
@@ -87,27 +87,29 @@ class Approvals:
         bound = _bound(tool)
         digest = digest_of(asker, tool.name, {**arguments, **bound})
         now = self._clock.now()
-        approval = await self._store.ask(
-            Approval(
-                id=derived_id("apr", given.turn_id, digest),
-                digest=digest,
-                tool=tool.name,
-                arguments=dict(arguments),
-                asker=asker,
-                conversation_key=message.conversation_key,
-                turn_id=given.turn_id,
-                approved_by=tool.approved_by,
-                title=tool.title or tool.description,
-                text=shown(tool, arguments),
-                asked_at=now,
-                expires_at=now + LASTS,
-                risk=tool.risk,
-                worker=given.worker,
-                address=message.address,
-                group=message.group,
-                bound=bound,
-            )
+        wish = Approval(
+            id=derived_id("apr", given.turn_id, digest),
+            digest=digest,
+            tool=tool.name,
+            arguments=dict(arguments),
+            asker=asker,
+            conversation_key=message.conversation_key,
+            turn_id=given.turn_id,
+            approved_by=tool.approved_by,
+            title=tool.title or tool.description,
+            text=shown(tool, arguments),
+            asked_at=now,
+            expires_at=now + LASTS,
+            risk=tool.risk,
+            worker=given.worker,
+            address=message.address,
+            group=message.group,
+            bound=bound,
         )
+        try:
+            approval = await self._store.ask(wish)
+        except TooManyAsked:
+            return _said(words.say("approve_too_many", minutes=int(LASTS.total_seconds() // 60)))
         minutes = int(LASTS.total_seconds() // 60)
         if tool.approved_by == "colleague":
             said = words.say("approve_colleague", text=approval.text, code=approval.code, minutes=minutes)
