@@ -73,9 +73,7 @@ async def test_an_answer_made_from_a_tainted_answer_is_tainted_too() -> None:
     assert erp.cancelled == []
 
 
-@pytest.mark.parametrize(
-    ("kind", "tainted"), [("entry", False), ("passage", True)], ids=["approved-entry", "document"]
-)
+@pytest.mark.parametrize(("kind", "tainted"), [("entry", False), ("passage", True)], ids=["approved-entry", "document"])
 async def test_an_entry_that_was_approved_does_not_taint_and_a_document_does(kind: str, tainted: bool) -> None:
     text = "收到货 7 天内，在「我的订单」里点「申请售后」。"
     passage = Passage("p-1", "公司", "售后政策.md", "entry" if kind == "entry" else "passage", "怎么退货", text)

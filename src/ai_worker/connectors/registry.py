@@ -112,9 +112,7 @@ class ConnectorHub:
         if asker is None:
             return found
         of = self._connectors
-        return [
-            of[tool.connector].for_asker(tool, asker) for tool in found if of[tool.connector].allows(tool, asker)
-        ]
+        return [of[tool.connector].for_asker(tool, asker) for tool in found if of[tool.connector].allows(tool, asker)]
 
     def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
         """Return the request that a call would send; sends nothing.

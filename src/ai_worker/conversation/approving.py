@@ -7,8 +7,7 @@ message of their own in the conversation (`settled:…`) lets a turn carry it ou
 
 import json
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +18,7 @@ from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, Contact, InboundMessage, Reply
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.progress import Act, Notebook, Progress
+from ai_worker.conversation.shown import bound_to, plainly, shown, too_long, unmasked
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.act import perform
 from ai_worker.conversation.steps.call import Called, call
@@ -28,14 +28,9 @@ from ai_worker.conversation.turn import PendingQuestion, TurnInput, TurnResult
 from ai_worker.conversation.word import Word
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.ids import derived_id
-from ai_worker.foundation.text import fold, shorten
+from ai_worker.foundation.text import shorten
 from ai_worker.skills.approval import LASTS, Approval, ApprovalRefused, ApprovalStore, TooManyAsked, digest_of
 from ai_worker.skills.tool import Asker, ReadBack, Tool, Toolbox, ToolFailed, ToolRefused, ToolUnsure
-
-SHOWN = 400
-"""Characters of one argument that a person is shown before the rest is counted."""
-
-STARS = "***"
 
 FAILED, REFUSED = "error:", "error:refused:"
 """How what is kept of an act begins that came to nothing, and of one to which the system said no."""
@@ -80,11 +75,11 @@ class Approvals:
         """
         if tool.for_known_only:
             return compose.to_know_first(words)
-        if tool.approved_by == "never" or given.message.standalone or given.message.by_machine or _too_long(arguments):
+        if tool.approved_by == "never" or given.message.standalone or given.message.by_machine or too_long(arguments):
             return compose.to_confirm(words)
         asker, message = asker_of(given.message), given.message
         self._toolbox.check(tool.name, arguments, asker=asker)
-        bound = _bound(tool)
+        bound = bound_to(tool)
         digest = digest_of(asker, tool.name, {**arguments, **bound})
         now = self._clock.now()
         wish = Approval(
@@ -170,7 +165,7 @@ class Approvals:
         if given.progress is None:  # what has begun goes on as it had begun
             if (tool.approved_by, tool.risk) != (approval.approved_by, approval.risk):
                 return compose.to_confirm(words)
-            if _bound(tool) != approval.bound:
+            if bound_to(tool) != approval.bound:
                 return _said(words.say("approve_changed"))
         approval = await self._store.use(approval.id, turn_id=given.turn_id, now=self._clock.now())
         approval = replace(approval, asker=asker)
@@ -224,7 +219,7 @@ class Approvals:
             return compose.unsure(words)
         if back is None or tool.read_back is None:
             return _said(words.say("act_done", title=approval.title))
-        values = {key: _plainly(value) for key, value in _unmasked(tool, approval.arguments).items()}
+        values = {key: plainly(value) for key, value in unmasked(tool, approval.arguments).items()}
         now = told(tool.read_back.template, back.data, values=values, no_value=words.say("no_value"))
         tainted = not bare_data(back.data)
         if back.holds is False:
@@ -266,52 +261,6 @@ class _Back:
     """Whether it says what was wanted; `None`: nothing was compared."""
 
 
-def shown(tool: Tool, arguments: Mapping[str, Any]) -> str:
-    """Return what a tool is about to do, for the person whose word it takes.
-
-    All of its true arguments are there, also those that are the asker's own; of secrets only that there are any.
-    """
-    values = {name: _plainly(value) for name, value in _unmasked(tool, {**arguments, **_bound(tool)}).items()}
-    if not tool.confirm:
-        lines = [f"{_title(tool, name)}：{value}" for name, value in values.items()]
-        return "\n".join([tool.title or tool.description, *lines])
-    said = told(tool.confirm, None, values=values, no_value="—")
-    hidden = [name for name in values if f"{{{name}}}" not in tool.confirm]
-    return "\n".join([said, *(f"{_title(tool, name)}：{values[name]}" for name in hidden)])
-
-
-def _bound(tool: Tool) -> dict[str, str]:
-    return {one.argument: one.value for one in tool.bound}
-
-
-def _unmasked(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments with `***` in place of every secret, at any depth."""
-
-    def shown(value: Any) -> Any:
-        match value:
-            case Mapping():
-                return {name: STARS if name in tool.masked else shown(one) for name, one in value.items()}
-            case list() | tuple():
-                return [shown(one) for one in value]
-        return value
-
-    return {name: STARS if name in tool.masked else shown(value) for name, value in arguments.items()}
-
-
-def _title(tool: Tool, argument: str) -> str:
-    if (own := next((one.title for one in tool.bound if one.argument == argument), "")):
-        return own
-    schema = tool.parameters.get("properties", {}).get(argument, {})
-    return str(schema.get("title") or argument) if isinstance(schema, Mapping) else argument
-
-
-def _plainly(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    # No line of an argument may look like a line of ours, and nothing in it may turn the reading round.
-    text = " ".join("".join(one for one in text if unicodedata.category(one) != "Cf").split())
-    return text if len(text) <= SHOWN else f"{shorten(text, SHOWN)}（{len(text)}）"
-
-
 def _same(found: str, wanted: str) -> bool:
     """Return whether what is read back says what was wanted: systems add a country, a line end, a salutation."""
     one, other = "".join(found.split()), "".join(wanted.split())
@@ -327,11 +276,6 @@ def _failure(told: str) -> ToolFailed | None:
     return ToolFailed(told.removeprefix(FAILED)) if told.startswith(FAILED) else None
 
 
-def _too_long(arguments: Mapping[str, Any]) -> bool:
-    """Return whether a person could not be shown all of it: then nobody is asked, and a person does it."""
-    return any(len(json.dumps(value, ensure_ascii=False, default=str)) > SHOWN for value in arguments.values())
-
-
 def _system_words(failure: ToolFailed, words: Phrases) -> str:
     """Return the system's own words out of an error, without ours; a dash where it has none."""
     _, _, rest = str(failure).partition("“")
@@ -341,34 +285,3 @@ def _system_words(failure: ToolFailed, words: Phrases) -> str:
 
 def _said(text: str) -> TurnResult:
     return TurnResult("answer", Reply(text), confidence=compose.BY_TOOL)
-
-
-def of_contact(value: Any, said: Sequence[str]) -> bool:
-    """Return whether every value in arguments stands in what the contact said: nobody else has put it there."""
-    match value:
-        case Mapping():
-            return all(of_contact(one, said) for one in value.values())
-        case list() | tuple():
-            return all(of_contact(one, said) for one in value)
-        case None | bool():
-            return True
-    written = "".join(str(value).lower().split())
-    return any(written in "".join(text.lower().split()) for text in said)
-
-
-def is_meant(tool: Tool, text: str, *, tools: Sequence[Tool]) -> bool:
-    """Return whether a message itself speaks of what a tool does, in words that no tool that reads has, too.
-
-    Those are its verb's triggers, or pairs of characters and words of its title.
-    """
-    reading = set[str]().union(*(_marks(one) for one in tools if not one.acts))
-    said = fold(text)
-    return any(mark in said for mark in _marks(tool) - reading)
-
-
-def _marks(tool: Tool) -> set[str]:
-    if tool.verb is not None:
-        return {fold(trigger) for trigger in tool.verb.triggers}
-    title = fold(tool.title or tool.description)
-    runs = re.findall(r"[\u4e00-\u9fff]+", title)
-    return {*re.findall(r"[a-z]{4,}", title), *(run[at : at + 2] for run in runs for at in range(len(run) - 1))}

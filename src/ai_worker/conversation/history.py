@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from ai_worker.conversation.message import Utterance
 
-
 _PASSED_ON = re.compile(r"\[(?!(?:image|voice|video|location|event|file)\])")
 
 

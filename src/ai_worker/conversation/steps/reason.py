@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ai_worker.conversation.approving import Approvals, asker_of, is_meant, of_contact
+from ai_worker.conversation.approving import Approvals, asker_of
 from ai_worker.conversation.grounding.addresses import without_thoughts
 from ai_worker.conversation.grounding.answer import Grounded
 from ai_worker.conversation.grounding.orders import plain
@@ -35,6 +35,7 @@ from ai_worker.conversation.steps.prompt import (
 from ai_worker.conversation.steps.skills import told as told_skills
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
+from ai_worker.conversation.wish import is_meant, of_contact
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.citation import cite
 from ai_worker.skills.skill import Skills

@@ -17,7 +17,8 @@ SELECT lane.id, finished_at, seq, text, reply, tainted, NULL AS body,
         (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
         contact_name) END
 FROM unnest($1::bigint[], $3::boolean[], $4::bigint[]) AS lane (id, grouped, before) CROSS JOIN LATERAL (
-    SELECT seq, finished_at, reply, coalesce(tainted, true) AS tainted FROM turn WHERE conversation_id = lane.id AND seq < lane.before
+    SELECT seq, finished_at, reply, coalesce(tainted, true) AS tainted FROM turn
+    WHERE conversation_id = lane.id AND seq < lane.before
     ORDER BY seq DESC LIMIT $2
 ) AS latest JOIN inbound USING (seq)
 UNION ALL
