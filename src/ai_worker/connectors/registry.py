@@ -135,9 +135,15 @@ class ConnectorHub:
         self._of(name).fits(name, arguments, asker=asker)
 
     async def call(
-        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        idempotency_key: str,
+        asker: Asker | None = None,
+        by: str = "",
     ) -> ToolResult:
-        """Call a tool once, for `asker`; `None`: for an administrator.
+        """Call a tool once, for `asker`; `None`: for an administrator, who is called `by` in the history.
 
         Raises:
             ToolFailed: It is unknown, its arguments are wrong, or the system refused or failed.
@@ -156,7 +162,8 @@ class ConnectorHub:
         finally:
             if self._heard is not None:
                 ms = (self._clock.monotonic() - began) * 1000
-                self._heard(Called(connector.id, name, code, round(ms, 1), self._clock.now()))
+                who, turn_id = (by, "") if asker is None else (f"{asker.channel}/{asker.id}", asker.turn_id)
+                self._heard(Called(connector.id, name, code, round(ms, 1), self._clock.now(), who, turn_id))
             self._busy[connector.id] -= 1
             if not self._busy[connector.id]:
                 for left in self._leaving.pop(connector.id, ()):

@@ -36,10 +36,10 @@ FAILED, REFUSED = "error:", "error:refused:"
 """How what is kept of an act begins that came to nothing, and of one to which the system said no."""
 
 
-def asker_of(message: InboundMessage) -> Asker:
+def asker_of(given: TurnInput) -> Asker:
     """Return for whom a turn acts."""
-    contact = message.contact
-    return Asker(message.channel, contact.id, contact.name or "", contact.department or "")
+    contact = given.message.contact
+    return Asker(given.message.channel, contact.id, contact.name or "", contact.department or "", given.turn_id)
 
 
 def settled(approval: Approval, text: str, *, now: datetime) -> InboundMessage:
@@ -77,7 +77,7 @@ class Approvals:
             return compose.to_know_first(words)
         if tool.approved_by == "never" or given.message.standalone or given.message.by_machine or too_long(arguments):
             return compose.to_confirm(words)
-        asker, message = asker_of(given.message), given.message
+        asker, message = asker_of(given), given.message
         self._toolbox.check(tool.name, arguments, asker=asker)
         bound = bound_to(tool)
         digest = digest_of(asker, tool.name, {**arguments, **bound})
@@ -122,7 +122,7 @@ class Approvals:
         if given.message.by_machine:
             return compose.to_confirm(words)
         approval = await self._store.get(word.approval_id, self._clock.now())
-        asker = asker_of(given.message)
+        asker = asker_of(given)
         if approval is None or (approval.asker.channel, approval.asker.id) != (asker.channel, asker.id):
             return _said(words.say("approve_gone"))
         try:
@@ -157,7 +157,7 @@ class Approvals:
         self, approval: Approval, given: TurnInput, words: Phrases, trace: Trace, notebook: Notebook | None
     ) -> TurnResult:
         """Do it once, however often the turn is run, and read back what came of it."""
-        asker = asker_of(given.message)  # with the department of today
+        asker = asker_of(given)  # with the department of today
         tools = {tool.name: tool for tool in self._toolbox.tools(asker=asker)}
         tool = tools.get(approval.tool)
         if tool is None or notebook is None:

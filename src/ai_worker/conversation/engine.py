@@ -348,7 +348,7 @@ class TurnEngine:
         self, given: TurnInput, heard: Understood, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
         text = heard.text
-        tools = self._toolbox.tools(worker.connectors, asker=asker_of(given.message)) if self._toolbox else []
+        tools = self._toolbox.tools(worker.connectors, asker=asker_of(given)) if self._toolbox else []
         if beside.notebook is None or given.message.by_machine:
             tools = [tool for tool in tools if not tool.acts]
         parts = parts_of(text) if self._reasoner is not None else None
@@ -432,7 +432,7 @@ class TurnEngine:
                     if again
                     else compose.handed_over(words, Reason.UNCLEAR)
                 )
-        key, asker = f"{given.turn_id}:1", asker_of(given.message)
+        key, asker = f"{given.turn_id}:1", asker_of(given)
         called = await call(self._toolbox, planned.tool, planned.values, key=key, trace=trace, asker=asker)
         with trace.step("compose"):
             if called.failure is None:

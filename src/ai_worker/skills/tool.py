@@ -25,6 +25,9 @@ class Asker:
     department: str = ""
     """As the platform's directory has it; empty where it does not say: then they are in none."""
 
+    turn_id: str = field(default="", compare=False)
+    """The turn in which it is called; empty: in none. It says nothing of who asks."""
+
 
 class ToolFailed(AiWorkerError):
     """The business system refused, failed or did not answer. The words may be shown to the model."""
@@ -177,6 +180,12 @@ class Called:
     ms: float
     at: datetime
     """Aware, in UTC."""
+
+    asker: str = ""
+    """For whom: `wecom/zhangsan`; or which administrator called it: `cli/root`, `console/李娜`."""
+
+    turn_id: str = ""
+    """The turn that called it; empty: none did."""
 
 
 class Toolbox(Protocol):

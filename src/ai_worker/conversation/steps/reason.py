@@ -146,7 +146,7 @@ class Reasoner:
             notebook=notebook,
             progress=given.progress,
             origin=Origin(material.documents, known_words(given.message, given.history, text, moment)),
-            asker=asker_of(given.message),
+            asker=asker_of(given),
             may_ask=self._approvals is not None,
             skills=skills,
         )
