@@ -47,6 +47,22 @@ async def test_where_the_connector_says_so_anybody_may_have_something_changed(tm
     made.check("store.delete_thing", {"name": "a"}, asker=STRANGER)
 
 
+@pytest.mark.parametrize(
+    ("operations", "more", "minds"),
+    [
+        ('["get_thing"]', "", False),
+        ('["delete_thing"]', "", True),
+        ('["delete_thing"]', '\n[access]\nwriters = "anybody"\n', False),
+        ('["get_thing"]', '\n[access]\ndepartments = ["仓库"]\n', True),
+        ('["get_thing"]', '\n[policies.get_thing]\ndepartments = ["仓库"]\n', True),
+    ],
+    ids=["only-reads", "writes-for-known", "writes-for-anybody", "for-a-department", "one-for-a-department"],
+)
+def test_the_directory_is_asked_first_where_it_matters(tmp_path: Path, operations: str, more: str, minds: bool) -> None:
+    text = GOOD.replace('["get_thing"]', operations) + more
+    assert load_connectors(write(tmp_path, text), resolve=resolve).minds_departments() is minds
+
+
 async def test_a_tool_says_what_it_is_called_with_besides_its_parameters(tmp_path: Path) -> None:
     made = hub(tmp_path, '\n[policies.delete_thing]\nasker = { name = "login" }\n' + LOGINS)
     assert writing(made, LISTED).bound == (Bound("name", "name", "E1001"),)

@@ -47,6 +47,9 @@ class OrderDesk:
     def allows(self, tool: Tool, asker: Asker) -> bool:
         return True
 
+    def minds_departments(self) -> bool:
+        return False
+
     def for_asker(self, tool: Tool, asker: Asker) -> Tool:
         return tool
 

@@ -92,6 +92,14 @@ class Connection:
         needs_login = "login" in policy.asker.values() or (bool(access.header) and bool(access.logins))
         return not needs_login or bool(self._login(asker))
 
+    def minds_departments(self) -> bool:
+        """Return whether what may be done depends on the asker's department."""
+        access = self.settings.access
+        named = access.departments or access.write_departments
+        policies = any(policy.departments for policy in self.settings.policies.values())
+        writes = access.writers == "known" and any(tool.acts for tool in self._tools.values())
+        return bool(named) or policies or writes
+
     def for_asker(self, tool: Tool, asker: Asker) -> Tool:
         """Return a tool as it is for this asker: with what is always theirs, and with what is kept from them."""
         if tool.acts and not self._may_write(asker):

@@ -114,6 +114,10 @@ class ConnectorHub:
         of = self._connectors
         return [of[tool.connector].for_asker(tool, asker) for tool in found if of[tool.connector].allows(tool, asker)]
 
+    def minds_departments(self) -> bool:
+        """Return whether any of them wants to know the asker's department."""
+        return any(connector.minds_departments() for connector in self._connectors.values())
+
     def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
         """Return the request that a call would send; sends nothing.
 
