@@ -58,10 +58,11 @@ ALONE_S, WAITED_FOR_S = 0.2, 2.0
 KNOWN_DEFECTS = 1_000
 """Turns that are remembered as failing by themselves."""
 
-CAREFUL_TURNS, CAREFUL_MORE = 1, 4
+CAREFUL_TURNS, CAREFUL_MORE = 1, 1
 """After a process that died, so many turns are begun at first, and so many more with each that ends, until nothing
-waits. Were all that wait begun at once, none might end before the next death, and each would count as tried:
-messages that spoil nothing would become dead letters. So a death counts for a few times what was ended at most."""
+waits: twice as many in each round. Were all that wait begun at once, none might end before the next death, and each
+would count as tried: messages that spoil nothing would become dead letters. So a death counts for about as many
+messages as were answered before it."""
 
 LET_PASS_S, LET_PASS_TIMES = 0.05, 20
 """How long new turns wait, again and again, for a crowd that is coming in: a second at most."""
