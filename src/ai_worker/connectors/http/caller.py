@@ -18,7 +18,7 @@ from ai_worker.connectors.gate import Gate
 from ai_worker.connectors.http.authenticate import Authenticator, Credential, Proof, token_addresses, token_sources
 from ai_worker.connectors.http.csrf import SAFE, Csrf, CsrfToken, CsrfTokens
 from ai_worker.connectors.http.dialect import PLAIN, Dialect
-from ai_worker.connectors.http.guessed import GuessedType
+from ai_worker.connectors.http.guessed import GuessedType, truer
 from ai_worker.connectors.http.limits import Breaker, Rate, wait_for_room
 from ai_worker.connectors.http.oauth import Keeping
 from ai_worker.connectors.http.serialise import Request
@@ -216,7 +216,8 @@ class HttpCaller:
     async def _attempts(self, operation: Operation, request: Request, idempotency_key: str) -> Answer:
         again = repeatable(operation, self._profile, idempotency_key)
         request = self._guess.first(operation, request)
-        renewed = unsure = retyped = False
+        renewed = unsure = False
+        typed_otherwise: Answer | None = None
         attempt = 0
         while True:
             attempt += 1
@@ -239,11 +240,12 @@ class HttpCaller:
                 renewed = True
                 attempt -= 1
                 continue
-            other = self._guess.other(operation, request, answer.status)
-            if other is not None and not retyped:
-                retyped, request = True, other
+            self._guess.learn(operation, request, answer.status)
+            if typed_otherwise is None and (other := self._guess.other(operation, request, answer.status)) is not None:
+                typed_otherwise, request = answer, other
                 attempt -= 1
                 continue
+            answer = truer(typed_otherwise, answer)
             wait = None if last else self._wait_before_another(answer, attempt)
             if wait is None:
                 if unsure and not 200 <= answer.status < 300:
