@@ -11,7 +11,8 @@ from urllib.parse import quote
 from ai_worker.connectors.catalogue.evidence import NO_TYPE, UNREADABLE_NAME, Judged
 from ai_worker.connectors.catalogue.filling import CannotFill, Filler
 from ai_worker.connectors.catalogue.recorder import ENDED, Exchange, Recorder
-from ai_worker.connectors.http.authenticate import ApiKey, Basic, Bearer, Credential
+from ai_worker.connectors.catalogue.system import BeyondContract, StatedProof
+from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
 from ai_worker.connectors.http.caller import HttpCaller
 from ai_worker.connectors.operation import Contract, Operation, Scheme
 from ai_worker.connectors.profile import Profile
@@ -26,6 +27,9 @@ MAX_NEGATIVES = 20
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 READABLE = re.compile(r"[-\w%.]+")
+
+STATED = "sesame-stated"
+"""The made-up secret of a proof that the vendor states besides the contract."""
 
 OPTIONAL = 0.4
 """Share of the optional arguments that are filled."""
@@ -54,11 +58,19 @@ class _Tally:
     stopped: int = 0
     needed: int = 0
     applied: int = 0
+    beyond: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
 
 async def judge(
-    contract: Contract, player: Player, *, name: str, most: int, seed: int = 7, report: Report | None = None
+    contract: Contract,
+    player: Player,
+    *,
+    name: str,
+    most: int,
+    beyond: BeyondContract | None = None,
+    seed: int = 7,
+    report: Report | None = None,
 ) -> Judged:
     """Return what a judge says to calls of a contract's operations.
 
@@ -67,6 +79,7 @@ async def judge(
         player: Plays the same contract, and has been started.
         name: The judge's name and version, for the record.
         most: Operations that are called; of a larger contract that many are drawn.
+        beyond: What the vendor wants besides the contract; the calls carry it.
         seed: Of the draw and the arguments.
         report: Is told each refusal.
     """
@@ -77,16 +90,24 @@ async def judge(
     async with Recorder(player.base) as recorder:
         caller = HttpCaller(
             "judged",
-            Profile(recorder.base, networks=LOOPBACK, per_second=1e6, burst=10**6, attempts=1, failures_to_open=10**9),
+            Profile(
+                recorder.base,
+                networks=LOOPBACK,
+                per_second=1e6,
+                burst=10**6,
+                attempts=1,
+                failures_to_open=10**9,
+                headers=_headers(beyond),
+            ),
             schemes=contract.schemes,
-            credentials={key: credential_for(scheme) for key, scheme in contract.schemes.items()},
+            credentials=_credentials(contract, beyond),
             clock=SystemClock(),
         )
         await caller.start()
         try:
             for operation in drawn:
                 ended = tally.refused[ENDED]
-                await _one(operation, contract, caller, recorder, tally, seed, report)
+                await _one(operation, contract, caller, recorder, tally, beyond, seed, report)
                 if tally.refused[ENDED] > ended:
                     await player.start()
                     recorder.move(player.base)
@@ -103,6 +124,7 @@ async def judge(
         stopped=tally.stopped,
         auth_needed=tally.needed,
         auth_applied=tally.applied,
+        beyond_applied=tally.beyond,
     )
 
 
@@ -112,6 +134,7 @@ async def _one(
     caller: HttpCaller,
     recorder: Recorder,
     tally: _Tally,
+    beyond: BeyondContract | None,
     seed: int,
     report: Report | None,
 ) -> None:
@@ -132,9 +155,8 @@ async def _one(
         tally.reads += 1
     else:
         tally.writes += 1
-    if seen and any(name in contract.schemes for requirement in operation.security for name in requirement):
-        tally.needed += 1
-        tally.applied += _carries(seen[-1], operation, contract.schemes)
+    if seen:
+        _count_proof(tally, seen[-1], operation, contract, beyond)
     for missing in operation.input_schema.get("required", ())[:MAX_NEGATIVES]:
         tally.negatives += 1
         lacking = {key: value for key, value in arguments.items() if key != missing}
@@ -158,6 +180,39 @@ def _kind(operation: Operation, wrong: str) -> str:
     if "Request path must have" in wrong and not all(map(READABLE.fullmatch, PLACEHOLDER.findall(operation.path))):
         return UNREADABLE_NAME
     return wrong.partition(":")[0][:40]
+
+
+def _count_proof(
+    tally: _Tally, seen: Exchange, operation: Operation, contract: Contract, beyond: BeyondContract | None
+) -> None:
+    """Count what the request carries of what it has to."""
+    if beyond is not None and beyond.headers:
+        tally.beyond += all(f"{name}: {value}" in seen.text for name, value in _headers(beyond).items())
+    if beyond is not None and beyond.proof is not None:
+        tally.needed += 1
+        tally.applied += _stated_mark(beyond.proof) in seen.text
+    elif any(name in contract.schemes for requirement in operation.security for name in requirement):
+        tally.needed += 1
+        tally.applied += _carries(seen, operation, contract.schemes)
+
+
+def _headers(beyond: BeyondContract | None) -> dict[str, str]:
+    """Return the headers besides the contract, with made-up values of an installation."""
+    given = beyond.headers if beyond is not None else {}
+    return {name: PLACEHOLDER.sub(r"our-\1", value) for name, value in given.items()}
+
+
+def _credentials(contract: Contract, beyond: BeyondContract | None) -> Mapping[str, Credential]:
+    found = {key: credential_for(scheme) for key, scheme in contract.schemes.items()}
+    if beyond is not None and (proof := beyond.proof) is not None:
+        found[EVERYWHERE] = ApiKey(Secret(STATED), proof.place, proof.key, proof.prefix)
+    return found
+
+
+def _stated_mark(proof: StatedProof) -> str:
+    if proof.place == "query":
+        return f"{quote(proof.key, safe='')}={quote(proof.prefix + STATED, safe='')}"
+    return f"{proof.key}: {proof.prefix}{STATED}"
 
 
 def _carries(seen: Exchange, operation: Operation, schemes: Mapping[str, Scheme]) -> bool:
