@@ -242,6 +242,8 @@ def _show(one: "System", proof: "Evidence", stands: "Standing", invocation: Invo
 
 def _show_beyond(beyond: "BeyondContract", invocation: Invocation) -> None:
     parts = [f"{name}: {value}" for name, value in beyond.headers.items()]
+    if beyond.idempotency_header:
+        parts.append(f"{beyond.idempotency_header}: …")
     if (proof := beyond.proof) is not None:
         parts.append(f"{proof.place} {proof.key}: {proof.prefix}…")
         parts += [address for address in (proof.authorize_url, proof.token_url) if address]

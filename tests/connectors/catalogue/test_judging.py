@@ -100,8 +100,23 @@ async def test_what_the_vendor_wants_besides_the_contract_goes_with_every_call()
         )
 
     assert (named.beyond_applied, named.auth_needed, named.auth_applied) == (4, 4, 4)
-    assert (proved.beyond_applied, proved.auth_needed, proved.auth_applied) == (0, 4, 4)
+    assert (proved.beyond_applied, proved.auth_needed, proved.auth_applied) == (4, 4, 4)
     assert set(seen) == {("our-tenant", None), (None, "Bearer sesame-stated")}
+
+
+async def test_calls_that_act_carry_the_vendors_idempotency_header() -> None:
+    seen: dict[str, str | None] = {}
+
+    async def looks(request: web.Request) -> web.Response:
+        seen[request.method] = request.headers.get("Idempotency-Key")
+        return web.json_response({})
+
+    beyond = BeyondContract("https://docs.example.com/api", idempotency_header="Idempotency-Key")
+    async with playing(looks) as player:
+        found = await judge(compiled(ORDERS), player, name="judge 1", most=60, beyond=beyond)
+
+    assert found.beyond_applied == found.calls == 4
+    assert seen == {"GET": None, "POST": "sesame-once", "DELETE": "sesame-once"}
 
 
 async def test_a_refusal_is_counted_by_the_judges_kind() -> None:

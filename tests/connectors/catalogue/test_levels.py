@@ -107,14 +107,16 @@ def test_what_a_gateway_sends_counts_where_it_is_known_and_the_judged_calls_carr
 
 
 def test_a_proof_that_the_vendor_states_elsewhere_counts_where_the_calls_carried_it() -> None:
-    silent = replace(judged(), schemes=0)
+    silent = replace(judged(beyond_applied=40), schemes=0)
 
     assert level(having(beyond=PROOF), silent) == ("L2", ("live_test",))
     assert level(having(beyond=TENANT), replace(judged(beyond_applied=40), schemes=0)) == (
         "L1",
         ("auth_not_in_contract",),
     )
-    assert level(having(beyond=PROOF), replace(judged(auth_needed=0, auth_applied=0), schemes=0)) == (
+    assert level(
+        having(beyond=PROOF), replace(judged(auth_needed=0, auth_applied=0, beyond_applied=40), schemes=0)
+    ) == (
         "L1",
         ("auth_not_applied",),
     )

@@ -14,6 +14,7 @@ from ai_worker.connectors.catalogue.recorder import ENDED, Exchange, Recorder
 from ai_worker.connectors.catalogue.system import BeyondContract, StatedProof
 from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
 from ai_worker.connectors.http.caller import HttpCaller
+from ai_worker.connectors.http.verdicts import acts
 from ai_worker.connectors.operation import Contract, Operation, Scheme
 from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import SystemClock
@@ -30,6 +31,9 @@ READABLE = re.compile(r"[-\w%.]+")
 
 STATED = "sesame-stated"
 """The made-up secret of a proof that the vendor states besides the contract."""
+
+KEY = "sesame-once"
+"""The made-up idempotency key of every call."""
 
 OPTIONAL = 0.4
 """Share of the optional arguments that are filled."""
@@ -98,6 +102,7 @@ async def judge(
                 attempts=1,
                 failures_to_open=10**9,
                 headers=_headers(beyond),
+                idempotency_header=beyond.idempotency_header if beyond is not None else "",
             ),
             schemes=contract.schemes,
             credentials=_credentials(contract, beyond),
@@ -167,7 +172,7 @@ async def _one(
 async def _called(caller: HttpCaller, operation: Operation, arguments: Mapping[str, Any]) -> str:
     """Return why a call was not made; empty: it was."""
     try:
-        await caller.exchange(operation, arguments)
+        await caller.exchange(operation, arguments, idempotency_key=KEY)
     except AiWorkerError as error:
         return f"{error.code}: {error}"[:300]
     return ""
@@ -186,8 +191,11 @@ def _count_proof(
     tally: _Tally, seen: Exchange, operation: Operation, contract: Contract, beyond: BeyondContract | None
 ) -> None:
     """Count what the request carries of what it has to."""
-    if beyond is not None and beyond.headers:
-        tally.beyond += all(f"{name}: {value}" in seen.text for name, value in _headers(beyond).items())
+    if beyond is not None:
+        wanted = _headers(beyond)
+        if beyond.idempotency_header and acts(operation):
+            wanted[beyond.idempotency_header] = KEY
+        tally.beyond += all(f"{name}: {value}" in seen.text for name, value in wanted.items())
     if beyond is not None and beyond.proof is not None:
         tally.needed += 1
         tally.applied += _stated_mark(beyond.proof) in seen.text

@@ -106,7 +106,7 @@ def _l2_missing(system: System, fact: ContractFact, evidence: ContractEvidence) 
         return
     stated = fact.beyond is not None and fact.beyond.proof is not None
     yield from _judged_missing(evidence, evidence.judged, proves=bool(evidence.schemes) or stated)
-    if fact.beyond is not None and fact.beyond.headers and evidence.judged.beyond_applied < evidence.judged.calls:
+    if fact.beyond is not None and evidence.judged.beyond_applied < evidence.judged.calls:
         yield "beyond_not_applied"
     if not evidence.schemes and system.auth and not stated:
         yield "auth_not_in_contract"

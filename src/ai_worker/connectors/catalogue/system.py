@@ -42,6 +42,8 @@ class BeyondContract:
     """Sent with every call; `{tenant}` stands for a value of the installation. No secret is among them."""
 
     proof: StatedProof | None = None
+    idempotency_header: str = ""
+    """In which the vendor takes an idempotency key; empty: nothing is said of one."""
 
 
 @dataclass(frozen=True, slots=True)

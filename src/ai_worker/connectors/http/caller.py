@@ -129,7 +129,7 @@ class HttpCaller:
             ArgumentsRefused: The arguments do not fit.
         """
         request = self.request(operation, arguments)
-        headers = {**self._profile.headers, **(request.headers or {})}
+        headers = dict(self._headers(request))
         if request.content is not None:
             headers["Content-Type"] = request.content_type
         body = decoded_text(request.content) if request.content is not None else ""
@@ -208,6 +208,13 @@ class HttpCaller:
             return request
         name = self._logins.get(f"{asker.channel}/{asker.id}") or asker.id
         return replace(request, headers={**(request.headers or {}), self._asker_header: quote(name, safe="@._-")})
+
+    def _headers(self, request: Request) -> CIMultiDict[str]:
+        """Return a request's headers; what the administrator says stands above what any argument says."""
+        headers = CIMultiDict(request.headers or {})
+        own = {key: value for key, value in self._profile.headers.items() if key.lower() != self._asker_header.lower()}
+        headers.update(own)
+        return headers
 
     async def _wait_for_room(self, operation: Operation) -> None:
         most = self._profile.max_wait_s
@@ -288,8 +295,7 @@ class HttpCaller:
         self, operation: Operation, request: Request, proof: Proof, idempotency_key: str, *, at_most: int | None = None
     ) -> tuple[Reply, CsrfToken | None]:
         """Send one request with all that it needs; return the answer as it came."""
-        headers = CIMultiDict(self._profile.headers)
-        headers.update(request.headers or {})
+        headers = self._headers(request)
         proved = dict(proof.headers)
         if cookies := (*request.cookies, *proof.cookies):
             proved["Cookie"] = "; ".join(cookies)
