@@ -6,20 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from ai_worker.connectors.catalogue.evidence import NO_TYPE, UNREADABLE_NAME, Judged
 from ai_worker.connectors.catalogue.filling import CannotFill, Filler
+from ai_worker.connectors.catalogue.presented import carries, credentials_of, headers_of, stated_mark
 from ai_worker.connectors.catalogue.recorder import ENDED, Exchange, Recorder
-from ai_worker.connectors.catalogue.system import BeyondContract, StatedProof
-from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
+from ai_worker.connectors.catalogue.system import BeyondContract
 from ai_worker.connectors.http.caller import HttpCaller
 from ai_worker.connectors.http.verdicts import acts
-from ai_worker.connectors.operation import Contract, Operation, Scheme
+from ai_worker.connectors.operation import Contract, Operation
 from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.errors import AiWorkerError
-from ai_worker.foundation.secret import Secret
 
 LOOPBACK = ("127.0.0.0/8",)
 READS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -28,9 +26,6 @@ MAX_NEGATIVES = 20
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 READABLE = re.compile(r"[-\w%.]+")
-
-STATED = "sesame-stated"
-"""The made-up secret of a proof that the vendor states besides the contract."""
 
 KEY = "sesame-once"
 """The made-up idempotency key of every call."""
@@ -101,11 +96,11 @@ async def judge(
                 burst=10**6,
                 attempts=1,
                 failures_to_open=10**9,
-                headers=_headers(beyond),
+                headers=headers_of(beyond),
                 idempotency_header=beyond.idempotency_header if beyond is not None else "",
             ),
             schemes=contract.schemes,
-            credentials=_credentials(contract, beyond),
+            credentials=credentials_of(contract, beyond),
             clock=SystemClock(),
         )
         await caller.start()
@@ -192,75 +187,16 @@ def _count_proof(
 ) -> None:
     """Count what the request carries of what it has to."""
     if beyond is not None:
-        wanted = _headers(beyond)
+        wanted = headers_of(beyond)
         if beyond.idempotency_header and acts(operation):
             wanted[beyond.idempotency_header] = KEY
         tally.beyond += all(f"{name}: {value}" in seen.text for name, value in wanted.items())
     if beyond is not None and beyond.proof is not None:
         tally.needed += 1
-        tally.applied += _stated_mark(beyond.proof) in seen.text
+        tally.applied += stated_mark(beyond.proof) in seen.text
     elif any(name in contract.schemes for requirement in operation.security for name in requirement):
         tally.needed += 1
-        tally.applied += _carries(seen, operation, contract.schemes)
-
-
-def _headers(beyond: BeyondContract | None) -> dict[str, str]:
-    """Return the headers besides the contract, with made-up values of an installation."""
-    given = beyond.headers if beyond is not None else {}
-    return {name: PLACEHOLDER.sub(r"our-\1", value) for name, value in given.items()}
-
-
-def _credentials(contract: Contract, beyond: BeyondContract | None) -> Mapping[str, Credential]:
-    found = {key: credential_for(scheme) for key, scheme in contract.schemes.items()}
-    if beyond is not None and (proof := beyond.proof) is not None:
-        found[EVERYWHERE] = ApiKey(Secret(STATED), proof.place, proof.key, proof.prefix)
-    return found
-
-
-def _stated_mark(proof: StatedProof) -> str:
-    if proof.place == "query":
-        return f"{quote(proof.key, safe='')}={quote(proof.prefix + STATED, safe='')}"
-    return f"{proof.key}: {proof.prefix}{STATED}"
-
-
-def _carries(seen: Exchange, operation: Operation, schemes: Mapping[str, Scheme]) -> bool:
-    """Return whether the request carries all that one of the operation's requirements asks for."""
-    for requirement in operation.security:
-        wanted = [mark for name in requirement if name in schemes for mark in (_mark(schemes[name]),)]
-        if wanted and all(mark in seen.text for mark in wanted):
-            return True
-    return False
-
-
-def _mark(scheme: Scheme) -> str:
-    """Return what a request with this scheme's credential holds, in the right place."""
-    secret = _secret(scheme)
-    match scheme.kind, scheme.place:
-        case "apiKey", "query":
-            return f"{quote(scheme.key, safe='')}={secret}"
-        case "apiKey", "cookie":
-            return f"{scheme.key}={secret}"
-        case "apiKey", _:
-            return f"{scheme.key or 'Authorization'}: {secret}"
-        case "basic", _:
-            return "Authorization: Basic "
-        case _:
-            return f"Authorization: Bearer {secret}"
-
-
-def credential_for(scheme: Scheme) -> Credential:
-    """Return a made-up credential of a scheme's kind."""
-    match scheme.kind:
-        case "apiKey":
-            return ApiKey(Secret(_secret(scheme)))
-        case "basic":
-            return Basic("worker", Secret(_secret(scheme)))
-        case _:
-            return Bearer(Secret(_secret(scheme)))
-
-
-def _secret(scheme: Scheme) -> str:
-    return f"sesame-{len(scheme.name)}-{sum(map(ord, scheme.name)) % 9973}"
+        tally.applied += carries(seen, operation, contract.schemes)
 
 
 def operations_of(contract: Contract) -> tuple[int, int]:
