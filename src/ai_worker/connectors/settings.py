@@ -168,6 +168,10 @@ class AccessSettings(Strict):
     write_departments: tuple[str, ...] = ()
     """Who may have something changed; empty: whoever may use it."""
 
+    writers: Literal["known", "anybody"] = "known"
+    """`known`: something is changed only for whom the platform's directory has in a department, or who stands
+    in `logins`; for others a person does it. `anybody`: also for customers, of whom nobody knows who they are."""
+
     channels: tuple[str, ...] = ()
     """Only on these channels; empty: on all."""
 

@@ -188,7 +188,7 @@ class TurnEngine:
 
     async def _turn(self, given: TurnInput, trace: Trace, beside: _Beside, *, others_asked: bool) -> TurnResult:
         if given.human:
-            return TurnResult("silent", None)
+            return await self._beside_a_person(given, trace, beside)
         worker = self._staff.named(given.worker)
         with trace.step("understand") as note:
             heard = understand(
@@ -222,6 +222,23 @@ class TurnEngine:
         if heard.kind == "rating":
             return await self._rating(given, heard, worker, words, trace, beside)
         return _fixed(heard, given, worker, words, self._clock.now())
+
+    async def _beside_a_person(self, given: TurnInput, trace: Trace, beside: _Beside) -> TurnResult:
+        """Say nothing while a person has the conversation, but what became of something that was to be done.
+
+        Who was told that a colleague decides on it hears how, whoever answers them now; and who has given
+        their own word hears the end of what was begun by it.
+        """
+        worker = self._staff.named(given.worker)
+        words = _words(given, worker)
+        heard = understand(
+            given.message, history=given.history, pending=given.pending, default_language=worker.language
+        )
+        word = word_of(heard.chosen)
+        begun = given.progress is not None or (word is not None and word.kind == "settled")
+        if word is None or not begun or self._approvals is None:
+            return TurnResult("silent", None)
+        return await self._approvals.hear(word, given, words, trace=trace, notebook=beside.notebook)
 
     async def _chosen(
         self,
@@ -324,14 +341,14 @@ class TurnEngine:
             results.append(result)
             history = (*history, Utterance("user", question))
             if result.reply is not None:
-                history = (*history, Utterance("assistant", result.reply.text))
+                history = (*history, Utterance("assistant", result.reply.text, tainted=result.tainted))
         return together(words, parts, results)
 
     async def _question(
         self, given: TurnInput, heard: Understood, worker: Worker, words: Phrases, trace: Trace, beside: _Beside
     ) -> TurnResult:
         text = heard.text
-        tools = self._toolbox.tools(worker.connectors, asker=asker_of(given.message)) if self._toolbox else []
+        tools = self._toolbox.tools(worker.connectors, asker=asker_of(given)) if self._toolbox else []
         if beside.notebook is None or given.message.by_machine:
             tools = [tool for tool in tools if not tool.acts]
         parts = parts_of(text) if self._reasoner is not None else None
@@ -415,7 +432,7 @@ class TurnEngine:
                     if again
                     else compose.handed_over(words, Reason.UNCLEAR)
                 )
-        key, asker = f"{given.turn_id}:1", asker_of(given.message)
+        key, asker = f"{given.turn_id}:1", asker_of(given)
         called = await call(self._toolbox, planned.tool, planned.values, key=key, trace=trace, asker=asker)
         with trace.step("compose"):
             if called.failure is None:

@@ -103,7 +103,7 @@ FINISHED = "SELECT seq, epoch FROM turn WHERE seq = ANY ($1::bigint[])"
 
 TURN_COLUMNS = (
     *("seq", "conversation_id", "epoch", "channel", "decision", "confidence", "model"),
-    *("received_at", "finished_at", "response_ms", "reply", "result"),
+    *("received_at", "finished_at", "response_ms", "reply", "result", "tainted"),
 )
 LANE_COLUMNS = (
     *("state", "handoff_reason", "waiting_since", "pending", "unread", "last_at", "last_text", "first"),
@@ -113,9 +113,9 @@ LANE_COLUMNS = (
 FINISH = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::double precision[],
-        $8::text[], $9::bigint[], $10::bigint[], $11::double precision[], $12::text[], $13::text[],
-        $14::text[], $15::text[], $16::bigint[], $17::text[], $18::integer[], $19::bigint[], $20::text[],
-        $21::boolean[], $22::boolean[], $23::boolean[])
+        $8::text[], $9::bigint[], $10::bigint[], $11::double precision[], $12::text[], $13::text[], $14::boolean[],
+        $15::text[], $16::text[], $17::bigint[], $18::text[], $19::integer[], $20::bigint[], $21::text[],
+        $22::boolean[], $23::boolean[], $24::boolean[])
     AS row ({", ".join((*TURN_COLUMNS, *LANE_COLUMNS))})
 ), done AS (
     UPDATE inbound SET state = 'done' FROM given WHERE inbound.seq = given.seq
@@ -335,6 +335,7 @@ def _turn(one: Finished) -> tuple[Any, ...]:
         one.response_ms,
         None if result.reply is None else result.reply.text,
         one.stored,
+        result.tainted,
     )
 
 
@@ -343,7 +344,7 @@ def _lane(one: Finished, lane: Any) -> tuple[Any, ...]:
     result, at = one.result, to_micros(one.now)
     if result.decision == "handoff" and state != State.HUMAN:
         state, reason, since = rows.asking(state, reason, since, result, at)
-    if result.decision in ("answer", "clarify"):
+    if result.decision in ("answer", "clarify") and state != State.HUMAN:
         unread = waiting - 1
     if result.reply is not None:
         last_at, last_text = at, shorten(result.reply.text, rows.LINE)

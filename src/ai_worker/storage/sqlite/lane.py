@@ -190,7 +190,7 @@ def finish(
     at = to_micros(now)
     if result.decision == "handoff" and state != State.HUMAN:
         state, reason, since = rows.asking(state, reason, since, result, at)
-    if result.decision in ("answer", "clarify"):
+    if result.decision in ("answer", "clarify") and state != State.HUMAN:
         unread = waiting - 1
     if result.reply is not None:
         last_at, last_text = at, shorten(result.reply.text, rows.LINE)
