@@ -41,6 +41,10 @@ ALONE_FROM = 4
 """From this attempt on, a message that was at work when the process died is tried with nothing beside it: what
 dies then did not die of another. Three deaths in a crowd say little of any one in it."""
 
+SETTLED_S = 5.0
+"""A process that has lived for so many seconds tries the messages that earlier ones may have died of. One that is
+ended again and again from outside never comes to them, and so never counts its end against them."""
+
 ALONE_S, WAITED_FOR_S = 0.2, 2.0
 """Seconds until a message that waits to be alone is looked at again, and for which others wait for it to come."""
 
@@ -150,6 +154,9 @@ class Runner:
         self.peak = 0
         """The most turns that were in progress at once since the start."""
 
+        self._settled_at = 0.0
+        """From then on, in the clock's monotonic seconds, suspects are tried."""
+
         self._careful_turns: int | None = None
         self._alone_until = 0.0
         """Until then, in the clock's monotonic seconds, messages wait to be tried with nothing beside them."""
@@ -175,6 +182,7 @@ class Runner:
     def begin_carefully(self) -> None:
         """Begin with a few turns: an earlier process left work behind, and may have died of too much of it."""
         self._careful_turns = CAREFUL_TURNS
+        self._settled_at = self._clock.monotonic() + SETTLED_S
 
     def wake(self) -> None:
         """Look into the store now: there may be work."""
@@ -252,7 +260,7 @@ class Runner:
     def _begin(self, claim: Claim) -> None:
         task = asyncio.create_task(self._work(claim))
         self._active[task] = claim
-        if self._is_suspect(claim):
+        if self._is_suspect(claim) and self._unsettled_s() <= 0:
             self._suspects.add(task)
         self.peak = max(self.peak, len(self._active))
         task.add_done_callback(self._ended)
@@ -268,6 +276,8 @@ class Runner:
         try:
             if claim.attempt > MAX_ATTEMPTS:
                 await self._give_up(claim, "failed every time it was tried")
+            elif self._is_suspect(claim) and (soon := self._unsettled_s()) > 0:
+                await self._defer(claim, until=self._clock.now() + timedelta(seconds=soon))
             elif self._is_suspect(claim) and len(self._active) > 1:
                 # What is at work ends first, and nothing else is begun.
                 self._apart.add(claim.turn_id)
@@ -293,6 +303,10 @@ class Runner:
         if claim.turn_id in self._apart:
             self._apart.discard(claim.turn_id)
             self._alone_until = self._clock.monotonic() + WAITED_FOR_S if self._apart else 0.0
+
+    def _unsettled_s(self) -> float:
+        """Return for how many seconds this process does not try suspects yet; zero or less if it does."""
+        return self._settled_at - self._clock.monotonic()
 
     def _is_suspect(self, claim: Claim) -> bool:
         """Return whether a message may be what the process died of, more than once."""
