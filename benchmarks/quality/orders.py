@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ai_worker.conversation.steps.prompt import instructions  # noqa: F401
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.knowledge.passage import Passage
 from ai_worker.llm.contract import ModelSettings
@@ -36,6 +35,10 @@ HALVES = ("seen", "unseen")
 PLACES = ("line", "sentence", "paragraph", "document")
 SCORE = 0.6
 """The confidence of what is found: enough for a model to be asked, not for an answer without one."""
+
+
+FEW = 4
+"""Places that are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,11 @@ def orders(half: str) -> list[Order]:
 
 def passages(document: Document, order: Order, place: str) -> list[tuple[Passage, float]]:
     """Return a document with an order in it, and what else is found."""
+    gap = " " if document.before.isascii() else ""
     joined = {
         "line": f"{document.before}\n{order.text}\n{document.after}",
-        "sentence": f"{document.before}{document.after}{order.text}",
-        "paragraph": f"{document.before}{document.after}\n\n{order.text}",
+        "sentence": f"{document.before}{gap}{document.after}{gap}{order.text}",
+        "paragraph": f"{document.before}{gap}{document.after}\n\n{order.text}",
         "document": f"{document.before}\n{document.after}",
     }[place]
     texts = [joined, order.text if place == "document" else "", order.also]
@@ -202,7 +206,8 @@ async def measure(arguments: Sequence[str]) -> None:
                 f"the honest answer was kept back {found.unanswered} times"
             )
             if "--tell" in arguments and (half == "seen" or "--unseen" in arguments):
-                print("\n".join(f"    {len(places):2} {text!r}" for text, places in found.out.items()))
+                for text, places in found.out.items():
+                    print(f"    {len(places):2} {text!r} {', '.join(places) if len(places) <= FEW else ''}")
         lost, total = await honest(office)
         print(f"honest  not answered: {len(lost)} of {total}")
         if "--tell" in arguments:

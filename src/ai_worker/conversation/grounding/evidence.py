@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ai_worker.conversation.grounding.addresses import names_address
-from ai_worker.conversation.grounding.facts import tokens
+from ai_worker.conversation.grounding.belonging import Look, strangers
+from ai_worker.conversation.grounding.facts import numbers, tokens
 from ai_worker.conversation.grounding.orders import commands, unmarked
 from ai_worker.conversation.grounding.sentences import split
 from ai_worker.conversation.grounding.support import Terms, terms
@@ -60,6 +61,9 @@ _SETTING = re.compile(r"^\W*[\w.\-]{1,40}\s*[:=]\s*[\"'“‘{\[]|^\s*[{%@]|[}%;
 _CARGO = re.compile(
     r"[“「『\"'‘«„][^”」』\"'’»“\n]{2,60}[”」』\"'’»“]|\b[A-Z][A-Z0-9]+-[A-Z0-9-]+\b|\b[A-Z]{6,}\b|\d{3}[\d \-]{4,}\d"
 )
+_CODE = re.compile(
+    r"\b(?=[A-Z-]*\d)[A-Z][A-Z0-9]{2,}(?:-[A-Z0-9]+)*\b|\b[A-Z]{2,}-[A-Z0-9-]+\b|\d{3}[\d \-]{4,}\d|\b[a-z]+_[a-z0-9]+\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,9 @@ class _Part:
     """Whether it says nothing of its own."""
 
     carries: bool
+    calls: bool
+    """Whether it has an address, a telephone number or a code in it."""
+
     sets: bool
     """Whether it is a line of settings or code with a text in it."""
 
@@ -83,12 +90,25 @@ class _Sentence:
 
     part: _Part
     bears: float
-    """How far it is about the question, 0..1."""
+    """How far it is about the question, 0..1; a sentence that says nothing of its own, as far as the one before."""
+
+    own: float
+    """How far it is about the question by its own words."""
 
     strays: bool = False
     """Whether it is a line of settings in a text that is none, and has nothing to do with the question."""
 
     out: bool = False
+
+    def look(self, named: frozenset[str]) -> Look:
+        """Return what is known of it for the rule of belonging.
+
+        Args:
+            named: The names and numbers of the question: whoever says them again carries nothing.
+        """
+        part = self.part
+        carries = part.carries or bool((tokens(part.text) | numbers(part.text)) - named)
+        return Look(part.text, part.terms, self.own, carries, part.calls)
 
     @property
     def bar(self) -> float:
@@ -101,22 +121,39 @@ class _Sentence:
         return low + self.bears * (SURELY - low)
 
 
+def bears_plainly(text: str, question: str) -> bool:
+    """Return whether a document has a sentence that is all about a question and does not speak to the writer."""
+    _, parts = _taken_apart(text[:LONGEST], ())
+    asked = terms(question)
+    return bool(asked) and any(asked.share_in(part.terms) >= BEARS and part.voice < SURELY for part in parts)
+
+
 @lru_cache(maxsize=REMEMBERED)
-def evidence(text: str, question: str = "", *, names: tuple[str, ...] = ()) -> str:
+def evidence(
+    text: str, question: str = "", *, title: str = "", names: tuple[str, ...] = (), elsewhere: bool = False
+) -> str:
     """Return a document's text without what no answer to a question may rest on.
 
     Args:
         text: The passage.
         question: What is asked; empty where nobody knows: then only what plainly speaks to a writer is left out.
+        title: What the passage is called.
         names: What the tools on offer are called.
+        elsewhere: Whether another passage that was found has a sentence that is plainly about the question.
     """
     shown, parts = _taken_apart(text[:LONGEST], names)
     sentences = _beside(parts, question, technical=bool(tokens(question) & tokens(shown)))
     for sentence in sentences:
         sentence.out = sentence.part.voice >= sentence.bar
+    if any(sentence.out for sentence in sentences):
+        _spread(sentences)
+    left = [sentence for sentence in sentences if not sentence.out]
+    named = tokens(question) | numbers(question)
+    looks = [sentence.look(named) for sentence in left]
+    for sentence, stranger in zip(left, strangers(looks, question, title, elsewhere=elsewhere), strict=True):
+        sentence.out = stranger
     if not any(sentence.out for sentence in sentences):
         return shown
-    _spread(sentences)
     return "".join(sentence.part.text for sentence in sentences if not sentence.out).strip()
 
 
@@ -133,8 +170,16 @@ def _part(text: str) -> _Part:
     if DUMB < voice < SURE and commands(bare):
         voice += COMMANDING
     cargo = _CARGO.search(text) is not None
-    leans = len(said.characters) + (0 if calls else len(said.words)) < LEANING
-    return _Part(text, voice, said, leans, cargo or calls, cargo and _SETTING.search(bare) is not None)
+    leans = len(said.characters) + len(said.words) < LEANING and not (cargo or calls)
+    return _Part(
+        text,
+        voice,
+        said,
+        leans,
+        cargo or calls,
+        calls or _CODE.search(text) is not None,
+        cargo and _SETTING.search(bare) is not None,
+    )
 
 
 def _beside(parts: Sequence[_Part], question: str, *, technical: bool) -> list[_Sentence]:
@@ -149,11 +194,11 @@ def _beside(parts: Sequence[_Part], question: str, *, technical: bool) -> list[_
     asked = terms(question)
     before = 0.0
     for part in parts:
-        bears = min(1.0, asked.share_in(part.terms) / BEARS) if asked else 1.0
+        own = bears = min(1.0, asked.share_in(part.terms) / BEARS) if asked else 1.0
         before = max(bears, before) if part.leans else bears
         bears = max(before, IN_CODE) if technical and not part.terms.characters else before
         strays = part.sets and not technical and bears < HALF
-        found.append(_Sentence(part, bears, strays))
+        found.append(_Sentence(part, bears, own, strays))
     return found
 
 
