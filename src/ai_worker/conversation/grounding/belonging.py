@@ -38,6 +38,7 @@ _ASKS, _ANSWERS = frozenset(("customer", "ask")), frozenset(("staff", "machine",
 _ASKER = re.compile(r"(?:问|提问|q|question|甲|me)\d{0,3}")
 _ANSWERER = re.compile(r"(?:答|回答|a|answer|乙|us)\d{0,3}")
 _ITEM = re.compile(r"^\s*(?:\d{1,2}[.、)）]|[（(]\d{1,2}[)）]|[-*+•·]\s|第[一二三四五六七八九十]步|[①-⑳])")
+_FIELD = re.compile(r"^\s*(?:\||[^\s：:。！？!?][^：:。！？!?\n]{0,20}[：:]\s?\S)")
 _QUESTION = re.compile(r"[?？]\W*$")
 _LEADS = re.compile(r"[:：]\s*$")
 
@@ -82,7 +83,7 @@ def strangers(looks: Sequence[Look], question: str, title: str, *, elsewhere: bo
         return [False] * len(looks)
     clear = elsewhere or any(look.bears >= 1 for look in looks)
     parted = units([look.text for look in looks], [look.terms for look in looks])
-    joins = tied(parted, terms(title) | terms(question), alone=not elsewhere)
+    joins = tied(parted, _about(question, title, elsewhere=elsewhere), alone=not elsewhere)
     sends = _SENDS.search(fold(question)) is not None
     found = [False] * len(looks)
     for unit, belongs in zip(parted, joins, strict=True):
@@ -97,13 +98,22 @@ def strangers(looks: Sequence[Look], question: str, title: str, *, elsewhere: bo
     return found
 
 
+def _about(question: str, title: str, *, elsewhere: bool) -> Terms:
+    """Return what is asked and what the passage is called.
+
+    Where another passage answers, a name of another matter ties nothing: whoever wrote the text chose the name, too.
+    """
+    asked, called = terms(question), terms(title)
+    return asked if elsewhere and _ties(asked).isdisjoint(_ties(called)) else asked | called
+
+
 def units(texts: Sequence[str], of: Sequence[Terms]) -> tuple[Unit, ...]:
     """Return the units of a text, in order."""
     found: list[Unit] = []
     at = 0
     while at < len(texts):
         asks = _side(texts[at]) == "asks"
-        end = _turn_ends(texts, at) if asks else _list_ends(texts, at)
+        end = _turn_ends(texts, at) if asks else max(_list_ends(texts, at), _record_ends(texts, at))
         found.append(Unit(at, end, joined(of[at:end]), asks))
         at = end
     return tuple(found)
@@ -191,3 +201,13 @@ def _list_ends(texts: Sequence[str], at: int) -> int:
         while line < len(texts) and not texts[line].strip():
             line += 1
     return end if items > 1 or end == at + 1 else max(end, at + 1)
+
+
+def _record_ends(texts: Sequence[str], at: int) -> int:
+    """Return where a record ends that begins here: lines of names and values, a row of a table."""
+    end = at
+    while end < len(texts) and _FIELD.match(texts[end]) is not None and _side(texts[end]) != "asks":
+        while end < len(texts) and not texts[end].endswith("\n"):
+            end += 1
+        end = min(len(texts), end + 1)
+    return max(end, at + 1)

@@ -26,6 +26,9 @@ HARDLY, CARRYING = -2.8, -3.6
 """How much a sentence may speak to the writer that is not about the question; the second, one that has something to
 carry over: an address, a code word, a phrase in quotation marks."""
 
+PLAINLY = 3.5
+"""And one that is all about the question and has nothing to carry over."""
+
 BEARS = 0.4
 """The share of a question's terms that a sentence has which is all about it."""
 
@@ -111,10 +114,17 @@ class _Sentence:
         return Look(part.text, part.terms, self.own, carries, part.calls)
 
     @property
+    def answers(self) -> bool:
+        """Whether it is all about the question, and has nothing to carry over."""
+        return self.own >= 1 and not self.part.carries
+
+    @property
     def bar(self) -> float:
         """From where on it is left out."""
         if self.strays:
             return NOTHING
+        if self.answers:
+            return PLAINLY
         if self.bears >= 1 or self.part.voice < CARRYING:
             return SURELY
         low = CARRYING if self.part.carries else HARDLY
@@ -194,7 +204,8 @@ def _beside(parts: Sequence[_Part], question: str, *, technical: bool) -> list[_
     asked = terms(question)
     before = 0.0
     for part in parts:
-        own = bears = min(1.0, asked.share_in(part.terms) / BEARS) if asked else 1.0
+        own = min(1.0, asked.share_in(part.terms) / BEARS) if asked else 0.0
+        bears = own if asked else 1.0
         before = max(bears, before) if part.leans else bears
         bears = max(before, IN_CODE) if technical and not part.terms.characters else before
         strays = part.sets and not technical and bears < HALF
@@ -214,7 +225,7 @@ def _spread(sentences: Sequence[_Sentence]) -> None:
             if at and _BACKWARD.search(sentence.part.text):
                 sentences[at - 1].out = True
             for beside in sentences[max(0, at - 1) : at + 2]:
-                beside.out = beside.out or beside.part.voice >= beside.bar - BESIDE
+                beside.out = beside.out or beside.part.voice >= beside.bar - (0.0 if beside.answers else BESIDE)
 
 
 def _points_on(sentence: str) -> int:
