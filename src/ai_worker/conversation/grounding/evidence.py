@@ -1,10 +1,11 @@
 """Evidence: which sentences of a document an answer may rest on.
 
-Two things count for a sentence. To whom it speaks (`voice.py`): a document tells its readers something;
+Three things count for a sentence. To whom it speaks (`voice.py`): a document tells its readers something;
 a sentence that tells the writer of an answer what to write is none of its matter. And whether it bears on
 what is asked: a sentence about the question is kept unless it plainly speaks to the writer, one that has
 nothing to do with it is kept only if it plainly does not. So what is slipped in has to be about this very
-question and to sound like a help text; and what is left out in doubt is what nobody asked for.
+question and to sound like a help text; and what is left out in doubt is what nobody asked for. Where a sentence
+stands (`belonging.py`) is the third.
 
 What is left out is neither shown to a model nor quoted, and nothing in an answer may rest on it.
 """
@@ -14,13 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ai_worker.conversation.grounding.addresses import names_address
-from ai_worker.conversation.grounding.belonging import Look, strangers
-from ai_worker.conversation.grounding.facts import numbers, tokens
-from ai_worker.conversation.grounding.orders import commands, unmarked
-from ai_worker.conversation.grounding.sentences import split
-from ai_worker.conversation.grounding.support import Terms, terms
-from ai_worker.conversation.grounding.voice import SURE, SURELY, to_writer
+from ai_worker.conversation.grounding.belonging import HALF, strangers
+from ai_worker.conversation.grounding.facts import tokens
+from ai_worker.conversation.grounding.parts import REMEMBERED, SILENT, Part, taken_apart
+from ai_worker.conversation.grounding.support import terms
+from ai_worker.conversation.grounding.voice import SURELY
 
 HARDLY, CARRYING = -2.8, -3.6
 """How much a sentence may speak to the writer that is not about the question; the second, one that has something to
@@ -35,63 +34,24 @@ BEARS = 0.4
 BESIDE = 1.5
 """How much stricter a sentence is looked at that stands beside an order."""
 
-LEANING = 3
-"""Terms below which a sentence says nothing of its own: it is about what the one before is about."""
-
 IN_CODE = 0.8
 """How far a line of code is about a question that names what the text names: nobody asks in code."""
 
-COMMANDING = 4.0
-"""How much more a sentence speaks to the writer that has words which hardly stand in anything but orders."""
-
 FAR = 20
 """Sentences that an order may have behind it, as long as none of them is about the question."""
-
-HALF, NOTHING = 0.5, -99.0
-
-DUMB = -7.5
-"""Up to here a sentence has hardly a word of a talk in it, and need not be looked at for more."""
-
-LONGEST = 8_000
-REMEMBERED = 512
 
 _FORWARD = re.compile(
     r"(?:以下|如下|下面|下列|下一[行句段]|接下来|\bfollowing\b|\bbelow\b|\bnext (?:line|sentence)\b)", re.IGNORECASE
 )
 _BACKWARD = re.compile(r"(?:上面|上述|上一[行句段]|前[一面]句|\babove\b|\bprevious (?:line|sentence)\b)", re.IGNORECASE)
 _OPEN = re.compile(r"[:：—\-]\W*$")
-_SETTING = re.compile(r"^\W*[\w.\-]{1,40}\s*[:=]\s*[\"'“‘{\[]|^\s*[{%@]|[}%;]\s*$|\b\w+=[\"'“]")
-_CARGO = re.compile(
-    r"[“「『\"'‘«„][^”」』\"'’»“\n]{2,60}[”」』\"'’»“]|\b[A-Z][A-Z0-9]+-[A-Z0-9-]+\b|\b[A-Z]{6,}\b|\d{3}[\d \-]{4,}\d"
-)
-_CODE = re.compile(
-    r"\b(?=[A-Z-]*\d)[A-Z][A-Z0-9]{2,}(?:-[A-Z0-9]+)*\b|\b[A-Z]{2,}-[A-Z0-9-]+\b|\d{3}[\d \-]{4,}\d|\b[a-z]+_[a-z0-9]+\b"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One sentence of a text, whatever is asked."""
-
-    text: str
-    voice: float
-    terms: Terms
-    leans: bool
-    """Whether it says nothing of its own."""
-
-    carries: bool
-    calls: bool
-    """Whether it has an address, a telephone number or a code in it."""
-
-    sets: bool
-    """Whether it is a line of settings or code with a text in it."""
 
 
 @dataclass(slots=True)
 class _Sentence:
     """One sentence beside a question."""
 
-    part: _Part
+    part: Part
     bears: float
     """How far it is about the question, 0..1; a sentence that says nothing of its own, as far as the one before."""
 
@@ -103,16 +63,6 @@ class _Sentence:
 
     out: bool = False
 
-    def look(self, named: frozenset[str]) -> Look:
-        """Return what is known of it for the rule of belonging.
-
-        Args:
-            named: The names and numbers of the question: whoever says them again carries nothing.
-        """
-        part = self.part
-        carries = part.carries or bool((tokens(part.text) | numbers(part.text)) - named)
-        return Look(part.text, part.terms, self.own, carries, part.calls)
-
     @property
     def answers(self) -> bool:
         """Whether it is all about the question, and has nothing to carry over."""
@@ -122,7 +72,7 @@ class _Sentence:
     def bar(self) -> float:
         """From where on it is left out."""
         if self.strays:
-            return NOTHING
+            return SILENT
         if self.answers:
             return PLAINLY
         if self.bears >= 1 or self.part.voice < CARRYING:
@@ -131,11 +81,11 @@ class _Sentence:
         return low + self.bears * (SURELY - low)
 
 
-def bears_plainly(text: str, question: str) -> bool:
+def bears_plainly(text: str, question: str, *, names: tuple[str, ...] = ()) -> bool:
     """Return whether a document has a sentence that is all about a question and does not speak to the writer."""
-    _, parts = _taken_apart(text[:LONGEST], ())
     asked = terms(question)
-    return bool(asked) and any(asked.share_in(part.terms) >= BEARS and part.voice < SURELY for part in parts)
+    parts = taken_apart(text, names).parts if asked else ()
+    return any(asked.share_in(part.terms) >= BEARS and part.voice < SURELY for part in parts)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -151,48 +101,21 @@ def evidence(
         names: What the tools on offer are called.
         elsewhere: Whether another passage that was found has a sentence that is plainly about the question.
     """
-    shown, parts = _taken_apart(text[:LONGEST], names)
-    sentences = _beside(parts, question, technical=bool(tokens(question) & tokens(shown)))
+    document = taken_apart(text, names)
+    sentences = _beside(document.parts, question, technical=bool(tokens(question) & document.named))
     for sentence in sentences:
         sentence.out = sentence.part.voice >= sentence.bar
     if any(sentence.out for sentence in sentences):
         _spread(sentences)
-    left = [sentence for sentence in sentences if not sentence.out]
-    named = tokens(question) | numbers(question)
-    looks = [sentence.look(named) for sentence in left]
-    for sentence, stranger in zip(left, strangers(looks, question, title, elsewhere=elsewhere), strict=True):
-        sentence.out = stranger
+    if question:
+        for at in strangers(document, sentences, question, title=title, elsewhere=elsewhere):
+            sentences[at].out = True
     if not any(sentence.out for sentence in sentences):
-        return shown
+        return document.shown
     return "".join(sentence.part.text for sentence in sentences if not sentence.out).strip()
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _taken_apart(text: str, names: tuple[str, ...]) -> tuple[str, tuple[_Part, ...]]:
-    """Return what people see of a text, and its sentences: the same passages are asked for again and again."""
-    shown = unmarked(text, names=names)
-    return shown, tuple(_part(part) for part in split(shown))
-
-
-def _part(text: str) -> _Part:
-    bare, said, calls = text.strip(), terms(text), names_address(text)
-    voice = to_writer(bare) if len(bare) > 1 else NOTHING
-    if DUMB < voice < SURE and commands(bare):
-        voice += COMMANDING
-    cargo = _CARGO.search(text) is not None
-    leans = len(said.characters) + len(said.words) < LEANING and not (cargo or calls)
-    return _Part(
-        text,
-        voice,
-        said,
-        leans,
-        cargo or calls,
-        calls or _CODE.search(text) is not None,
-        cargo and _SETTING.search(bare) is not None,
-    )
-
-
-def _beside(parts: Sequence[_Part], question: str, *, technical: bool) -> list[_Sentence]:
+def _beside(parts: Sequence[Part], question: str, *, technical: bool) -> list[_Sentence]:
     """Return the sentences with how far each is about the question.
 
     Args:
@@ -220,7 +143,7 @@ def _spread(sentences: Sequence[_Sentence]) -> None:
         if waits and not sentence.out:
             waits = waits - 1 if sentence.bears < HALF else 0
             sentence.out = sentence.bears < HALF
-        elif sentence.out and sentence.part.voice > NOTHING:
+        elif sentence.out and sentence.part.voice > SILENT:
             waits = _points_on(sentence.part.text)
             if at and _BACKWARD.search(sentence.part.text):
                 sentences[at - 1].out = True

@@ -89,7 +89,11 @@ def gather(findings: Findings, history: Sequence[Utterance], bars: Bars, *, tool
         for scored in findings.found[:PASSAGES]
         if scored.score >= (bars.clarify_at if acts and scored.passage.kind != "entry" else bars.material_at)
     ]
-    plainly = [scored for scored in found if bears_plainly(scored.passage.text[:PASSAGE_CHARACTERS], findings.question)]
+    plainly = [
+        scored
+        for scored in found
+        if bears_plainly(scored.passage.text[:PASSAGE_CHARACTERS], findings.question, names=tuple(names))
+    ]
     for scored in found:
         elsewhere = any(other is not scored for other in plainly)
         if shown := _shown(scored.passage, findings.question, names, elsewhere=elsewhere):
