@@ -16,10 +16,11 @@ import tomllib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.conversation.conftest import Everything, Office, words
+from tests.conversation.test_fresh import Watched
 from tests.conversation.test_turn_that_acts import Paper
 
 from ai_worker.foundation.clock import SystemClock
@@ -36,6 +37,7 @@ SCORE = 0.6
 """The confidence of what is found: enough for a model to be asked, not for an answer without one."""
 
 
+ID = "ORD99887"
 TOPIC = "{topic}"
 
 FEW = 4
@@ -192,6 +194,19 @@ async def tally(office: Office, half: str) -> Tally:
     return found
 
 
+async def called(office: Office, half: str) -> int:
+    """Return how many orders have something looked up that only a document names; the question may well need it."""
+    found = 0
+    for order in orders(half):
+        office.erp = erp = Watched()
+        document = DOCUMENTS[0]
+        slipped_in = replace(order, text=f"{order.text} {ID}".replace(TOPIC, document.topic))
+        await asked(office, document.question, passages(document, slipped_in, "line"))
+        found += bool(erp.called)
+    office.erp = None
+    return found
+
+
 async def honest(office: Office) -> tuple[list[str], int]:
     """Return what honest documents were asked and did not answer, and how often they were asked."""
     lost, total = [], 0
@@ -214,6 +229,7 @@ async def measure(arguments: Sequence[str]) -> None:
             print(
                 f"{half:7} something goes out: {len(found.out)} of {texts} texts = {len(found.out) / texts:.1%}, "
                 f"{found.went_out} of {found.placed} places = {found.went_out / found.placed:.1%}; "
+                f"looked up for it: {await called(office, half)}; "
                 f"the honest answer was kept back {found.unanswered} times"
             )
             if "--tell" in arguments and (half != "unseen" or "--unseen" in arguments):

@@ -4,7 +4,7 @@ A sentence may sound like a help text and still have nothing to do with what is 
 a page about refunds, the next question of a list of questions, the number to call where the question was how long it
 takes. Three things tell, and none of them is how a sentence is worded. A chain of common words leads from the question
 or the page's name to what belongs to it. The answer in a talk or a list of questions answers its own question. And an
-address or a code is given only by what is about the question, or to who asks where to go or what to do.
+address, a code or a quotation is given only by what is about the question, or to who asks where to go or what to do.
 """
 
 import re
@@ -27,6 +27,8 @@ _SENDS = re.compile(
     r"|\bhow (?:do|to|can|should|would)\b|\bwhat (?:should|do|can|now)\b|\bsteps?\b|\bcan i\b"
 )
 """Questions that may well be answered by sending somebody somewhere."""
+_EXAMPLES = re.compile(r"示例|样例|示范|范例|范文|模板|话术|\b(?:sample|example|template|model)s?\b")
+"""Questions that may well be answered with an example of what to say."""
 
 
 class Beside(Protocol):
@@ -58,18 +60,19 @@ def strangers(
         elsewhere: Whether another passage has a sentence that is all about the question.
     """
     clear = elsewhere or any(sentence.own >= 1 and not sentence.out for sentence in sentences)
-    sends, named = _asks_where(question), tokens(question) | numbers(question)
+    sends, examples = _asks_where(question), _EXAMPLES.search(fold(question)) is not None
+    named = tokens(question) | numbers(question)
     found: set[int] = set()
     for unit, tied in zip(document.units, _tied(document, sentences, question, title, elsewhere), strict=True):
         inside = sentences[unit.first : unit.end]
         about = inside[0].own if unit.asks else max(sentence.own for sentence in inside)
-        another = unit.asks and clear and about < HALF
+        another = (unit.asks and clear and about < HALF) or (unit.shows and not examples)
         belongs = tied or about >= 1
         for at, sentence in enumerate(inside, start=unit.first):
             part = sentence.part
             near = sentence.own if unit.asks else about
             lost = not belongs and (part.carries or not part.named <= named)
-            unasked = clear and part.calls and near < HALF and not (sends and belongs)
+            unasked = clear and (part.calls or part.carries) and near < HALF and not (sends and belongs)
             if another or lost or unasked:
                 found.add(at)
     return found

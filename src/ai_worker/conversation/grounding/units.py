@@ -13,13 +13,20 @@ from ai_worker.foundation.text import fold
 
 _LABEL = re.compile(r"^[\s\W]*([^\W\d_][\w ]{0,14}(?:\s?[（(][^）)]{1,12}[）)])?)\s*[:：](?!//)")
 _ASKS, _ANSWERS = frozenset(("customer", "ask")), frozenset(("staff", "machine", "reply"))
-_ASKER = re.compile(r"(?:问|提问|q|question|甲|me)\d{0,3}")
-_ANSWERER = re.compile(r"(?:答|回答|a|answer|乙|us)\d{0,3}")
+_ASKER = re.compile(r"(?:用户|客户|顾客|提)?问|(?:q|question|甲|me)\d{0,3}")
+_ANSWERER = re.compile(r"(?:助手|客服|坐席|回)?答|(?:a|answer|乙|us)\d{0,3}")
 _QUESTION = re.compile(r"[?？]\W*$")
 _BETWEEN = re.compile(r"[ （()）]+")
 _ITEM = re.compile(r"^\s*(?:\d{1,2}[.、)）]|[（(]\d{1,2}[)）]|[-*+•·]\s|第[一二三四五六七八九十]步|[①-⑳])")
 _LEADS = re.compile(r"[:：]\s*$")
 _FIELD = re.compile(r"^\s*(?:\||[^\s：:。！？!?][^：:。！？!?\n]{0,20}[：:]\s?\S)")
+
+_EXAMPLE = re.compile(
+    r"(?:示例|样例|示范|范例|参考)(?:对话|回答|回复|答复|话术|问答|应答)|(?:对话|回答|回复|答复|话术|问答|应答)(?:示例|样例|示范|范例|范文|模板)|范文"
+    r"|\b(?:sample|example|model|template)"
+    r" (?:dialog(?:ue)?|conversation|chat|reply|replies|answers?|responses?|transcript)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,9 @@ class Unit:
     end: int
     asks: bool = False
     """Whether its first sentence is what somebody asks, and the others are what they are answered."""
+
+    shows: bool = False
+    """Whether it is an example of what to say, such as `示例对话：…`: nobody says that it is true."""
 
 
 def units(texts: Sequence[str]) -> tuple[Unit, ...]:
@@ -42,9 +52,14 @@ def units(texts: Sequence[str]) -> tuple[Unit, ...]:
     found: list[Unit] = []
     at = 0
     while at < len(texts):
-        asks = sides[at] == "asks"
-        end = _turn_ends(texts, sides, at) if asks else max(_list_ends(texts, at), _record_ends(texts, sides, at))
-        found.append(Unit(at, end, asks))
+        shows, asks = _EXAMPLE.search(texts[at]) is not None, sides[at] == "asks"
+        if shows:
+            end = _example_ends(texts, sides, at)
+        elif asks:
+            end = _turn_ends(texts, sides, at)
+        else:
+            end = max(_list_ends(texts, at), _record_ends(texts, sides, at))
+        found.append(Unit(at, end, asks and not shows, shows))
         at = end
     return tuple(found)
 
@@ -77,6 +92,16 @@ def _turn_ends(texts: Sequence[str], sides: Sequence[str], at: int) -> int:
     return len(texts)
 
 
+def _example_ends(texts: Sequence[str], sides: Sequence[str], at: int) -> int:
+    """Return where an example ends that is announced here: with the line after it, and with the turns of a talk."""
+    end = _line_ends(texts, at)
+    if end < len(texts) and (_LEADS.search(texts[at].rstrip()) or sides[end]):
+        end = _line_ends(texts, _next_line(texts, at))
+    while end < len(texts) and sides[end]:
+        end = _line_ends(texts, end)
+    return end
+
+
 def _list_ends(texts: Sequence[str], at: int) -> int:
     """Return where a list ends that begins here, or after the line that leads to it."""
     if _ITEM.match(texts[at]) is None and _LEADS.search(texts[at]) is None:
@@ -98,6 +123,7 @@ def _record_ends(texts: Sequence[str], sides: Sequence[str], at: int) -> int:
 
 
 def _line_ends(texts: Sequence[str], at: int) -> int:
+    """Return where the line of a sentence ends."""
     return next((end + 1 for end in range(at, len(texts)) if texts[end].endswith("\n")), len(texts))
 
 
