@@ -20,6 +20,9 @@ from ai_worker.foundation.text import fold
 HALF = 0.5
 """How far a sentence must be about the question where another one is all about it."""
 
+QUIET = -5.5
+"""Up to here a sentence has hardly a word of a talk in it: a name or a number in it is its own matter."""
+
 _SENDS = re.compile(
     r"电话|号码|网址|官网|网站|链接|邮箱|邮件|微信|联系|地址|哪里|哪儿|在哪|去哪|找谁|分机|热线|编号|代码|优惠码|账号|帐号|登录|入口|写信"
     r"|怎么|怎样|如何|咋|步骤|流程|办理|申请|手续|能不能|可以.{0,12}吗"
@@ -71,7 +74,7 @@ def strangers(
         for at, sentence in enumerate(inside, start=unit.first):
             part = sentence.part
             near = sentence.own if unit.asks else about
-            lost = not belongs and (part.carries or not part.named <= named)
+            lost = not belongs and (part.carries or (part.voice > QUIET and not part.named <= named))
             unasked = clear and (part.calls or part.carries) and near < HALF and not (sends and belongs)
             if another or lost or unasked:
                 found.add(at)
