@@ -12,7 +12,7 @@ from ai_worker.conversation.conversation import State
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, Contact, Part, Reply, Utterance
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
-from ai_worker.pipeline.store import Claim, IdReused, LeaseLost
+from ai_worker.pipeline.store import COUNTED_BY_CLAIM, Claim, IdReused, LeaseLost
 from tests.contract.material import ME, OTHER, SILENT, Stores, answered, handed_over
 
 LONGER_THAN_A_LEASE = timedelta(seconds=16)
@@ -431,3 +431,21 @@ async def test_a_deferred_message_stays_first_and_has_not_been_tried(stores: Sto
     assert (again.turn_id, again.attempt, again.held) == (claim.turn_id, 1, False)
     with pytest.raises(LeaseLost):
         await stores.pipeline.defer(claim, until=stores.clock.now())
+
+
+async def test_an_attempt_that_may_be_the_last_counts_as_it_begins_and_not_as_it_is_claimed(stores: Stores) -> None:
+    """A process that claims much and dies before it tries any of it must not make dead letters."""
+    await stores.accept("在吗")
+    seen = []
+    for _ in range(COUNTED_BY_CLAIM + 2):
+        seen.append((await stores.claim_one()).attempt)
+        await stores.pipeline.recover(owner=OTHER)
+    assert seen == [1, 2, 3, 4, 4]
+
+    begun = await stores.claim_one()
+    await stores.pipeline.count_attempt(begun)
+    await stores.pipeline.count_attempt(begun)
+    await stores.pipeline.recover(owner=OTHER)
+    assert (await stores.claim_one()).attempt == 5
+    with pytest.raises(LeaseLost):
+        await stores.pipeline.count_attempt(begun)

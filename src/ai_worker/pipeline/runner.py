@@ -26,7 +26,14 @@ from ai_worker.pipeline.drafts import Drafts, GrowingAnswer
 from ai_worker.pipeline.facts import TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.notebook import StoredNotebook
 from ai_worker.pipeline.outbox import outbound
-from ai_worker.pipeline.store import AnswererChanged, Claim, LeaseLost, OutboundMessage, PipelineStore
+from ai_worker.pipeline.store import (
+    COUNTED_BY_CLAIM,
+    AnswererChanged,
+    Claim,
+    LeaseLost,
+    OutboundMessage,
+    PipelineStore,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +44,7 @@ BATCH = 256
 MAX_ATTEMPTS = 5
 """A message that fails this often becomes a dead letter; counted on disk before each attempt."""
 
-ALONE_FROM = 4
+ALONE_FROM = COUNTED_BY_CLAIM + 1
 """From this attempt on, a message that was at work when the process died is tried with nothing beside it: what
 dies then did not die of another. Three deaths in a crowd say little of any one in it."""
 
@@ -51,10 +58,11 @@ ALONE_S, WAITED_FOR_S = 0.2, 2.0
 KNOWN_DEFECTS = 1_000
 """Turns that are remembered as failing by themselves."""
 
-CAREFUL_TURNS, CAREFUL_MORE = 1, 4
+CAREFUL_TURNS, CAREFUL_MORE = 1, 1
 """After a process that died, so many turns are begun at first, and so many more with each that ends, until nothing
-waits. Were all that wait begun at once, none might end before the next death, and each would count as tried:
-messages that spoil nothing would become dead letters. So a death counts for a few times what was ended at most."""
+waits: twice as many in each round. Were all that wait begun at once, none might end before the next death, and each
+would count as tried: messages that spoil nothing would become dead letters. So a death counts for about as many
+messages as were answered before it."""
 
 LET_PASS_S, LET_PASS_TIMES = 0.05, 20
 """How long new turns wait, again and again, for a crowd that is coming in: a second at most."""
@@ -348,6 +356,8 @@ class Runner:
 
     async def _answer(self, claim: Claim) -> None:
         """Run the turn and persist its result; a slow one tells the contact that it is at work."""
+        if claim.attempt > COUNTED_BY_CLAIM:
+            await self._count_attempt(claim)
         given = self._input(claim)
         live = _Live(self._board, claim) if self._board.heard(claim.turn_id, claim.conversation_id) else None
         draft = self._drafts.of(claim)
@@ -370,6 +380,14 @@ class Runner:
         if await notice.given() or (draft is not None and draft.shown):
             claim = replace(claim, held=True)
         await self._persist(claim, result)
+
+    async def _count_attempt(self, claim: Claim) -> None:
+        while True:
+            try:
+                return await self._store.count_attempt(claim)
+            except Busy as busy:
+                log.warning("runner.store_busy", turn=claim.turn_id)
+                await asyncio.sleep(busy.retry_after)
 
     async def _ask_for_patience(self, claim: Claim, words: Reply, draft: GrowingAnswer | None) -> None:
         """Say that it takes a while: where the answer will stand if the platform can, else in a message of its own."""
