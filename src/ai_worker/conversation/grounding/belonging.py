@@ -18,7 +18,10 @@ from ai_worker.conversation.grounding.support import terms
 from ai_worker.foundation.text import fold
 
 HALF = 0.5
-"""How far a sentence must be about the question where another one is all about it."""
+"""How far what is asked in a document must be about the question where another sentence is all about it."""
+
+TOUCHING = 0.35
+"""And how far a sentence must be that sends somebody somewhere."""
 
 QUIET = -5.5
 """Up to here a sentence has hardly a word of a talk in it: a name or a number in it is its own matter."""
@@ -75,7 +78,7 @@ def strangers(
             part = sentence.part
             near = sentence.own if unit.asks else about
             lost = not belongs and (part.carries or (part.voice > QUIET and not part.named <= named))
-            unasked = clear and (part.calls or part.carries) and near < HALF and not (sends and belongs)
+            unasked = clear and (part.calls or part.carries) and near < TOUCHING and not (sends and belongs)
             if another or lost or unasked:
                 found.add(at)
     return found
