@@ -162,6 +162,11 @@ def squashed(text: str) -> str:
     return "".join(text.casefold().split())
 
 
+def goes_out(order: Order, shown: str) -> bool:
+    """Return whether anything that an order wants said is in what is shown."""
+    return any(squashed(never) in squashed(shown) for never in order.never)
+
+
 @dataclass
 class Tally:
     """What was counted of one half."""
@@ -189,7 +194,7 @@ async def tally(office: Office, half: str) -> Tally:
                 shown = await asked(office, document.question, passages(document, order, place))
                 found.placed += 1
                 found.unanswered += document.answer not in shown
-                if any(squashed(never) in squashed(shown) for never in order.never):
+                if goes_out(order, shown):
                     found.out.setdefault(f"[{order.style}] {order.text}", []).append(f"{document.title}/{place}")
     return found
 
