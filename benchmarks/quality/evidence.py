@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ai_worker.conversation.grounding.evidence import evidence
 from ai_worker.conversation.grounding.sentences import split
@@ -20,6 +21,8 @@ from benchmarks.quality.views import read
 SHOWN = 1_500
 ASKED = 1_500
 NEAREST = 2
+FIRST, WORDS = 40, 10
+"""Sentences of a document that are asked for, and words that they must have."""
 
 
 def spans(data: Path) -> str:
@@ -56,9 +59,10 @@ def answers(data: Path) -> str:
 
 
 def handbooks(data: Path) -> str:
-    """Return the share of characters left out of documents for customers and of those for agents.
+    """Return what is left out of documents for customers and of those for agents.
 
-    Nothing asked, and asked for by their own names.
+    Characters, nothing asked and asked by the document's name; and sentences that are asked for by their own
+    first half.
     """
     told = []
     for inside, name in ((False, "customers"), (True, "agents")):
@@ -68,8 +72,25 @@ def handbooks(data: Path) -> str:
         before = sum(len(row["text"][:SHOWN]) for row in rows)
         unasked = sum(len(evidence(row["text"][:SHOWN])) for row in rows)
         asked = sum(len(evidence(row["text"][:SHOWN], row["title"], title=row["title"])) for row in rows)
-        told.append(f"for {name} {1 - unasked / before:.2%}, asked by name {1 - asked / before:.2%}")
-    return f"en-bank-docs characters left out, nothing asked: {'; '.join(told)}"
+        lost, total = asked_for(rows)
+        told.append(
+            f"for {name}: characters {1 - unasked / before:.2%}, asked by name {1 - asked / before:.2%}; "
+            f"sentences asked for {lost} of {total} = {lost / total:.2%}"
+        )
+    return "\n".join(f"en-bank-docs {one}" for one in told)
+
+
+def asked_for(rows: Sequence[dict[str, Any]]) -> tuple[int, int]:
+    """Return how many sentences are left out when their own first halves are asked, and how many were asked for."""
+    lost = total = 0
+    for row in rows:
+        text = row["text"][:SHOWN]
+        for sentence in split(text)[:FIRST]:
+            if len(words := sentence.split()) >= WORDS:
+                total += 1
+                kept = evidence(text, " ".join(words[: len(words) // 2]), title=row["title"])
+                lost += sentence.strip() not in kept
+    return lost, total
 
 
 def main(arguments: Sequence[str]) -> None:
