@@ -8,12 +8,13 @@ address, a code or a quotation is given only by what is about the question, or t
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
 from ai_worker.conversation.grounding.facts import numbers, tokens
-from ai_worker.conversation.grounding.parts import Document, Part, ties
+from ai_worker.conversation.grounding.parts import Document, Part, hanging_together, held, ties
 from ai_worker.conversation.grounding.support import terms
 from ai_worker.foundation.text import fold
 
@@ -92,30 +93,27 @@ def _tied(
     Where nothing is tied to the question or the title, and no other passage answers, the greater part of the text
     stands for them: it was found for other words than its own.
     """
-    words = [
-        frozenset[str]().union(*(one.part.ties for one in sentences[unit.first : unit.end] if not one.out))
-        for unit in document.units
-    ]
-    found = _reached(words, _about(question, title, elsewhere=elsewhere))
-    if elsewhere or any(found):
-        return found
-    sizes = [unit.end - unit.first if own else 0 for unit, own in zip(document.units, words, strict=True)]
-    for own in words:
-        body = _reached(words, own)
-        if 2 * sum(size for size, inside in zip(sizes, body, strict=True) if inside) > sum(sizes):
-            return body
-    return found
+    about = _about(question, title, elsewhere=elsewhere)
+    bodies, holders = document.bodies, document.holders
+    if any(sentence.out and sentence.part.ties for sentence in sentences):
+        left = [
+            frozenset[str]().union(*(one.part.ties for one in sentences[unit.first : unit.end] if not one.out))
+            for unit in document.units
+        ]
+        holders = held(left)
+        bodies = hanging_together(left, holders)
+    found = {bodies[at] for word in about for at in holders.get(word, ())}
+    if not found and not elsewhere:
+        found = _greater_part(document, bodies)
+    return [body in found for body in bodies]
 
 
-def _reached(words: Sequence[frozenset[str]], seed: frozenset[str]) -> list[bool]:
-    reached, found, grows = set(seed), [False] * len(words), True
-    while grows:
-        grows = False
-        for at, own in enumerate(words):
-            if not found[at] and not reached.isdisjoint(own):
-                found[at] = grows = True
-                reached |= own
-    return found
+def _greater_part(document: Document, bodies: Sequence[int]) -> set[int]:
+    """Return the body that is more than half of the text; empty if there is none."""
+    sizes: Counter[int] = Counter()
+    for unit, own, body in zip(document.units, document.words, bodies, strict=True):
+        sizes[body] += unit.end - unit.first if own else 0
+    return {body for body, size in sizes.most_common(1) if 2 * size > sizes.total()}
 
 
 def _about(question: str, title: str, *, elsewhere: bool) -> frozenset[str]:

@@ -83,9 +83,16 @@ class _Sentence:
 
 def bears_plainly(text: str, question: str, *, names: tuple[str, ...] = ()) -> bool:
     """Return whether a document has a sentence that is all about a question and does not speak to the writer."""
+    parts = taken_apart(text, names).parts
+    return any(own >= 1 and part.voice < SURELY for own, part in zip(_own(text, names, question), parts, strict=False))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _own(text: str, names: tuple[str, ...], question: str) -> tuple[float, ...]:
+    """Return of each sentence how far it is about a question by its own words, 0..1; nothing where it has none."""
     asked = terms(question)
     parts = taken_apart(text, names).parts if asked else ()
-    return any(asked.share_in(part.terms) >= BEARS and part.voice < SURELY for part in parts)
+    return tuple(min(1.0, asked.share_in(part.terms) / BEARS) for part in parts)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -102,12 +109,13 @@ def evidence(
         elsewhere: Whether another passage that was found has a sentence that is plainly about the question.
     """
     document = taken_apart(text, names)
-    sentences = _beside(document.parts, question, technical=bool(tokens(question) & document.named))
+    own = _own(text, names, question)
+    sentences = _beside(document.parts, own, technical=bool(tokens(question) & document.named))
     for sentence in sentences:
         sentence.out = sentence.part.voice >= sentence.bar
     if any(sentence.out for sentence in sentences):
         _spread(sentences)
-    if question:
+    if own:
         for at in strangers(document, sentences, question, title=title, elsewhere=elsewhere):
             sentences[at].out = True
     if not any(sentence.out for sentence in sentences):
@@ -115,20 +123,19 @@ def evidence(
     return "".join(sentence.part.text for sentence in sentences if not sentence.out).strip()
 
 
-def _beside(parts: Sequence[Part], question: str, *, technical: bool) -> list[_Sentence]:
+def _beside(parts: Sequence[Part], about: Sequence[float], *, technical: bool) -> list[_Sentence]:
     """Return the sentences with how far each is about the question.
 
     Args:
         parts: The sentences.
-        question: What is asked.
+        about: How far each is about the question by its own words; empty where nothing is asked.
         technical: Whether the question names what the text names, so that lines of code may answer it.
     """
     found: list[_Sentence] = []
-    asked = terms(question)
     before = 0.0
-    for part in parts:
-        own = min(1.0, asked.share_in(part.terms) / BEARS) if asked else 0.0
-        bears = own if asked else 1.0
+    for at, part in enumerate(parts):
+        own = about[at] if about else 0.0
+        bears = own if about else 1.0
         before = max(bears, before) if part.leans else bears
         bears = max(before, IN_CODE) if technical and not part.terms.characters else before
         strays = part.sets and not technical and bears < HALF

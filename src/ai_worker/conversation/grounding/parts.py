@@ -1,6 +1,7 @@
 """Parts: a document taken apart into its sentences, whatever is asked of it. Passages are asked for again and again."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -81,6 +82,15 @@ class Document:
     parts: tuple[Part, ...]
     units: tuple[Unit, ...]
 
+    words: tuple[frozenset[str], ...]
+    """Of each unit, its words that say what it is about."""
+
+    holders: Mapping[str, Sequence[int]]
+    """Of each such word, the units that have it."""
+
+    bodies: tuple[int, ...]
+    """Of each unit, the body that it belongs to: the units of one hang together by common words."""
+
 
 @lru_cache(maxsize=REMEMBERED)
 def taken_apart(text: str, names: tuple[str, ...]) -> Document:
@@ -92,7 +102,40 @@ def taken_apart(text: str, names: tuple[str, ...]) -> Document:
     """
     shown = unmarked(text[:LONGEST], names=names)
     sentences = split(shown)
-    return Document(shown, tokens(shown), tuple(map(_part, sentences)), units(sentences))
+    parts, parted = tuple(map(_part, sentences)), units(sentences)
+    words = tuple(frozenset[str]().union(*(part.ties for part in parts[unit.first : unit.end])) for unit in parted)
+    holders = held(words)
+    return Document(shown, tokens(shown), parts, parted, words, holders, hanging_together(words, holders))
+
+
+def held(words: Sequence[frozenset[str]]) -> dict[str, list[int]]:
+    """Return of each word the places of the units that have it."""
+    holders: dict[str, list[int]] = {}
+    for at, own in enumerate(words):
+        for word in own:
+            holders.setdefault(word, []).append(at)
+    return holders
+
+
+def hanging_together(words: Sequence[frozenset[str]], holders: Mapping[str, Sequence[int]]) -> tuple[int, ...]:
+    """Return of each unit the body that it belongs to: a chain of common words leads from each of a body to each other.
+
+    Args:
+        words: Those of each unit.
+        holders: Of each word, the places of the units that have it.
+    """
+    bodies = [-1] * len(words)
+    for first in range(len(words)):
+        waiting, known = ([first], set[str]()) if bodies[first] < 0 else ([], set[str]())
+        while waiting:
+            at = waiting.pop()
+            if bodies[at] >= 0:
+                continue
+            bodies[at] = first
+            for word in words[at] - known:
+                waiting.extend(other for other in holders[word] if bodies[other] < 0)
+            known |= words[at]
+    return tuple(bodies)
 
 
 @lru_cache(maxsize=REMEMBERED)
