@@ -136,13 +136,13 @@ def _plain(name: str) -> str:
 def _make(connection: str, settings: ConnectorSettings, options: Any, contract: Contract, parts: Parts) -> Caller:
     from ai_worker.connectors.mcp.caller import McpCaller
 
-    return McpCaller(connection, settings, options, clock=parts.clock)
+    return McpCaller(connection, settings, options, parts=parts)
 
 
 async def _fetch(settings: ConnectorSettings, options: Any, parts: Parts) -> bytes:
     from ai_worker.connectors.mcp.caller import McpCaller
 
-    caller = McpCaller("fetch", settings, options, clock=parts.clock)
+    caller = McpCaller(parts.connection or "fetch", settings, options, parts=parts)
     try:
         return await caller.tools()
     finally:
