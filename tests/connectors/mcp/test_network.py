@@ -145,6 +145,7 @@ async def test_a_refused_token_is_renewed_once_with_the_kept_refresh_token(door:
         "authorize_url": f"http://127.0.0.1:{door.port}/authorize",
         "token_url": f"http://127.0.0.1:{door.port}/token",
         "client_id": "ai-worker",
+        "resource": f"http://127.0.0.1:{door.port}/mcp",
     }
     async with calling(door, parts=parts, auth=auth) as caller:
         assert (await caller.call(order, ARGUMENTS)).data == "已发货"
@@ -152,4 +153,5 @@ async def test_a_refused_token_is_renewed_once_with_the_kept_refresh_token(door:
         door.says = "access-2-token"
         assert (await caller.call(order, ARGUMENTS)).data == "***"
     assert [one["refresh_token"] for one in door.tokens] == ["refresh-0", "refresh-1"]
+    assert {one["resource"] for one in door.tokens} == {f"http://127.0.0.1:{door.port}/mcp"}
     assert kept[-1].reveal() == "refresh-2"

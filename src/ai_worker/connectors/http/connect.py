@@ -138,7 +138,13 @@ def _credential(auth: Auth) -> Credential | None:
 def client_of(auth: CodeAuth) -> OAuthClient:
     """Return the client for which a person consents."""
     return OAuthClient(
-        auth.token_url, auth.client_id, auth.secret or Secret(""), auth.scopes, sends=auth.sends, consent=True
+        auth.token_url,
+        auth.client_id,
+        auth.secret or Secret(""),
+        auth.scopes,
+        sends=auth.sends,
+        consent=True,
+        resource=auth.resource or "",
     )
 
 

@@ -20,6 +20,8 @@ DESCRIPTION, ARGUMENT, VALUE = 1_000, 500, 200
 """Characters of a tool's description, of an argument's, and of any other text."""
 
 MAX_DEPTH = 40
+REMEMBERED = 4_096
+"""Texts whose plain form is remembered: the same tools are told of in every turn."""
 
 _WORDS = frozenset({"description", "title", "$comment"})
 
@@ -57,7 +59,7 @@ def told(tool: Tool) -> Tool:
     return replace(tool, description=description, title=words(tool.title, VALUE), parameters=parameters)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=REMEMBERED)
 def words(text: str, characters: int) -> str:
     """Return a third party's words on one of its operations, without orders and without what nobody sees."""
     shown = shorten(visible(text), 4 * characters)
@@ -68,7 +70,7 @@ def words(text: str, characters: int) -> str:
     return "" if _orders(kept) else shorten(kept, characters)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=REMEMBERED)
 def _orders(text: str) -> bool:
     folded = _RESPONSE.sub("the data", fold(text))
     return order(folded) == "all" or _POISON.search(folded) is not None
