@@ -112,7 +112,9 @@ async def test_a_system_is_added_tried_and_called(run: Run, erp: Erp, site: Path
         "state": "ready",
         "calls_24h": 1,
     }
-    assert [one["code"] for one in (await run("history", "erp", "--json")).json["calls"]] == ["ok"]
+    (made,) = (await run("history", "erp", "--json")).json["calls"]
+    assert (made["code"], made["asker"].partition("/")[0], made["turn_id"]) == ("ok", "cli", "")
+    assert made["asker"] != "cli/"
     told = (await run("show", "erp")).out
     assert "删除订单" in told
     assert "不可撤销的写" in told

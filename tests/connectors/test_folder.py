@@ -92,9 +92,9 @@ async def test_a_secret_that_is_exchanged_in_its_file_takes_effect(tmp_path: Pat
     secret.unlink()
     assert await folder.look() == []
     assert "erp" in folder.problems
-    await folder.hub.call("erp.list_orders", {}, idempotency_key="1")
+    await folder.hub.call("erp.list_orders", {}, idempotency_key="1", by="console/李娜")
 
-    assert [(one.tool, one.code) for one in heard] == [("erp.list_orders", "ok")]
+    assert [(one.tool, one.code, one.asker) for one in heard] == [("erp.list_orders", "ok", "console/李娜")]
     await folder.hub.close()
 
 

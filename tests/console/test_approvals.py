@@ -1,14 +1,21 @@
 """The page of approvals: what waits, giving one's word for it, and words that come too late or for something else."""
 
+from contextlib import aclosing
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
+from ai_worker.conversation.duty import Duty, Person
+from ai_worker.conversation.handoff_store import Colleague
+from ai_worker.conversation.office_hours import OfficeHours
 from ai_worker.skills.approval import LASTS, Approval, digest_of
 from ai_worker.skills.tool import ApprovedBy, Asker
 from tests.console.reading import attribute, csrf_of, page_of, texts, words
-from tests.console.world import World
+from tests.console.world import World, world
 
 LIN = Asker("service-desk", "lin", "林晓燕", "销售部")
 
@@ -48,6 +55,25 @@ async def test_a_word_is_taken_for_what_the_page_showed(
         f"/approvals/{asked.id}", data=form | {"word": "approve" if word == "refuse" else "refuse"}
     )
     assert "没有采纳" in words(page_of(await new_reader.get(late.headers["location"])).css_first(".said-so"))
+
+
+@pytest.mark.parametrize("name", ["林晓燕", "林姐"], ids=["as-the-messenger-says", "as-the-roster-says"])
+async def test_nobody_approves_what_they_asked_for_themselves(tmp_path: Path, name: str) -> None:
+    hours = OfficeHours(None, ZoneInfo("Asia/Shanghai"))
+    roster = [Person(Colleague("林姐", LIN.channel, LIN.id), hours)]
+    duty = Duty(roster, hours=hours, remind_after=timedelta(minutes=1))
+    async with world(tmp_path, filled=False, duty=duty) as site:
+        asked = await site.stores.approvals.ask(approval(site))
+        async with aclosing(await site.signed_in()) as client:
+            form = {"csrf": await csrf_of(client), "digest": asked.digest, "word": "approve"}
+            await client.post("/name", data=form | {"name": name})
+            told = await client.post(f"/approvals/{asked.id}", data=form)
+            assert "另一位同事" in words(page_of(await client.get(told.headers["location"])).css_first(".said-so"))
+            await client.post("/name", data=form | {"name": "李娜"})
+            await client.post(f"/approvals/{asked.id}", data=form)
+        kept = await site.stores.approvals.get(asked.id, site.clock.now())
+    assert kept is not None
+    assert (kept.state, kept.decided_by) == ("approved", "李娜")
 
 
 async def test_a_word_for_something_else_and_one_that_is_the_askers_are_not_taken(

@@ -80,7 +80,8 @@ async def test_a_card_says_how_a_system_does_and_what_to_do_about_it(
 async def test_the_page_of_a_system_lists_tools_approvers_and_calls(
     new_site: World, new_reader: httpx.AsyncClient
 ) -> None:
-    await new_site.stores.calls.add([Called("erp", "erp.get_order", "tool.refused", 8.0, new_site.clock.now())])
+    made = Called("erp", "erp.get_order", "tool.refused", 8.0, new_site.clock.now(), "wecom/zhangsan", "t-7")
+    await new_site.stores.calls.add([made])
 
     page = page_of(await new_reader.get("/connectors/erp"))
 
@@ -91,6 +92,7 @@ async def test_the_page_of_a_system_lists_tools_approvers_and_calls(
         "发起退款erp.create_refund 涉及钱 另一位同事批准",
     ]
     assert texts(page, ".calls .outcome") == ["系统拒绝 tool.refused"]
+    assert texts(page, ".calls .who") == ["wecom/zhangsan · t-7"]
     assert "sesame" not in (await new_reader.get("/connectors/erp")).text
     assert (await new_reader.get("/connectors/nobody")).status_code == 404
 

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from ai_worker.pipeline.store import RETENTION
-from ai_worker.skills.approval import LASTS, Approval, ApprovalRefused, digest_of
+from ai_worker.skills.approval import (
+    LASTS,
+    MOST_IN_CONVERSATION,
+    MOST_OF_CONTACT,
+    Approval,
+    ApprovalRefused,
+    TooManyAsked,
+    digest_of,
+)
 from ai_worker.skills.tool import ApprovedBy, Asker
 from tests.contract.material import Stores
 
@@ -54,6 +62,35 @@ async def test_asking_for_something_else_replaces_what_the_same_contact_left_ope
     assert await stores.approvals.waiting(stores.clock.now(), limit=9) == [other, second]
     with pytest.raises(ApprovalRefused, match="replaced"):
         await stores.approvals.decide("a-1", digest=first.digest, by="x", yes=True, now=stores.clock.now())
+
+
+async def test_who_asks_for_one_thing_after_the_other_is_asked_five_times_in_ten_minutes(stores: Stores) -> None:
+    for n in range(MOST_OF_CONTACT):
+        await stores.approvals.ask(approval(stores, f"a-{n}", n=n))
+    with pytest.raises(TooManyAsked):
+        await stores.approvals.ask(approval(stores, "a-9", n=9))
+    now = stores.clock.now()
+    assert [one.id for one in await stores.approvals.waiting(now, limit=9)] == ["a-4"], "the latest still waits"
+    assert (await stores.approvals.ask(approval(stores, "a-4", n=4))).id == "a-4", "a repeat is no new one"
+    await stores.approvals.ask(approval(stores, "a-8", asker=replace(WANG, id="li-na")))
+
+    stores.clock.advance(LASTS)
+    assert (await stores.approvals.ask(approval(stores, "a-9", n=9))).id == "a-9"
+
+
+async def test_what_was_answered_leaves_room_for_more(stores: Stores) -> None:
+    for n in range(3 * MOST_OF_CONTACT):
+        one = await stores.approvals.ask(approval(stores, f"a-{n}", n=n))
+        await stores.approvals.decide(one.id, digest=one.code, by="x", yes=False, now=stores.clock.now())
+
+
+async def test_a_group_has_its_own_limit_whoever_asks(stores: Stores) -> None:
+    for n in range(MOST_IN_CONVERSATION):
+        one = approval(stores, f"a-{n}", asker=replace(WANG, id=f"member-{n}"))
+        await stores.approvals.ask(replace(one, conversation_key="group:g-1"))
+    with pytest.raises(TooManyAsked):
+        await stores.approvals.ask(replace(approval(stores, "a-99"), conversation_key="group:g-1"))
+    await stores.approvals.ask(approval(stores, "a-99"))
 
 
 async def test_a_word_counts_once_and_for_what_it_was_given_for(stores: Stores) -> None:

@@ -25,6 +25,15 @@ async def test_the_latest_calls_come_first_for_one_connector_or_for_all(stores: 
     assert await stores.calls.latest("hr", limit=9) == []
 
 
+async def test_a_call_says_for_whom_and_in_which_turn_it_was_made(stores: Stores) -> None:
+    now = stores.clock.now()
+    by_turn = replace(called(now), asker="wecom/zhang\0san", turn_id="t-7")
+    by_hand = replace(called(now), asker="cli/root")
+    await stores.calls.add([by_turn, by_hand])
+
+    assert await stores.calls.latest(limit=9) == [by_hand, replace(by_turn, asker="wecom/zhangsan")]
+
+
 async def test_calls_are_summed_up_and_a_refusal_is_no_failure(stores: Stores) -> None:
     now = stores.clock.now()
     slow = [called(now, ms=float(n)) for n in range(1, 101)]

@@ -12,7 +12,7 @@ from ai_worker.conversation.conversation import State
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, Contact, Part, Reply, Utterance
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
-from ai_worker.pipeline.store import Claim, IdReused, LeaseLost
+from ai_worker.pipeline.store import COUNTED_BY_CLAIM, Claim, IdReused, LeaseLost
 from tests.contract.material import ME, OTHER, SILENT, Stores, answered, handed_over
 
 LONGER_THAN_A_LEASE = timedelta(seconds=16)
@@ -325,6 +325,20 @@ async def test_history_is_what_both_sides_said_latest_twelve_oldest_first(stores
     assert history == tuple(utterance for pair in pairs for utterance in pair)
 
 
+async def test_history_says_which_replies_may_repeat_what_gives_nobody_orders(stores: Stores) -> None:
+    for text, tainted in (("已审的答案", False), ("文件里的话", True)):
+        await stores.accept(f"问{text}")
+        await stores.finish(await stores.claim_one(), TurnResult("answer", Reply(text), tainted=tainted))
+    await stores.accept("最后一问")
+
+    history = (await stores.claim_one()).history
+
+    assert [(said.text, said.tainted) for said in history if said.role == "assistant"] == [
+        ("已审的答案", False),
+        ("文件里的话", True),
+    ]
+
+
 async def test_a_question_stands_before_its_answer_even_if_others_came_in_between(stores: Stores) -> None:
     await stores.accept("问题一", "问题二", "问题三")
     await stores.answer("回答一")
@@ -347,6 +361,22 @@ async def test_history_holds_what_a_person_said_and_no_answer_for_a_silent_turn(
     history = (await stores.claim_one()).history
 
     assert history == (Utterance("user", "我要人工"), Utterance("assistant", "我来帮您。"))
+
+
+async def test_what_is_said_beside_a_person_goes_out_and_leaves_the_conversation_unread(stores: Stores) -> None:
+    await stores.accept("我要人工")
+    claim = await stores.claim_one()
+    await stores.finish(claim, SILENT)
+    await stores.conversations.take_over(claim.conversation_id, "李雷", stores.clock.now())
+    await stores.accept("在吗")
+    await stores.finish(await stores.claim_one(), SILENT)
+    await stores.accept("（批准了）")
+    await stores.answer("已办好：修改收货地址。")
+
+    spoken = await stores.conversations.conversation(claim.conversation_id)
+    assert (spoken.state, spoken.unread > 0) == (State.HUMAN, True)
+    thread = await stores.conversations.thread(claim.conversation_id)
+    assert [(line.author, line.delivery) for line in thread if line.author == "worker"] == [("worker", "delivered")]
 
 
 async def test_a_standalone_question_and_one_with_its_own_history_read_nothing(stores: Stores) -> None:
@@ -431,3 +461,21 @@ async def test_a_deferred_message_stays_first_and_has_not_been_tried(stores: Sto
     assert (again.turn_id, again.attempt, again.held) == (claim.turn_id, 1, False)
     with pytest.raises(LeaseLost):
         await stores.pipeline.defer(claim, until=stores.clock.now())
+
+
+async def test_an_attempt_that_may_be_the_last_counts_as_it_begins_and_not_as_it_is_claimed(stores: Stores) -> None:
+    """A process that claims much and dies before it tries any of it must not make dead letters."""
+    await stores.accept("在吗")
+    seen = []
+    for _ in range(COUNTED_BY_CLAIM + 2):
+        seen.append((await stores.claim_one()).attempt)
+        await stores.pipeline.recover(owner=OTHER)
+    assert seen == [1, 2, 3, 4, 4]
+
+    begun = await stores.claim_one()
+    await stores.pipeline.count_attempt(begun)
+    await stores.pipeline.count_attempt(begun)
+    await stores.pipeline.recover(owner=OTHER)
+    assert (await stores.claim_one()).attempt == 5
+    with pytest.raises(LeaseLost):
+        await stores.pipeline.count_attempt(begun)

@@ -188,7 +188,7 @@ class Office:
         )
         self.history.append(Utterance("user", text))
         if result.reply is not None:
-            self.history.append(Utterance("assistant", result.reply.text))
+            self.history.append(Utterance("assistant", result.reply.text, tainted=result.tainted))
         self.pending = result.pending
         return result
 

@@ -16,10 +16,11 @@ from ai_worker.foundation.clock import FixedClock
 from ai_worker.llm.contract import ModelSettings
 from ai_worker.llm.ladder import build_model
 from ai_worker.llm.scripted import Asked, Call, Say, ScriptedModel
-from ai_worker.skills.approval import LASTS, Approval, ApprovalStore
+from ai_worker.skills.approval import LASTS, MOST_OF_CONTACT, Approval, ApprovalStore
 from ai_worker.skills.tool import (
     ApprovedBy,
     Asker,
+    Bound,
     ReadBack,
     Slot,
     Tool,
@@ -60,6 +61,8 @@ class Orders:
         self.fails: list[BaseException] = []
         self.forgets = False
         self.bad: str = ""
+        self.more: dict[str, Any] = {}
+        """What else there is about the tool that acts."""
 
     def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         back = ReadBack(
@@ -75,6 +78,7 @@ class Orders:
                 confirm="把订单 {order_id} 的收货地址改成：{address}",
                 read_back=back,
                 idempotent=self.honours_keys,
+                **self.more,
             ),
         ]
 
@@ -189,6 +193,56 @@ async def test_a_policy_that_became_stricter_counts_at_once(tmp_path: Path) -> N
         at.orders.by = "colleague"
         told = await at.turn("1")
     assert told.decision == "handoff"
+    assert at.orders.moves == []
+
+
+async def test_a_person_is_shown_also_what_is_always_the_askers_own(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.more = {"bound": (Bound("customer", "客户编号", "C-1001"),)}
+        assert words(await at.turn(MOVE)).splitlines()[1:3] == [
+            f"把订单 ORD12345 的收货地址改成：{ADDRESS}",
+            "客户编号：C-1001",
+        ]
+        assert "C-1001" in (await at.asked()).text
+
+
+async def test_who_stands_for_somebody_else_by_now_is_asked_anew(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.more = {"bound": (Bound("customer", "客户编号", "C-1001"),)}
+        await at.turn(MOVE)
+        at.orders.more = {"bound": (Bound("customer", "客户编号", "C-2002"),)}
+        told = await at.turn("1")
+    assert "对不上" in words(told)
+    assert at.orders.moves == []
+
+
+async def test_a_secret_is_not_shown_and_is_sent(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.more = {"masked": frozenset({"address"})}
+        asked = await at.turn(MOVE)
+        assert "收货地址改成：***" in words(asked)
+        assert ADDRESS not in (await at.asked()).text
+        await at.turn("1")
+    assert at.orders.moves[0][1]["address"] == ADDRESS
+
+
+async def test_who_is_not_known_is_told_why_and_passed_on(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        at.orders.more = {"for_known_only": True}
+        told = await at.turn(MOVE)
+        assert await at.store.latest(at.clock.now(), limit=1) == []
+    assert told.decision == "handoff"
+    assert "没法确认您的身份" in words(told)
+
+
+async def test_who_asks_for_too_much_at_once_is_told_so(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        for number in range(MOST_OF_CONTACT):
+            assert (await at.turn(f"把 ORD12345 的收货地址改成：武汉市江岸区 {number} 号")).decision == "clarify"
+        told = await at.turn(MOVE)
+        assert "等着确认的事太多" in words(told)
+        at.hands.advance(LASTS)
+        assert (await at.turn(MOVE)).decision == "clarify"
     assert at.orders.moves == []
 
 
@@ -353,6 +407,46 @@ async def test_what_a_colleague_does_not_approve_is_told_to_the_asker(tmp_path: 
     assert "没有办理" in words(told)
     assert words(again) == words(told)
     assert at.orders.moves == []
+
+
+@pytest.mark.parametrize(
+    ("word", "said", "moved"), [(True, "已办好", 1), (False, "同事没有批准", 0), (None, "没有等到", 0)],
+    ids=["approved", "refused", "expired"],
+)  # fmt: skip
+async def test_the_end_is_said_beside_a_person_who_has_taken_over_and_nothing_else_is(
+    tmp_path: Path, word: bool | None, said: str, moved: int
+) -> None:
+    async with desk(tmp_path, by="colleague") as at:
+        await at.turn(MOVE)
+        approval = await at.asked()
+        if word is None:
+            at.hands.advance(LASTS)
+        else:
+            await at.store.decide(approval.id, digest=approval.digest, by="wecom/li", yes=word, now=at.clock.now())
+        assert (await at.turn("你好，订单呢", human=True)).decision == "silent"
+        told = await at.turn("", chosen=f"settled:{approval.id}", human=True)
+        assert (await at.turn("谢谢", human=True)).reply is None
+    assert said in words(told)
+    assert len(at.orders.moves) == moved
+
+
+async def test_a_word_of_the_contacts_own_waits_while_a_person_has_the_conversation(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        asked = await at.turn(MOVE)
+        assert asked.reply is not None
+        assert (await at.turn("", chosen=asked.reply.choices[0].id, human=True)).decision == "silent"
+    assert at.orders.moves == []
+
+
+async def test_what_was_done_before_a_person_took_over_is_said_all_the_same(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.turn(MOVE)
+        asked = at.pending
+        await at.turn("1")
+        at.pending = asked  # a person took over before the turn's result was stored
+        told = await at.again("1", human=True)
+    assert "已办好" in words(told)
+    assert len(at.orders.moves) == 1
 
 
 async def test_what_nobody_may_approve_goes_to_a_person(tmp_path: Path) -> None:

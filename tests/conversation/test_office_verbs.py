@@ -13,6 +13,7 @@ from aiohttp import web
 from ai_worker.connectors.registry import load_connectors
 from ai_worker.conversation.message import Contact
 from ai_worker.foundation.clock import FixedClock
+from ai_worker.skills.tool import Called
 from ai_worker.storage.opening import open_stores
 from tests.conversation.conftest import REFUND, Everything, Office, words
 from tests.conversation.test_turn_that_acts import Paper
@@ -38,6 +39,7 @@ class Oa:
     def __init__(self) -> None:
         self.base = ""
         self.done: list[tuple[str, Any, str]] = []
+        self.heard: list[Called] = []
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer one request."""
@@ -60,7 +62,7 @@ async def office(folder: Path) -> AsyncIterator[tuple[Office, Oa]]:
     host, port = runner.addresses[0][:2]
     told = {"env:OA_BASE_URL": f"http://{host}:{port}", "env:OA_TOKEN": TOKEN, **os.environ}
     shutil.copytree(EXAMPLE, folder / "connectors" / "oa")
-    hub = load_connectors(folder / "connectors", resolve=lambda text: told.get(text, text))
+    hub = load_connectors(folder / "connectors", resolve=lambda text: told.get(text, text), heard=oa.heard.append)
     await hub.start()
     try:
         async with open_stores("sqlite:///store.db", data_dir=folder, clock=clock) as stores:
@@ -103,9 +105,11 @@ async def test_what_is_missing_is_asked_for_and_what_is_done_waits_for_a_word(tm
         assert "到哪天结束" in words(await at.say("2026-12-01", **how))
         asked = await at.say("到 2026-12-02", **how, turn_id="t-4")
         assert "提交年假申请：2026-12-01 到 2026-12-02" in words(asked)
+        assert "：E1001" in words(asked), "for whom it is, though nobody has typed it"
         assert oa.done == []
         done = await at.say("确认", **how, turn_id="t-5")
     assert "已办好：提交请假申请" in words(done)
     ((path, body, key),) = oa.done
     assert (path, body) == ("/employees/E1001/leaves", {"from": "2026-12-01", "to": "2026-12-02", "kind": "年假"})
     assert key
+    assert [(one.tool, one.asker, one.turn_id) for one in oa.heard] == [("oa.request_leave", "wecom/zhangsan", "t-5")]

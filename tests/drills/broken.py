@@ -24,8 +24,8 @@ NOT_DURABLE = (
 
 DONE_FIRST = (
     "storage/sqlite/lane.py",
-    "            connection.execute(ATTEMPT, (oldest[0],))\n",
-    """            connection.execute(ATTEMPT, (oldest[0],))
+    "            connection.execute(ATTEMPT, (oldest[0], COUNTED_BY_CLAIM))\n",
+    """            connection.execute(ATTEMPT, (oldest[0], COUNTED_BY_CLAIM))
             connection.execute("UPDATE inbound SET state = 'done' WHERE seq = ?", (oldest[0],))
 """,
 )

@@ -47,6 +47,12 @@ class OrderDesk:
     def allows(self, tool: Tool, asker: Asker) -> bool:
         return True
 
+    def minds_departments(self) -> bool:
+        return False
+
+    def for_asker(self, tool: Tool, asker: Asker) -> Tool:
+        return tool
+
     def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
         return Preview("POST", f"{self._url}/orders/{arguments['order_id']}/cancel")
 

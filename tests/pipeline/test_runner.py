@@ -305,6 +305,30 @@ async def test_each_turn_that_ends_lets_some_more_begin(tmp_path: Path) -> None:
         await at.until(lambda: len(at.channel.shown) == 300)
 
 
+async def test_what_earlier_processes_may_have_died_of_waits_until_this_one_has_lived_on(
+    tmp_path: Path,
+) -> None:
+    """Its end, when it is ended from outside again and again, says nothing of a message that it has not begun."""
+    async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as stores:
+        at = Desk(stores, tmp_path, echo, limit=500)
+        await at.say("在吗", who="suspect")
+        for death in range(runner_module.ALONE_FROM - 1):
+            assert len(await stores.pipeline.claim(owner=f"run-{death}", limit=10, now=CLOCK.now())) == 1
+            await stores.pipeline.recover(owner="the next")
+        for number in range(30):
+            await at.say("在吗", who=f"u{number}")
+        at.runner.begin_carefully()
+        running = asyncio.create_task(at.runner.run())
+        await at.until(lambda: len(at.channel.shown) == 30)
+        running.cancel()
+        await at.runner.drain(1)
+
+        assert [given.message.contact.id for given in at.turns.given if given.message.contact.id == "suspect"] == []
+        later = CLOCK.now() + timedelta(seconds=runner_module.SETTLED_S)
+        [claim] = await stores.pipeline.claim(owner="run-9", limit=10, now=later)
+        assert claim.attempt == runner_module.ALONE_FROM
+
+
 async def test_what_a_process_may_have_died_of_is_tried_with_nothing_beside_it(tmp_path: Path) -> None:
     beside: list[int] = []
 

@@ -60,9 +60,12 @@ def shown(turn_id: str, result: TurnResult) -> dict[str, Any]:
 
 
 def heard(history: list[Said]) -> tuple[Utterance, ...]:
-    """Return what was said before. Instructions that a caller slips in are not followed, so not heard."""
+    """Return what was said before. Instructions that a caller slips in are not followed, so not heard.
+
+    Nobody here knows what the replies that a caller brings were made of.
+    """
     return tuple(
-        Utterance("user" if said.role == "user" else "assistant", text)
+        Utterance("user", text) if said.role == "user" else Utterance("assistant", text, tainted=True)
         for said in history
         if said.role in ("user", "assistant") and (text := clean(said.content))
     )

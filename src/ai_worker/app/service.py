@@ -224,7 +224,10 @@ async def running(
             trials = make_trials(systems, staff=staff, library=library, model=model, thresholds=thresholds, clock=clock)
             callbacks = await stack.enter_async_context(open_callbacks(settings, stores, keyring, clock))
             known = IntroducedTurns(
-                turns, directory=directory, contacts=stores.contacts, matters=lambda: library.restricted
+                turns,
+                directory=directory,
+                contacts=stores.contacts,
+                matters=lambda: library.restricted or systems.hub.minds_departments(),
             )
             line = make_line(
                 settings, stores, known, direct, channels, callbacks, board=board, events=events, clock=clock

@@ -42,6 +42,6 @@ class Questioner:
         self._pending = result.pending
         self._history.append(Utterance("user", text))
         if result.reply:
-            self._history.append(Utterance("assistant", result.reply.text))
+            self._history.append(Utterance("assistant", result.reply.text, tainted=result.tainted))
         del self._history[:-REMEMBERED]
         return turn_id, result

@@ -1,7 +1,9 @@
 """`ai-worker connectors test` and `call`: whether a system is there, and calling one of its tools."""
 
 import asyncio
+import getpass
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -162,6 +164,14 @@ def _in_json(preview: "Preview") -> dict[str, Any]:
     }
 
 
+def _user() -> str:
+    """Return who is at the command line, as the machine knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return str(os.getuid())
+
+
 async def _check(invocation: Invocation, connection: "Connection") -> "Checked":
     from ai_worker.cli.opening import stores
     from ai_worker.connectors.health import check
@@ -183,7 +193,7 @@ async def _call(invocation: Invocation, connection: "Connection", name: str, arg
     hub = ConnectorHub([connection], heard=heard.append)
     await hub.start()
     try:
-        return await hub.call(name, arguments, idempotency_key=new_id("cli"))
+        return await hub.call(name, arguments, idempotency_key=new_id("cli"), by=f"cli/{_user()}")
     finally:
         await hub.close()
         async with stores(invocation.settings()) as kept:

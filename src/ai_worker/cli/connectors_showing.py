@@ -137,15 +137,28 @@ def history(
     invocation = Invocation.of(context)
     calls = asyncio.run(_calls(invocation, connector_id, limit))
     if as_json:
-        rows = [{"tool": one.tool, "code": one.code, "ms": one.ms, "at": one.at.isoformat()} for one in calls]
+        rows = [
+            {
+                "tool": one.tool,
+                "code": one.code,
+                "ms": one.ms,
+                "at": one.at.isoformat(),
+                "asker": one.asker,
+                "turn_id": one.turn_id,
+            }
+            for one in calls
+        ]
         print_json({"calls": rows})
         return
     if not calls:
         print(invocation.say("还没有调用过。", "Nothing was called yet."))
         return
     zone = invocation.settings().time_zone
-    heads = ("时间", "工具", "结果", "毫秒") if invocation.language == "zh-CN" else ("at", "tool", "outcome", "ms")
-    print_table(heads, [(local(one.at, zone), one.tool, one.code, f"{one.ms:.0f}") for one in calls])
+    chinese, english = ("时间", "工具", "结果", "毫秒", "为谁", "回合"), ("at", "tool", "outcome", "ms", "for", "turn")
+    heads = chinese if invocation.language == "zh-CN" else english
+    print_table(
+        heads, [(local(one.at, zone), one.tool, one.code, f"{one.ms:.0f}", one.asker, one.turn_id) for one in calls]
+    )
 
 
 async def _known(invocation: Invocation) -> "tuple[Mapping[str, CallSums], Mapping[str, Standing]]":

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ai_worker.connectors.contract import Answer, Preview
@@ -9,7 +10,7 @@ from ai_worker.connectors.kind import Caller
 from ai_worker.connectors.operation import Contract, Operation
 from ai_worker.connectors.settings import ConnectorSettings, PolicySettings, VerbSettings
 from ai_worker.connectors.words import worded
-from ai_worker.skills.tool import Asker, ReadBack, Risk, Tool, ToolFailed, ToolRefused, ToolResult
+from ai_worker.skills.tool import Asker, Bound, ReadBack, Risk, Tool, ToolFailed, ToolRefused, ToolResult
 
 MAX_NAME = 64
 """What the chat API of the models allows as a tool's name."""
@@ -91,6 +92,24 @@ class Connection:
         needs_login = "login" in policy.asker.values() or (bool(access.header) and bool(access.logins))
         return not needs_login or bool(self._login(asker))
 
+    def minds_departments(self) -> bool:
+        """Return whether what may be done depends on the asker's department."""
+        access = self.settings.access
+        named = access.departments or access.write_departments
+        policies = any(policy.departments for policy in self.settings.policies.values())
+        writes = access.writers == "known" and any(tool.acts for tool in self._tools.values())
+        return bool(named) or policies or writes
+
+    def for_asker(self, tool: Tool, asker: Asker) -> Tool:
+        """Return a tool as it is for this asker: with what is always theirs, and with what is kept from them."""
+        if tool.acts and not self._may_write(asker):
+            tool = replace(tool, approved_by="never", unattended=False, for_known_only=True)
+        own = self._own(tool.name, asker)
+        if not own:
+            return tool
+        fields = self._operations[tool.name].input_schema.get("properties", {})
+        return replace(tool, bound=tuple(Bound(name, _title(fields, name), value) for name, value in own.items()))
+
     def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
         """Return the request that a call would send, for an administrator; sends nothing.
 
@@ -145,7 +164,8 @@ class Connection:
         """
         if asker is None:
             return arguments
-        if not self.allows(self._tools[name], asker):
+        tool = self._tools[name]
+        if not self.allows(tool, asker) or (tool.acts and not self._may_write(asker)):
             raise NotForAsker(f"{name} is not for {asker.channel}/{asker.id}")
         return {**arguments, **self._own(name, asker)}
 
@@ -163,6 +183,11 @@ class Connection:
 
     def _policy(self, name: str) -> PolicySettings:
         return self.settings.policies.get(self._operations[name].name, NO_POLICY)
+
+    def _may_write(self, asker: Asker) -> bool:
+        """Return whether something may be changed for this asker: nobody knows who an unknown one is."""
+        known = bool(asker.department) or bool(self._login(asker))
+        return known or self.settings.access.writers == "anybody"
 
     def _login(self, asker: Asker) -> str:
         return self.settings.access.logins.get(f"{asker.channel}/{asker.id}", "")
@@ -193,6 +218,7 @@ class Connection:
             approved_by=policy.approval or self.settings.approval.of(risk),
             confirm=policy.confirm,
             read_back=_read_back(policy, names, self._acting()),
+            masked=frozenset(self.settings.masked) | _secret(operation.input_schema),
         )
 
     def _acting(self) -> set[str]:
@@ -271,6 +297,21 @@ def _without(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> Mapping
     kept = {name: one for name, one in properties.items() if name not in arguments}
     required = [name for name in schema.get("required", ()) if name not in arguments]
     return {**schema, "properties": kept, "required": required}
+
+
+def _title(fields: Mapping[str, Any], name: str) -> str:
+    field = fields.get(name)
+    return str(field.get("title") or name) if isinstance(field, Mapping) else name
+
+
+def _secret(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Return the arguments whose values the contract itself calls secret."""
+    fields = schema.get("properties", {}).items()
+    return frozenset(
+        name
+        for name, field in fields
+        if isinstance(field, Mapping) and (field.get("format") == "password" or field.get("writeOnly") is True)
+    )
 
 
 def _check_verb(verb: VerbSettings, schema: Mapping[str, Any]) -> None:

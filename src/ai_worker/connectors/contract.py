@@ -86,6 +86,14 @@ class Connector(Protocol):
         """Return whether a tool may be used for this asker."""
         ...
 
+    def minds_departments(self) -> bool:
+        """Return whether what may be done depends on the asker's department."""
+        ...
+
+    def for_asker(self, tool: Tool, asker: Asker) -> Tool:
+        """Return a tool as it is for this asker: with what is always theirs, and with what is kept from them."""
+        ...
+
     def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
         """Return the request that a call would send; sends nothing.
 

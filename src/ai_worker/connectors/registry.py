@@ -108,12 +108,15 @@ class ConnectorHub:
 
     def tools(self, connectors: Sequence[str] = ("*",), *, asker: Asker | None = None) -> list[Tool]:
         """Return the tools of the named connectors (`"*"` means all) that may be used for `asker`."""
-        return [
-            tool
-            for tool in self._tools.values()
-            if ("*" in connectors or tool.connector in connectors)
-            and (asker is None or self._connectors[tool.connector].allows(tool, asker))
-        ]
+        found = [tool for tool in self._tools.values() if "*" in connectors or tool.connector in connectors]
+        if asker is None:
+            return found
+        of = self._connectors
+        return [of[tool.connector].for_asker(tool, asker) for tool in found if of[tool.connector].allows(tool, asker)]
+
+    def minds_departments(self) -> bool:
+        """Return whether any of them wants to know the asker's department."""
+        return any(connector.minds_departments() for connector in self._connectors.values())
 
     def preview(self, name: str, arguments: Mapping[str, Any]) -> Preview:
         """Return the request that a call would send; sends nothing.
@@ -136,9 +139,15 @@ class ConnectorHub:
         self._of(name).fits(name, arguments, asker=asker)
 
     async def call(
-        self, name: str, arguments: Mapping[str, Any], *, idempotency_key: str, asker: Asker | None = None
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        idempotency_key: str,
+        asker: Asker | None = None,
+        by: str = "",
     ) -> ToolResult:
-        """Call a tool once, for `asker`; `None`: for an administrator.
+        """Call a tool once, for `asker`; `None`: for an administrator, who is called `by` in the history.
 
         Raises:
             ToolFailed: It is unknown, its arguments are wrong, or the system refused or failed.
@@ -157,7 +166,8 @@ class ConnectorHub:
         finally:
             if self._heard is not None:
                 ms = (self._clock.monotonic() - began) * 1000
-                self._heard(Called(connector.id, name, code, round(ms, 1), self._clock.now()))
+                who, turn_id = (by, "") if asker is None else (f"{asker.channel}/{asker.id}", asker.turn_id)
+                self._heard(Called(connector.id, name, code, round(ms, 1), self._clock.now(), who, turn_id))
             self._busy[connector.id] -= 1
             if not self._busy[connector.id]:
                 for left in self._leaving.pop(connector.id, ()):

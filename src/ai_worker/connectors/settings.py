@@ -168,6 +168,10 @@ class AccessSettings(Strict):
     write_departments: tuple[str, ...] = ()
     """Who may have something changed; empty: whoever may use it."""
 
+    writers: Literal["known", "anybody"] = "known"
+    """`known`: something is changed only for whom the platform's directory has in a department, or who stands
+    in `logins`; for others a person does it. `anybody`: also for customers, of whom nobody knows who they are."""
+
     channels: tuple[str, ...] = ()
     """Only on these channels; empty: on all."""
 
@@ -228,7 +232,7 @@ class ConnectorSettings(Strict):
     """Left out: the system wants no token against forged requests."""
 
     headers: Mapping[str, TextField] = Field(default_factory=dict)
-    """Sent with every call."""
+    """Sent with every call, whatever an argument says of the same header."""
 
     operations: tuple[str, ...] = Field(min_length=1)
     """Which operations of the contract become tools; `"*"`: every one that only reads; `"**"`: every one."""

@@ -228,7 +228,7 @@ def create_console(
     gap_page = GapsPage(
         frame=frame, desk=gap_desk, evaluator=evaluator, evaluation=evaluation, knowledge=knowledge, clock=clock
     )
-    asked_for = ApprovalsPage(frame=frame, store=approvals, names=names, clock=clock)
+    asked_for = ApprovalsPage(frame=frame, store=approvals, names=names, duty=duty, clock=clock)
     connections = ChannelsPage(
         frame=frame,
         connections=Connections(

@@ -80,6 +80,8 @@ class CallRow:
 
     ms: float
     at: datetime
+    asker: str
+    turn_id: str
 
 
 class SystemDesk:
@@ -271,7 +273,9 @@ def tool_row(tool: Tool) -> ToolRow:
 
 def call_row(called: Called) -> CallRow:
     """Return how the history shows a call."""
-    return CallRow(called.tool, called.code, outcome_of(called.code), called.ms, called.at)
+    return CallRow(
+        called.tool, called.code, outcome_of(called.code), called.ms, called.at, called.asker, called.turn_id
+    )
 
 
 def _name(t: Words, name: str, name_en: str) -> str:

@@ -7,17 +7,18 @@ message of their own in the conversation (`settled:…`) lets a turn carry it ou
 
 import json
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ai_worker.conversation.grounding.orders import plain
+from ai_worker.conversation.grounding.results import bare_data
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Choice, Contact, InboundMessage, Reply
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.progress import Act, Notebook, Progress
+from ai_worker.conversation.shown import bound_to, plainly, shown, too_long, unmasked
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.act import perform
 from ai_worker.conversation.steps.call import Called, call
@@ -27,21 +28,18 @@ from ai_worker.conversation.turn import PendingQuestion, TurnInput, TurnResult
 from ai_worker.conversation.word import Word
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.ids import derived_id
-from ai_worker.foundation.text import fold, shorten
-from ai_worker.skills.approval import LASTS, Approval, ApprovalRefused, ApprovalStore, digest_of
+from ai_worker.foundation.text import shorten
+from ai_worker.skills.approval import LASTS, Approval, ApprovalRefused, ApprovalStore, TooManyAsked, digest_of
 from ai_worker.skills.tool import Asker, ReadBack, Tool, Toolbox, ToolFailed, ToolRefused, ToolUnsure
-
-SHOWN = 400
-"""Characters of one argument that a person is shown before the rest is counted."""
 
 FAILED, REFUSED = "error:", "error:refused:"
 """How what is kept of an act begins that came to nothing, and of one to which the system said no."""
 
 
-def asker_of(message: InboundMessage) -> Asker:
+def asker_of(given: TurnInput) -> Asker:
     """Return for whom a turn acts."""
-    contact = message.contact
-    return Asker(message.channel, contact.id, contact.name or "", contact.department or "")
+    contact = given.message.contact
+    return Asker(given.message.channel, contact.id, contact.name or "", contact.department or "", given.turn_id)
 
 
 def settled(approval: Approval, text: str, *, now: datetime) -> InboundMessage:
@@ -75,32 +73,38 @@ class Approvals:
         Raises:
             ToolFailed: It could not be called so; nobody was asked.
         """
-        if tool.approved_by == "never" or given.message.standalone or given.message.by_machine or _too_long(arguments):
+        if tool.for_known_only:
+            return compose.to_know_first(words)
+        if tool.approved_by == "never" or given.message.standalone or given.message.by_machine or too_long(arguments):
             return compose.to_confirm(words)
-        asker, message = asker_of(given.message), given.message
+        asker, message = asker_of(given), given.message
         self._toolbox.check(tool.name, arguments, asker=asker)
-        digest = digest_of(asker, tool.name, arguments)
+        bound = bound_to(tool)
+        digest = digest_of(asker, tool.name, {**arguments, **bound})
         now = self._clock.now()
-        approval = await self._store.ask(
-            Approval(
-                id=derived_id("apr", given.turn_id, digest),
-                digest=digest,
-                tool=tool.name,
-                arguments=dict(arguments),
-                asker=asker,
-                conversation_key=message.conversation_key,
-                turn_id=given.turn_id,
-                approved_by=tool.approved_by,
-                title=tool.title or tool.description,
-                text=shown(tool, arguments),
-                asked_at=now,
-                expires_at=now + LASTS,
-                risk=tool.risk,
-                worker=given.worker,
-                address=message.address,
-                group=message.group,
-            )
+        wish = Approval(
+            id=derived_id("apr", given.turn_id, digest),
+            digest=digest,
+            tool=tool.name,
+            arguments=dict(arguments),
+            asker=asker,
+            conversation_key=message.conversation_key,
+            turn_id=given.turn_id,
+            approved_by=tool.approved_by,
+            title=tool.title or tool.description,
+            text=shown(tool, arguments),
+            asked_at=now,
+            expires_at=now + LASTS,
+            risk=tool.risk,
+            worker=given.worker,
+            address=message.address,
+            group=message.group,
+            bound=bound,
         )
+        try:
+            approval = await self._store.ask(wish)
+        except TooManyAsked:
+            return _said(words.say("approve_too_many", minutes=int(LASTS.total_seconds() // 60)))
         minutes = int(LASTS.total_seconds() // 60)
         if tool.approved_by == "colleague":
             said = words.say("approve_colleague", text=approval.text, code=approval.code, minutes=minutes)
@@ -118,7 +122,7 @@ class Approvals:
         if given.message.by_machine:
             return compose.to_confirm(words)
         approval = await self._store.get(word.approval_id, self._clock.now())
-        asker = asker_of(given.message)
+        asker = asker_of(given)
         if approval is None or (approval.asker.channel, approval.asker.id) != (asker.channel, asker.id):
             return _said(words.say("approve_gone"))
         try:
@@ -153,12 +157,18 @@ class Approvals:
         self, approval: Approval, given: TurnInput, words: Phrases, trace: Trace, notebook: Notebook | None
     ) -> TurnResult:
         """Do it once, however often the turn is run, and read back what came of it."""
-        asker = asker_of(given.message)  # with the department of today
+        asker = asker_of(given)  # with the department of today
         tools = {tool.name: tool for tool in self._toolbox.tools(asker=asker)}
         tool = tools.get(approval.tool)
-        if tool is None or notebook is None or (tool.approved_by, tool.risk) != (approval.approved_by, approval.risk):
-            return compose.to_confirm(words)
+        if tool is None or notebook is None:
+            return compose.unsure(words) if given.progress is not None else compose.to_confirm(words)
+        if given.progress is None:  # what has begun goes on as it had begun
+            if (tool.approved_by, tool.risk) != (approval.approved_by, approval.risk):
+                return compose.to_confirm(words)
+            if bound_to(tool) != approval.bound:
+                return _said(words.say("approve_changed"))
         approval = await self._store.use(approval.id, turn_id=given.turn_id, now=self._clock.now())
+        approval = replace(approval, asker=asker)
         progress, called = await self._act(approval, tool, given, trace, notebook)
         result = await self._told(approval, tool, tools, called, words, trace)
         return replace(result, tools=progress.all_uses)
@@ -200,7 +210,8 @@ class Approvals:
     ) -> TurnResult:
         """Say what came of it."""
         if called is not None and isinstance(called.failure, ToolRefused):
-            return _said(words.say("act_refused", title=approval.title, reason=_system_words(called.failure, words)))
+            refused = words.say("act_refused", title=approval.title, reason=_system_words(called.failure, words))
+            return replace(_said(refused), tainted=True)
         if called is not None and called.failure is not None:
             return TurnResult("handoff", Reply(words.say("act_failed", title=approval.title)), reason=Reason.FAILED)
         back = await self._read_back(tool.read_back, approval, called, tools, trace) if tool.read_back else None
@@ -208,13 +219,13 @@ class Approvals:
             return compose.unsure(words)
         if back is None or tool.read_back is None:
             return _said(words.say("act_done", title=approval.title))
-        values = {key: str(value) for key, value in approval.arguments.items()}
+        values = {key: plainly(value) for key, value in unmasked(tool, approval.arguments).items()}
         now = told(tool.read_back.template, back.data, values=values, no_value=words.say("no_value"))
+        tainted = not bare_data(back.data)
         if back.holds is False:
-            return TurnResult(
-                "handoff", Reply(words.say("act_doubtful", title=approval.title, now=now)), reason=Reason.FAILED
-            )
-        return _said(words.say("act_done_and_read", title=approval.title, now=now))
+            doubtful = Reply(words.say("act_doubtful", title=approval.title, now=now))
+            return TurnResult("handoff", doubtful, reason=Reason.FAILED, tainted=tainted)
+        return replace(_said(words.say("act_done_and_read", title=approval.title, now=now)), tainted=tainted)
 
     async def _read_back(
         self,
@@ -227,7 +238,7 @@ class Approvals:
         tool = tools.get(back.tool)
         if tool is None:
             return None
-        values = {key: str(value) for key, value in approval.arguments.items()}
+        values = {key: str(value) for key, value in {**approval.bound, **approval.arguments}.items()}
         result = called.data if called is not None else None
         arguments = {
             name: told(template, result, values=values, no_value="") for name, template in back.arguments.items()
@@ -250,29 +261,6 @@ class _Back:
     """Whether it says what was wanted; `None`: nothing was compared."""
 
 
-def shown(tool: Tool, arguments: Mapping[str, Any]) -> str:
-    """Return what a tool is about to do, for the person whose word it takes: with all of its true arguments."""
-    values = {name: _plainly(value) for name, value in arguments.items()}
-    if not tool.confirm:
-        lines = [f"{_title(tool, name)}：{value}" for name, value in values.items()]
-        return "\n".join([tool.title or tool.description, *lines])
-    said = told(tool.confirm, None, values=values, no_value="—")
-    hidden = [name for name in values if f"{{{name}}}" not in tool.confirm]
-    return "\n".join([said, *(f"{_title(tool, name)}：{values[name]}" for name in hidden)])
-
-
-def _title(tool: Tool, argument: str) -> str:
-    schema = tool.parameters.get("properties", {}).get(argument, {})
-    return str(schema.get("title") or argument) if isinstance(schema, Mapping) else argument
-
-
-def _plainly(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    # No line of an argument may look like a line of ours, and nothing in it may turn the reading round.
-    text = " ".join("".join(one for one in text if unicodedata.category(one) != "Cf").split())
-    return text if len(text) <= SHOWN else f"{shorten(text, SHOWN)}（{len(text)}）"
-
-
 def _same(found: str, wanted: str) -> bool:
     """Return whether what is read back says what was wanted: systems add a country, a line end, a salutation."""
     one, other = "".join(found.split()), "".join(wanted.split())
@@ -288,11 +276,6 @@ def _failure(told: str) -> ToolFailed | None:
     return ToolFailed(told.removeprefix(FAILED)) if told.startswith(FAILED) else None
 
 
-def _too_long(arguments: Mapping[str, Any]) -> bool:
-    """Return whether a person could not be shown all of it: then nobody is asked, and a person does it."""
-    return any(len(json.dumps(value, ensure_ascii=False, default=str)) > SHOWN for value in arguments.values())
-
-
 def _system_words(failure: ToolFailed, words: Phrases) -> str:
     """Return the system's own words out of an error, without ours; a dash where it has none."""
     _, _, rest = str(failure).partition("“")
@@ -302,34 +285,3 @@ def _system_words(failure: ToolFailed, words: Phrases) -> str:
 
 def _said(text: str) -> TurnResult:
     return TurnResult("answer", Reply(text), confidence=compose.BY_TOOL)
-
-
-def of_contact(value: Any, said: Sequence[str]) -> bool:
-    """Return whether every value in arguments stands in what the contact said: nobody else has put it there."""
-    match value:
-        case Mapping():
-            return all(of_contact(one, said) for one in value.values())
-        case list() | tuple():
-            return all(of_contact(one, said) for one in value)
-        case None | bool():
-            return True
-    written = "".join(str(value).lower().split())
-    return any(written in "".join(text.lower().split()) for text in said)
-
-
-def is_meant(tool: Tool, text: str, *, tools: Sequence[Tool]) -> bool:
-    """Return whether a message itself speaks of what a tool does, in words that no tool that reads has, too.
-
-    Those are its verb's triggers, or pairs of characters and words of its title.
-    """
-    reading = set[str]().union(*(_marks(one) for one in tools if not one.acts))
-    said = fold(text)
-    return any(mark in said for mark in _marks(tool) - reading)
-
-
-def _marks(tool: Tool) -> set[str]:
-    if tool.verb is not None:
-        return {fold(trigger) for trigger in tool.verb.triggers}
-    title = fold(tool.title or tool.description)
-    runs = re.findall(r"[\u4e00-\u9fff]+", title)
-    return {*re.findall(r"[a-z]{4,}", title), *(run[at : at + 2] for run in runs for at in range(len(run) - 1))}

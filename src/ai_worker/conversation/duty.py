@@ -66,6 +66,11 @@ class Duty:
         """Return who on the roster a contact is; `None` if they are not on it."""
         return self._known.get((channel, contact_id))
 
+    def goes_by(self, name: str, channel: str, contact_id: str) -> bool:
+        """Return whether a contact is on the roster under a name."""
+        known = self.colleague(channel, contact_id)
+        return known is not None and fold(known.person) == fold(name)
+
     def there(self, now: datetime) -> list[Person]:
         """Return who is there now, in the order of the roster."""
         return [person for person in self.people if person.hours.open_at(now)] if self.hours.open_at(now) else []

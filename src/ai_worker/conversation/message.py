@@ -71,6 +71,9 @@ class Utterance:
     contact: Contact | None = None
     """Who said it, in a group; `None` where only one contact can have, and of what was said to them."""
 
+    tainted: bool = False
+    """Of what was said to them: it may repeat what may give nobody orders; see `TurnResult.tainted`."""
+
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
@@ -122,6 +125,11 @@ class InboundMessage:
 
     group_name: str = ""
     """What the group is called, where the platform says so with its messages."""
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether words of others are in it: a card or a page that the contact has passed on."""
+        return any(part.kind in ("card", "link") for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,10 @@ class TurnResult:
     question: str = ""
     """What was asked, in words that say it without what came before; empty where the message's own do."""
 
+    tainted: bool = False
+    """The reply may repeat what may give nobody orders: a document, a business system's words, or what a model
+    has made of them. Whoever is shown it in a later turn has read it, too."""
+
 
 def answer_object(turn_id: str, result: TurnResult) -> dict[str, Any]:
     """Return the public form of a result: what `POST /api/v1/ask` and `knowledge ask` give back.

@@ -1,8 +1,9 @@
 """The introduction: who says something for the first time is looked up before they are answered, where it matters.
 
-What a contact may read depends on their department, which only the platform's directory knows. Without it a turn
-shows what is open to all, which is safe and, to a colleague who asks for what is theirs, wrong. So the first turn
-of a contact waits for the directory, for a moment, as long as there is knowledge that some may read and others not.
+What a contact may read, and have done, depends on their department, which only the platform's directory knows.
+Without it a turn shows what is open to all and changes nothing, which is safe and, to a colleague who asks for what is
+theirs, wrong. So the first turn of a contact waits for the directory, for a moment, as long as there is knowledge that
+some may read and others not, or a business system in which something is done for some and not for others.
 """
 
 from collections.abc import Callable
@@ -32,7 +33,7 @@ class IntroducedTurns:
             turns: What answers.
             directory: Asks the platforms.
             contacts: Keeps what they say.
-            matters: Returns whether any knowledge is for some departments alone.
+            matters: Returns whether any knowledge, or use of a business system, is for some departments alone.
         """
         self._turns = turns
         self._directory = directory

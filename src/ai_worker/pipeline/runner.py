@@ -26,7 +26,14 @@ from ai_worker.pipeline.drafts import Drafts, GrowingAnswer
 from ai_worker.pipeline.facts import TurnCompleted, TurnGivenUp
 from ai_worker.pipeline.notebook import StoredNotebook
 from ai_worker.pipeline.outbox import outbound
-from ai_worker.pipeline.store import AnswererChanged, Claim, LeaseLost, OutboundMessage, PipelineStore
+from ai_worker.pipeline.store import (
+    COUNTED_BY_CLAIM,
+    AnswererChanged,
+    Claim,
+    LeaseLost,
+    OutboundMessage,
+    PipelineStore,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +44,13 @@ BATCH = 256
 MAX_ATTEMPTS = 5
 """A message that fails this often becomes a dead letter; counted on disk before each attempt."""
 
-ALONE_FROM = 4
+ALONE_FROM = COUNTED_BY_CLAIM + 1
 """From this attempt on, a message that was at work when the process died is tried with nothing beside it: what
 dies then did not die of another. Three deaths in a crowd say little of any one in it."""
+
+SETTLED_S = 5.0
+"""A process that has lived for so many seconds tries the messages that earlier ones may have died of. One that is
+ended again and again from outside never comes to them, and so never counts its end against them."""
 
 ALONE_S, WAITED_FOR_S = 0.2, 2.0
 """Seconds until a message that waits to be alone is looked at again, and for which others wait for it to come."""
@@ -47,10 +58,11 @@ ALONE_S, WAITED_FOR_S = 0.2, 2.0
 KNOWN_DEFECTS = 1_000
 """Turns that are remembered as failing by themselves."""
 
-CAREFUL_TURNS, CAREFUL_MORE = 1, 4
+CAREFUL_TURNS, CAREFUL_MORE = 1, 1
 """After a process that died, so many turns are begun at first, and so many more with each that ends, until nothing
-waits. Were all that wait begun at once, none might end before the next death, and each would count as tried:
-messages that spoil nothing would become dead letters. So a death counts for a few times what was ended at most."""
+waits: twice as many in each round. Were all that wait begun at once, none might end before the next death, and each
+would count as tried: messages that spoil nothing would become dead letters. So a death counts for about as many
+messages as were answered before it."""
 
 LET_PASS_S, LET_PASS_TIMES = 0.05, 20
 """How long new turns wait, again and again, for a crowd that is coming in: a second at most."""
@@ -150,6 +162,9 @@ class Runner:
         self.peak = 0
         """The most turns that were in progress at once since the start."""
 
+        self._settled_at = 0.0
+        """From then on, in the clock's monotonic seconds, suspects are tried."""
+
         self._careful_turns: int | None = None
         self._alone_until = 0.0
         """Until then, in the clock's monotonic seconds, messages wait to be tried with nothing beside them."""
@@ -175,6 +190,7 @@ class Runner:
     def begin_carefully(self) -> None:
         """Begin with a few turns: an earlier process left work behind, and may have died of too much of it."""
         self._careful_turns = CAREFUL_TURNS
+        self._settled_at = self._clock.monotonic() + SETTLED_S
 
     def wake(self) -> None:
         """Look into the store now: there may be work."""
@@ -252,7 +268,7 @@ class Runner:
     def _begin(self, claim: Claim) -> None:
         task = asyncio.create_task(self._work(claim))
         self._active[task] = claim
-        if self._is_suspect(claim):
+        if self._is_suspect(claim) and self._unsettled_s() <= 0:
             self._suspects.add(task)
         self.peak = max(self.peak, len(self._active))
         task.add_done_callback(self._ended)
@@ -268,6 +284,8 @@ class Runner:
         try:
             if claim.attempt > MAX_ATTEMPTS:
                 await self._give_up(claim, "failed every time it was tried")
+            elif self._is_suspect(claim) and (soon := self._unsettled_s()) > 0:
+                await self._defer(claim, until=self._clock.now() + timedelta(seconds=soon))
             elif self._is_suspect(claim) and len(self._active) > 1:
                 # What is at work ends first, and nothing else is begun.
                 self._apart.add(claim.turn_id)
@@ -293,6 +311,10 @@ class Runner:
         if claim.turn_id in self._apart:
             self._apart.discard(claim.turn_id)
             self._alone_until = self._clock.monotonic() + WAITED_FOR_S if self._apart else 0.0
+
+    def _unsettled_s(self) -> float:
+        """Return for how many seconds this process does not try suspects yet; zero or less if it does."""
+        return self._settled_at - self._clock.monotonic()
 
     def _is_suspect(self, claim: Claim) -> bool:
         """Return whether a message may be what the process died of, more than once."""
@@ -334,6 +356,8 @@ class Runner:
 
     async def _answer(self, claim: Claim) -> None:
         """Run the turn and persist its result; a slow one tells the contact that it is at work."""
+        if claim.attempt > COUNTED_BY_CLAIM:
+            await self._count_attempt(claim)
         given = self._input(claim)
         live = _Live(self._board, claim) if self._board.heard(claim.turn_id, claim.conversation_id) else None
         draft = self._drafts.of(claim)
@@ -356,6 +380,14 @@ class Runner:
         if await notice.given() or (draft is not None and draft.shown):
             claim = replace(claim, held=True)
         await self._persist(claim, result)
+
+    async def _count_attempt(self, claim: Claim) -> None:
+        while True:
+            try:
+                return await self._store.count_attempt(claim)
+            except Busy as busy:
+                log.warning("runner.store_busy", turn=claim.turn_id)
+                await asyncio.sleep(busy.retry_after)
 
     async def _ask_for_patience(self, claim: Claim, words: Reply, draft: GrowingAnswer | None) -> None:
         """Say that it takes a while: where the answer will stand if the platform can, else in a message of its own."""

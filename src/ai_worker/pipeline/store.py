@@ -32,6 +32,9 @@ class Heard:
     """Empty when it is not known."""
 
 
+COUNTED_BY_CLAIM = 3
+"""So many attempts at a message are counted as it is claimed, the later ones by `PipelineStore.count_attempt`."""
+
 RETENTION = timedelta(days=90)
 """How long finished turns are kept, with their messages and replies, and conversations that are left.
 
@@ -234,6 +237,17 @@ class PipelineStore(Protocol):
 
         Returns:
             The notice if this owner must send it now, as for `finish`.
+
+        Raises:
+            LeaseLost: As for `finish`.
+        """
+        ...
+
+    async def count_attempt(self, claim: Claim) -> None:
+        """Count an attempt that `claim` did not count, right before it is made.
+
+        The first `COUNTED_BY_CLAIM` of a message are counted as it is claimed, which costs no write of its own.
+        The later ones may end in a dead letter, so that a process that dies between the two must not count.
 
         Raises:
             LeaseLost: As for `finish`.

@@ -22,8 +22,11 @@ LASTS = timedelta(minutes=10)
 """How long a person may take; what was asked for may be out of date after that."""
 
 STAYS_OPEN = timedelta(hours=1)
-"""After so long nobody looks any more whether its asker knows the end: what could not be told by then, because a
-person had the conversation, is that person's."""
+"""After so long nobody looks any more whether its asker knows the end."""
+
+MOST_OF_CONTACT, MOST_IN_CONVERSATION = 5, 10
+"""Questions for a word that nobody has answered yet, of one contact and in one conversation, within the time that
+each may take. Those that were replaced count, too: each of them has had people called."""
 
 ApprovalState = Literal["waiting", "approved", "refused", "expired", "replaced", "used"]
 """`replaced`: the same contact asked for something else instead. `used`: it was carried out, or tried."""
@@ -39,6 +42,13 @@ class ApprovalRefused(AiWorkerError):
         super().__init__(problem)
         self.state = state
         """Where the approval stands; `None` where there is none, or the word was for something else."""
+
+
+class TooManyAsked(AiWorkerError):
+    """So many questions for a word are open that nobody is asked another one."""
+
+    code = "approval.too_many"
+    hint = "Let those that wait be approved or refused, or wait ten minutes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,9 @@ class Approval:
     """What the asker's channel needs to reply; see `InboundMessage.address`."""
 
     group: bool = False
+
+    bound: Mapping[str, str] = field(default_factory=dict)
+    """Arguments that are the asker's own, beside `arguments`: with others it is not carried out."""
 
     @property
     def code(self) -> str:
@@ -142,11 +155,21 @@ class Approval:
 
 
 def digest_of(asker: Asker, tool: str, arguments: Mapping[str, Any]) -> str:
-    """Return what ties a person's word to one act: SHA-256 over who asks, the tool and its arguments."""
+    """Return what ties a person's word to one act: SHA-256 over who asks, the tool and all of its arguments."""
     written = json.dumps(
         [asker.channel, asker.id, tool, arguments], sort_keys=True, ensure_ascii=False, separators=(",", ":")
     )
     return hashlib.sha256(written.encode()).hexdigest()
+
+
+def admit(*, of_contact: int, in_conversation: int) -> None:
+    """Make sure that one more question is not too many; both numbers count it, and all that nobody has answered.
+
+    Raises:
+        TooManyAsked: It is.
+    """
+    if of_contact > MOST_OF_CONTACT or in_conversation > MOST_IN_CONVERSATION:
+        raise TooManyAsked(f"{of_contact - 1} are open of this contact, {in_conversation - 1} in this conversation")
 
 
 class ApprovalStore(Protocol):
@@ -156,6 +179,9 @@ class ApprovalStore(Protocol):
         """Keep a question, and return it as it is kept: a repeat changes nothing.
 
         Others of the same asker in the same conversation that still wait are replaced by it.
+
+        Raises:
+            TooManyAsked: Too many are open; it is not kept.
         """
         ...
 

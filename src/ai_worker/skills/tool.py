@@ -25,6 +25,9 @@ class Asker:
     department: str = ""
     """As the platform's directory has it; empty where it does not say: then they are in none."""
 
+    turn_id: str = field(default="", compare=False)
+    """The turn in which it is called; empty: in none. It says nothing of who asks."""
+
 
 class ToolFailed(AiWorkerError):
     """The business system refused, failed or did not answer. The words may be shown to the model."""
@@ -95,6 +98,17 @@ class ReadBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """An argument that is always the asker's own, whatever anybody says."""
+
+    argument: str
+    title: str
+    """What people call it: `工号`."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """One operation of a connector."""
 
@@ -126,6 +140,17 @@ class Tool:
 
     read_back: ReadBack | None = None
 
+    bound: tuple[Bound, ...] = ()
+    """What it is called with besides its parameters, for whom it is offered: nobody fills it in, and whoever
+    gives their word is shown it."""
+
+    masked: frozenset[str] = frozenset()
+    """Arguments, and names within them, whose values are secrets: nobody is shown them."""
+
+    for_known_only: bool = False
+    """Of a tool that acts: it is not called for whom it is offered, because nobody knows well enough who they
+    are. A person does it."""
+
     @property
     def acts(self) -> bool:
         """Whether it may change something in the business system."""
@@ -155,6 +180,12 @@ class Called:
     ms: float
     at: datetime
     """Aware, in UTC."""
+
+    asker: str = ""
+    """For whom: `wecom/zhangsan`; or which administrator called it: `cli/root`, `console/李娜`."""
+
+    turn_id: str = ""
+    """The turn that called it; empty: none did."""
 
 
 class Toolbox(Protocol):

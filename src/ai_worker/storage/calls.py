@@ -30,15 +30,16 @@ FROM ranked GROUP BY connector
 _checked = msgspec.json.Decoder(Checked)
 
 
-def call_row(called: Called) -> tuple[str, str, str, float, int]:
+def call_row(called: Called) -> tuple[str, str, str, float, int, str, str]:
     """Return what is stored of a call."""
-    return called.connector, called.tool, called.code, called.ms, to_micros(called.at)
+    who, turn_id = rows.plain(called.asker), rows.plain(called.turn_id)
+    return called.connector, called.tool, called.code, called.ms, to_micros(called.at), who, turn_id
 
 
 def call(row: Any) -> Called:
     """Return a call."""
-    connector, tool, code, ms, at = row
-    return Called(connector, tool, code, ms, from_micros(at))
+    connector, tool, code, ms, at, who, turn_id = row
+    return Called(connector, tool, code, ms, from_micros(at), who, turn_id)
 
 
 def call_sums(found: Iterable[Any]) -> Mapping[str, CallSums]:

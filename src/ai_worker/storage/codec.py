@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ai_worker.conversation.evaluation import EvalRun
-from ai_worker.conversation.message import InboundMessage, Reply
+from ai_worker.conversation.message import InboundMessage, Reply, Utterance
 from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
 from ai_worker.skills.approval import Approval
@@ -37,6 +37,14 @@ class _ReplyOnly(msgspec.Struct):
     reply: Reply | None = None
 
 
+class _SaidOnly(msgspec.Struct):
+    """A stored result, of which only the reply is wanted, and whether it may repeat what gives nobody orders."""
+
+    reply: Reply | None = None
+    tainted: bool = True
+    """Software that did not ask itself has not written it: then nobody knows."""
+
+
 class _QuestionOnly(msgspec.Struct):
     """A stored result, of which only the completed question is wanted."""
 
@@ -44,6 +52,7 @@ class _QuestionOnly(msgspec.Struct):
 
 
 _reply_of = msgspec.json.Decoder(_ReplyOnly)
+_said_of = msgspec.json.Decoder(_SaidOnly)
 _question_of = msgspec.json.Decoder(_QuestionOnly)
 
 
@@ -75,6 +84,12 @@ def reply(text: str) -> Reply:
 def reply_of(text: str) -> Reply | None:
     """Return the reply of a stored result, without decoding the rest."""
     return _reply_of.decode(text).reply
+
+
+def said_of(text: str) -> Utterance | None:
+    """Return what a stored result said, as later turns are told it; `None` if it said nothing."""
+    said = _said_of.decode(text)
+    return None if said.reply is None else Utterance("assistant", said.reply.text, tainted=said.tainted)
 
 
 def question_of(text: str) -> str:

@@ -167,11 +167,11 @@ async def _table(source: "apsw.Connection", target: Any, schema: str, table: str
     names = [name for name, _ in shared]
     flags = [n for n, (_, kind) in enumerate(shared) if kind == "boolean"]
     cursor = source.execute(f"SELECT {', '.join(names)} FROM {table}")
-    added = ["reply"] if table == "turn" else []
+    added = ["reply", "tainted"] if table == "turn" else []
     most = FEW if table in LONG_ROWS else BATCH
     while batch := [_row(row, flags) for row in _some(cursor, most)]:
         if added:
-            batch = [[*row, _words(row[names.index("result")])] for row in batch]
+            batch = [[*row, *_beside(row[names.index("result")])] for row in batch]
         await target.copy_records_to_table(
             table, records=batch, columns=names + added, schema_name=schema, timeout=CHUNK_S
         )
@@ -200,10 +200,10 @@ def _row(row: tuple[Any, ...], flags: list[int]) -> list[Any]:
     return given
 
 
-def _words(result: str) -> str | None:
-    """Return what PostgreSQL keeps beside a result: its reply's words."""
-    reply = codec.reply_of(result)
-    return None if reply is None else rows.plain(reply.text)
+def _beside(result: str) -> tuple[str | None, bool]:
+    """Return what PostgreSQL keeps beside a result: its reply's words, and whether they are tainted."""
+    said = codec.said_of(result)
+    return (None, False) if said is None else (rows.plain(said.text), said.tainted)
 
 
 @contextmanager

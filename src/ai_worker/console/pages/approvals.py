@@ -12,20 +12,26 @@ from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
 from ai_worker.console.session import Session
 from ai_worker.console.words import Words
+from ai_worker.conversation.duty import Duty
 from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.text import clean, shorten
+from ai_worker.foundation.text import clean, fold, shorten
 from ai_worker.skills.approval import Approval, ApprovalRefused, ApprovalStore
+from ai_worker.skills.tool import Asker
 
 WAITING, LATEST = 100, 30
+
+LATE = ("expired", "replaced", "used", "approved", "refused", "changed", "own")
+"""Why a word was not taken."""
 
 
 class ApprovalsPage:
     """Serves `/approvals` and takes the word of whoever is signed in."""
 
-    def __init__(self, *, frame: Frame, store: ApprovalStore, names: ChannelNames, clock: Clock) -> None:
+    def __init__(self, *, frame: Frame, store: ApprovalStore, names: ChannelNames, duty: Duty, clock: Clock) -> None:
         self._frame = frame
         self._store = store
         self._names = names
+        self._duty = duty
         self._clock = clock
 
     def routes(self, guard: Guard) -> list[Route]:
@@ -56,11 +62,18 @@ class ApprovalsPage:
         standing = await self._store.get(approval_id, self._clock.now())
         if standing is None or standing.approved_by != "colleague":
             return _back("late", "changed")
+        if yes and self._is_own(by, standing.asker):
+            return _back("late", "own")
         try:
             decided = await self._store.decide(approval_id, digest=digest, by=by, yes=yes, now=self._clock.now())
         except ApprovalRefused as refused:
             return _back("late", refused.state or "changed")
         return _back("approved" if yes else "refused", decided.title)
+
+    def _is_own(self, name: str, asker: Asker) -> bool:
+        """Return whether whoever is signed in goes by the name of the one who asked: then somebody else decides."""
+        same = bool(asker.name) and fold(name) == fold(asker.name)
+        return same or self._duty.goes_by(name, asker.channel, asker.id)
 
     async def _context(self, t: Words) -> dict[str, Any]:
         now = self._clock.now()
@@ -84,7 +97,7 @@ def _said(t: Words, request: Request) -> str:
     """Return what was done just now, as the address tells."""
     asked = request.query_params
     if state := asked.get("late"):
-        known = state if state in ("expired", "replaced", "used", "approved", "refused", "changed") else "changed"
+        known = state if state in LATE else "changed"
         return t("approvals.late", why=t(f"approvals.state_{known}"))
     done = next((key for key in ("approved", "refused") if asked.get(key)), "")
     return t(f"approvals.done_{done}", title=shorten(clean(asked[done]), 60)) if done else ""

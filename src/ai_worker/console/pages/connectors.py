@@ -141,9 +141,12 @@ class ConnectorsPage:
         self, request: Request, session: Session, tool: Tool, arguments: dict[str, Any]
     ) -> dict[str, Any]:
         """Call a tool that only reads, because a person asks."""
-        log.info("console.tool_called", tool=tool.name, by=self._frame.person(request, session))
+        person = self._frame.person(request, session)
+        log.info("console.tool_called", tool=tool.name, by=person)
         began = self._clock.monotonic()
-        result = await self._desk.folder.hub.call(tool.name, arguments, idempotency_key=new_id("console"))
+        result = await self._desk.folder.hub.call(
+            tool.name, arguments, idempotency_key=new_id("console"), by=f"console/{person}"
+        )
         text = json.dumps(result.data, ensure_ascii=False, indent=2)
         return {
             "result": shorten(text, LONGEST_RESULT) if len(text) > LONGEST_RESULT else text,

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from ai_worker.conversation.grounding.evidence import evidence
 from ai_worker.conversation.grounding.orders import harmless, plain, quotable
+from ai_worker.conversation.grounding.results import bare_data
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Choice, Reply, Utterance
@@ -75,9 +76,14 @@ def to_confirm(words: Phrases) -> TurnResult:
     return TurnResult("handoff", Reply(words.say("to_confirm")), reason=Reason.FAILED)
 
 
-def asked_back(question: str, *, times: int) -> TurnResult:
+def to_know_first(words: Phrases) -> TurnResult:
+    """Say that a person does it, because nobody knows well enough who asks."""
+    return TurnResult("handoff", Reply(words.say("to_know_first")), reason=Reason.FAILED)
+
+
+def asked_back(question: str, *, times: int, tainted: bool) -> TurnResult:
     """Ask what a model wants to know before it answers."""
-    return TurnResult("clarify", Reply(question), pending=PendingQuestion(times=times))
+    return TurnResult("clarify", Reply(question), pending=PendingQuestion(times=times), tainted=tainted)
 
 
 def approved(words: Phrases, found: Scored, *, question: str, confidence: float, note: str = "") -> TurnResult:
@@ -102,13 +108,15 @@ def approved(words: Phrases, found: Scored, *, question: str, confidence: float,
         confidence=confidence,
         answer_id=passage.answer_id,
         citations=(cite(found),),
+        tainted=not entry,
     )
 
 
 def which(words: Phrases, offered: Sequence[Scored], *, times: int) -> TurnResult:
     """Ask which of up to three answers is meant."""
     choices = tuple(Choice(scored.passage.id, _label(scored.passage)) for scored in offered)
-    return which_of(words, choices, times=times, confidence=offered[0].score)
+    asked = which_of(words, choices, times=times, confidence=offered[0].score)
+    return replace(asked, tainted=any(scored.passage.kind != "entry" for scored in offered))
 
 
 def which_of(words: Phrases, choices: tuple[Choice, ...], *, times: int, confidence: float = 0.0) -> TurnResult:
@@ -134,7 +142,8 @@ def ask_slot(plan: Plan, *, times: int) -> TurnResult:
 def by_tool(words: Phrases, plan: Plan, called: Called) -> TurnResult:
     """Say what the business system said."""
     text = told(plan.verb.template, called.data, values=plan.values, no_value=words.say("no_value"))
-    return TurnResult("answer", Reply(text, rateable=True), confidence=BY_TOOL, tools=(called.use,))
+    tainted = not bare_data(called.data)
+    return TurnResult("answer", Reply(text, rateable=True), confidence=BY_TOOL, tools=(called.use,), tainted=tainted)
 
 
 def not_found(words: Phrases, plan: Plan, called: Called, *, times: int) -> TurnResult:

@@ -80,6 +80,9 @@ class Consulted:
     results: tuple[str, ...]
     """What the tools gave back, as the model saw it."""
 
+    tainted: bool
+    """Whether it had read what may give it orders."""
+
 
 class Consultation:
     """One turn's talk with the model."""
@@ -169,8 +172,9 @@ class Consultation:
             left = max(0.0, ends - self._trace.elapsed_ms()) / 1000
             answer = await self._complete([*messages, *self._said], self.schemas, deadline_s=left, heard=heard)
             if not answer.tool_calls:
+                uses = tuple(self._uses)
                 return Consulted(
-                    answer.text, answer.model, answer.truncated, self._tokens, tuple(self._uses), self.results
+                    answer.text, answer.model, answer.truncated, self._tokens, uses, self.results, self._tainted
                 )
             if heard is not None:
                 heard.again()  # what it said before it called a tool is no answer

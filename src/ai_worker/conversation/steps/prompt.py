@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from ai_worker.conversation.grounding.evidence import evidence
 from ai_worker.conversation.grounding.orders import harmless, plain, quotable
 from ai_worker.conversation.grounding.verdict import ASK_BACK, NO_ANSWER
-from ai_worker.conversation.history import last_reply
+from ai_worker.conversation.history import last_reply, passes_on
 from ai_worker.conversation.message import Contact, InboundMessage, Utterance
 from ai_worker.conversation.model import ChatMessage
 from ai_worker.conversation.persona import Worker
-from ai_worker.conversation.phrases import LANGUAGES, Phrases, phrases
+from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.steps.look_up import Bars, Findings
 from ai_worker.foundation.text import fold, shorten
 from ai_worker.knowledge.passage import Passage, Scored
@@ -119,16 +119,14 @@ def offered(tools: Sequence[Tool], *, may_ask: bool = False) -> list[Tool]:
     ]
 
 
-def quoted_before(history: Sequence[Utterance]) -> bool:
-    """Return whether a reply that the model is shown may repeat a document, or another contact's words are there.
+def tainted_before(history: Sequence[Utterance]) -> bool:
+    """Return whether a model that is shown this has read what may give it orders.
 
-    A reply says what it rests on in its last line.
+    That is a reply that may repeat such text, what the contact has passed on, and another contact's words.
     """
     latest = history[-UTTERANCES:]
-    marks = [phrases(language).say("sources", sources="").strip() for language in LANGUAGES]
-    if len({said.contact.id for said in latest if said.contact is not None}) > 1:
-        return True
-    return any(said.role == "assistant" and any(mark in said.text for mark in marks) for said in latest)
+    several = len({said.contact.id for said in latest if said.contact is not None}) > 1
+    return several or any(said.tainted or (said.role == "user" and passes_on(said.text)) for said in latest)
 
 
 def known_words(message: InboundMessage, history: Sequence[Utterance], text: str, moment: str) -> tuple[str, ...]:

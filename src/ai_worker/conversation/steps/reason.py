@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ai_worker.conversation.approving import Approvals, asker_of, is_meant, of_contact
+from ai_worker.conversation.approving import Approvals, asker_of
 from ai_worker.conversation.grounding.addresses import without_thoughts
 from ai_worker.conversation.grounding.answer import Grounded
 from ai_worker.conversation.grounding.orders import plain
 from ai_worker.conversation.grounding.origin import Origin
 from ai_worker.conversation.grounding.verdict import may_be_asked, verdict
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.history import said_by_contact
+from ai_worker.conversation.history import own_talk, own_words, said_by_contact
 from ai_worker.conversation.message import Reply, Utterance
 from ai_worker.conversation.model import ChatMessage, ChatModel, ModelFailed, OnDelta, ToolSchema
 from ai_worker.conversation.persona import Worker
@@ -29,12 +29,13 @@ from ai_worker.conversation.steps.prompt import (
     known_words,
     moment_of,
     prompt,
-    quoted_before,
     rewriting,
+    tainted_before,
 )
 from ai_worker.conversation.steps.skills import told as told_skills
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
+from ai_worker.conversation.wish import is_meant, of_contact
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.citation import cite
 from ai_worker.skills.skill import Skills
@@ -140,12 +141,12 @@ class Reasoner:
             self._toolbox,
             turn_id=given.turn_id,
             tools=tools,
-            tainted=material.tainted or quoted_before(given.history),
+            tainted=material.tainted or given.message.passes_on or tainted_before(given.history),
             trace=trace,
             notebook=notebook,
             progress=given.progress,
             origin=Origin(material.documents, known_words(given.message, given.history, text, moment)),
-            asker=asker_of(given.message),
+            asker=asker_of(given),
             may_ask=self._approvals is not None,
             skills=skills,
         )
@@ -255,7 +256,7 @@ class Reasoner:
         if decided.kind == "none" and not streamed:
             return compose.handed_over(words, Reason.UNKNOWN, confidence=findings.best)
         if decided.kind == "ask" and not streamed:
-            return self._asked_back(decided.text, guard, given, words, findings)
+            return self._asked_back(said, decided.text, guard, given, words, findings)
         left = guard.of(whole_sentences(decided.text) if said.truncated else decided.text)
         if left.stands:
             return self._answered(left, material, said, words, streams=bool(streamed))
@@ -265,14 +266,15 @@ class Reasoner:
         return self._instead(given, words, findings)
 
     def _asked_back(
-        self, question: str, guard: Guard, given: TurnInput, words: Phrases, findings: Findings
+        self, said: Consulted, question: str, guard: Guard, given: TurnInput, words: Phrases, findings: Findings
     ) -> TurnResult:
         """Ask what the model wants to know, if it may, and not for the third time."""
         if not (may_be_asked(question) and guard.may_ask(question)):
             return self._instead(given, words, findings)
         if not asks_again(given.pending):
             return compose.handed_over(words, Reason.UNCLEAR, confidence=findings.best)
-        return compose.asked_back(question, times=(given.pending.times if given.pending else 0) + 1)
+        times = (given.pending.times if given.pending else 0) + 1
+        return compose.asked_back(question, times=times, tainted=said.tainted)
 
     def _answered(
         self,
@@ -305,6 +307,7 @@ class Reasoner:
             confidence=confidence,
             answer_id=cited[0].passage.answer_id if cited else None,
             citations=tuple(cite(scored) for scored in cited),
+            tainted=said.tainted,
         )
 
     def _instead(self, given: TurnInput, words: Phrases, findings: Findings) -> TurnResult:
@@ -332,7 +335,9 @@ class Reasoner:
 def _is_wish(wanted: NeedsPerson, tools: Sequence[Tool], given: TurnInput, text: str) -> bool:
     if not wanted.tainted:
         return True
-    said = [text, *said_by_contact(given.history)]
+    message = given.message
+    earlier = own_words(own_talk(given.history, message.contact.id) if message.group else given.history)
+    said = earlier if message.passes_on else [text, *earlier]
     return of_contact(wanted.arguments, said) and is_meant(wanted.tool, text, tools=tools)
 
 

@@ -79,6 +79,7 @@ def together(words: Phrases, parts: Parts, results: Sequence[TurnResult]) -> Tur
         tools=tuple(use for result in results for use in result.tools),
         reason=first.reason,
         pending=back.pending if back else None,
+        tainted=any(result.tainted for result in results),
         question=(handed_over[1].question or handed_over[0]) if handed_over else "",
     )
 

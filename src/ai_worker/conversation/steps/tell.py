@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ai_worker.conversation.context.focus import Focus, focus
 from ai_worker.conversation.message import Choice, Reply, Utterance
@@ -58,6 +59,7 @@ def tell(words: Phrases, book: RecordBook, about: Focus, *, text: str, times: in
         answer_id=passages[0].answer_id,
         candidates=tuple(Candidate(id_, sure) for id_ in dict.fromkeys(one.answer_id for one in passages)),
         citations=tuple(cite(Scored(passage, sure)) for passage in passages),
+        tainted=any(passage.kind != "entry" for passage in passages),
     )
 
 
@@ -89,7 +91,8 @@ def _which(words: Phrases, book: RecordBook, about: Focus, *, times: int) -> Tur
         columns = words.say("between_columns").join(about.columns.get(book.table_of(record), ()))
         label = words.say("record_choice", name=record.name, columns=columns)
         choices.append(Choice(record.passage.id, shorten(label, LABEL)))
-    return which_of(words, tuple(choices), times=times, confidence=0.5)
+    tainted = any(record.passage.kind != "entry" for record in about.records[:CHOICES])
+    return replace(which_of(words, tuple(choices), times=times, confidence=0.5), tainted=tainted)
 
 
 def _compared(words: Phrases, book: RecordBook, about: Focus, text: str) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ai_worker.foundation.clock import to_micros
-from ai_worker.skills.approval import STAYS_OPEN, Approval, ApprovalRefused
+from ai_worker.skills.approval import STAYS_OPEN, Approval, ApprovalRefused, admit
 from ai_worker.storage import rows
 from ai_worker.storage.approval_rows import approval_of, replaced, row_of
 from ai_worker.storage.postgres.database import PostgresDatabase
@@ -25,6 +25,14 @@ SELECT body FROM approval
 WHERE channel = $1 AND contact_id = $2 AND conversation_key = $3 AND state = 'waiting' AND id <> $4
 FOR UPDATE
 """
+
+ASKED = """
+SELECT (SELECT count(*) FROM approval WHERE channel = $1 AND contact_id = $2
+        AND expires_at > $4 AND state IN ('waiting', 'replaced')),
+    (SELECT count(*) FROM approval WHERE channel = $1 AND conversation_key = $3
+        AND expires_at > $4 AND state IN ('waiting', 'replaced'))
+"""
+"""How many nobody has answered yet, of a contact and in a conversation."""
 
 ONE = "SELECT body FROM approval WHERE id = $1"
 
@@ -48,11 +56,17 @@ class PostgresApprovalStore:
         self._database = database
 
     async def ask(self, approval: Approval) -> Approval:
-        """Keep a question, replace others that its asker left open, and return it as it is kept."""
+        """Keep a question, replace others that its asker left open, and return it as it is kept.
+
+        Raises:
+            TooManyAsked: Too many are open; it is not kept.
+        """
         row = row_of(approval)
         whose = [rows.plain(str(row[name])) for name in ("channel", "contact_id", "conversation_key", "id")]
         async with self._database.transaction() as connection:
             if await connection.fetchval(ASK, *(_plain(row[name]) for name in FIELDS)) is not None:
+                counted = await connection.fetchrow(ASKED, *whose[:3], row["asked_at"])
+                admit(of_contact=counted[0], in_conversation=counted[1])
                 for other in await connection.fetch(OTHERS, *whose):
                     await _change(connection, replaced(other[0]))
             return await _one(connection, approval.id)

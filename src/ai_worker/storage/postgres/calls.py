@@ -9,9 +9,12 @@ from ai_worker.skills.tool import Called
 from ai_worker.storage import calls as stored
 from ai_worker.storage.postgres.database import PostgresDatabase
 
-ADD = "INSERT INTO connector_call (connector, tool, code, ms, at) VALUES ($1, $2, $3, $4, $5)"
-LATEST = "SELECT connector, tool, code, ms, at FROM connector_call ORDER BY n DESC LIMIT $1"
-LATEST_OF = "SELECT connector, tool, code, ms, at FROM connector_call WHERE connector = $1 ORDER BY n DESC LIMIT $2"
+ADD = "INSERT INTO connector_call (connector, tool, code, ms, at, asker, turn_id) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+LATEST = "SELECT connector, tool, code, ms, at, asker, turn_id FROM connector_call ORDER BY n DESC LIMIT $1"
+LATEST_OF = """
+SELECT connector, tool, code, ms, at, asker, turn_id
+FROM connector_call WHERE connector = $1 ORDER BY n DESC LIMIT $2
+"""
 SUMS = stored.SUMS.format(since="$1")
 NOTE = """
 INSERT INTO connector_check (connector, at, last, good_at, error, drift) VALUES ($1, $2, $3, $4, $5, $6)

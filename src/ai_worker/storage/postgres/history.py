@@ -12,16 +12,17 @@ UTTERANCES = 12
 """How many of the latest utterances a turn is told."""
 
 SAID = """
-SELECT lane.id, finished_at, seq, text, reply, NULL AS body,
+SELECT lane.id, finished_at, seq, text, reply, tainted, NULL AS body,
     CASE WHEN grouped THEN coalesce(said_by, '') END, CASE WHEN grouped THEN coalesce(
         (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
         contact_name) END
 FROM unnest($1::bigint[], $3::boolean[], $4::bigint[]) AS lane (id, grouped, before) CROSS JOIN LATERAL (
-    SELECT seq, finished_at, reply FROM turn WHERE conversation_id = lane.id AND seq < lane.before
+    SELECT seq, finished_at, reply, coalesce(tainted, true) AS tainted FROM turn
+    WHERE conversation_id = lane.id AND seq < lane.before
     ORDER BY seq DESC LIMIT $2
 ) AS latest JOIN inbound USING (seq)
 UNION ALL
-SELECT lane.id, created_at, n, NULL, NULL, body, NULL, NULL
+SELECT lane.id, created_at, n, NULL, NULL, false, body, NULL, NULL
 FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
     SELECT n, created_at, body FROM outbound WHERE conversation_id = lane.id AND kind = 'human'
     ORDER BY n DESC LIMIT $2
@@ -51,7 +52,7 @@ async def latest(connection: Any, lanes: Sequence[tuple[int, bool, int | None]])
     before = [LAST if number is None else number for _, _, number in lanes]
     asked = [lane[0] for lane in lanes], UTTERANCES, [lane[1] for lane in lanes], before
     found: defaultdict[int, list[tuple[_Place, Utterance]]] = defaultdict(list)
-    for conversation_id, at, row, text, reply, body, contact_id, name in await connection.fetch(SAID, *asked):
+    for conversation_id, at, row, text, reply, tainted, body, contact_id, name in await connection.fetch(SAID, *asked):
         said = found[conversation_id]
         if body is not None:
             said.append(((at, False, row, 0), Utterance("assistant", show_reply(codec.reply(body)))))
@@ -59,7 +60,7 @@ async def latest(connection: Any, lanes: Sequence[tuple[int, bool, int | None]])
         who = None if contact_id is None else rows.speaker(contact_id, name)
         said.append(((at, True, row, 0), Utterance("user", text, who)))
         if reply is not None:
-            said.append(((at, True, row, 1), Utterance("assistant", reply)))
+            said.append(((at, True, row, 1), Utterance("assistant", reply, tainted=tainted)))
     return {number: _ordered(said) for number, said in found.items()}
 
 

@@ -18,7 +18,7 @@ from ai_worker.conversation.message import InboundMessage
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
-from ai_worker.pipeline.store import AnswererChanged, Claim, LeaseLost
+from ai_worker.pipeline.store import COUNTED_BY_CLAIM, AnswererChanged, Claim, LeaseLost
 from ai_worker.storage import codec, owed, rows
 from ai_worker.storage.postgres import history
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -48,16 +48,16 @@ RETURNING conversation.id, epoch, state, handoff_reason, pending_question, stand
 """
 
 # A statement of its own: it must see what was finished before the rows above were locked.
-BEGIN = """
-UPDATE inbound SET attempts = attempts + 1
+BEGIN = f"""
+UPDATE inbound SET attempts = inbound.attempts + (inbound.attempts < {COUNTED_BY_CLAIM})::int
 FROM unnest($1::bigint[]) AS lane (id) CROSS JOIN LATERAL (
     SELECT coalesce(
         (SELECT seq FROM inbound WHERE conversation_id = lane.id AND state = 'waiting' AND owed IS NULL
          ORDER BY seq LIMIT 1),
         (SELECT seq FROM inbound WHERE conversation_id = lane.id AND state = 'waiting' ORDER BY seq LIMIT 1)) AS seq
-) AS oldest
+) AS oldest CROSS JOIN LATERAL (SELECT attempts FROM inbound AS found WHERE found.seq = oldest.seq) AS before
 WHERE inbound.seq = oldest.seq
-RETURNING conversation_id, inbound.seq, turn_id, body, attempts, held,
+RETURNING conversation_id, inbound.seq, turn_id, body, before.attempts + 1, held,
     (SELECT progress.body FROM progress WHERE progress.seq = inbound.seq),
     (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
     (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
@@ -103,7 +103,7 @@ FINISHED = "SELECT seq, epoch FROM turn WHERE seq = ANY ($1::bigint[])"
 
 TURN_COLUMNS = (
     *("seq", "conversation_id", "epoch", "channel", "decision", "confidence", "model"),
-    *("received_at", "finished_at", "response_ms", "reply", "result"),
+    *("received_at", "finished_at", "response_ms", "reply", "result", "tainted"),
 )
 LANE_COLUMNS = (
     *("state", "handoff_reason", "waiting_since", "pending", "unread", "last_at", "last_text", "first"),
@@ -113,9 +113,9 @@ LANE_COLUMNS = (
 FINISH = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::double precision[],
-        $8::text[], $9::bigint[], $10::bigint[], $11::double precision[], $12::text[], $13::text[],
-        $14::text[], $15::text[], $16::bigint[], $17::text[], $18::integer[], $19::bigint[], $20::text[],
-        $21::boolean[], $22::boolean[], $23::boolean[])
+        $8::text[], $9::bigint[], $10::bigint[], $11::double precision[], $12::text[], $13::text[], $14::boolean[],
+        $15::text[], $16::text[], $17::bigint[], $18::text[], $19::integer[], $20::bigint[], $21::text[],
+        $22::boolean[], $23::boolean[], $24::boolean[])
     AS row ({", ".join((*TURN_COLUMNS, *LANE_COLUMNS))})
 ), done AS (
     UPDATE inbound SET state = 'done' FROM given WHERE inbound.seq = given.seq
@@ -134,7 +134,7 @@ INSERT INTO turn ({", ".join(TURN_COLUMNS)}) SELECT {", ".join(TURN_COLUMNS)} FR
 
 HELD = "UPDATE inbound SET held = true WHERE seq = $1"
 OWE = "UPDATE inbound SET held = true, attempts = 0, owed = $2 WHERE seq = $1"
-NOT_TRIED = "UPDATE inbound SET attempts = $2 WHERE seq = $1"
+TRIED = "UPDATE inbound SET attempts = $2 WHERE seq = $1"
 FAILED = "UPDATE inbound SET error = $2 WHERE seq = $1"
 DEAD = "UPDATE inbound SET state = 'dead', error = $2 WHERE seq = $1"
 
@@ -335,6 +335,7 @@ def _turn(one: Finished) -> tuple[Any, ...]:
         one.response_ms,
         None if result.reply is None else result.reply.text,
         one.stored,
+        result.tainted,
     )
 
 
@@ -343,7 +344,7 @@ def _lane(one: Finished, lane: Any) -> tuple[Any, ...]:
     result, at = one.result, to_micros(one.now)
     if result.decision == "handoff" and state != State.HUMAN:
         state, reason, since = rows.asking(state, reason, since, result, at)
-    if result.decision in ("answer", "clarify"):
+    if result.decision in ("answer", "clarify") and state != State.HUMAN:
         unread = waiting - 1
     if result.reply is not None:
         last_at, last_text = at, shorten(result.reply.text, rows.LINE)
@@ -358,6 +359,13 @@ async def keep(database: PostgresDatabase, claim: Claim, body: str) -> None:
     async with database.transaction() as connection:
         await owner(connection, claim)
         await connection.execute(KEEP, claim.seq, claim.epoch, body)
+
+
+async def count_attempt(database: PostgresDatabase, claim: Claim) -> None:
+    """Count an attempt that the claim did not count."""
+    async with database.transaction() as connection:
+        await owner(connection, claim)
+        await connection.execute(TRIED, claim.seq, claim.attempt)
 
 
 async def defer(database: PostgresDatabase, claim: Claim, until: datetime) -> None:
@@ -379,7 +387,7 @@ async def hold(database: PostgresDatabase, connection: Any, claim: Claim, until:
 
 async def put_back(database: PostgresDatabase, connection: Any, claim: Claim, until: datetime) -> None:
     """Give an owned lane back; its oldest message stays first, is due at `until` and has not failed so far."""
-    await connection.execute(NOT_TRIED, claim.seq, max(0, claim.attempt - 1))
+    await connection.execute(TRIED, claim.seq, max(0, claim.attempt - 1))
     await _free(database, connection, claim, until)
 
 

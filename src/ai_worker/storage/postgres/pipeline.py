@@ -95,6 +95,10 @@ class PostgresPipelineStore:
         self._database.bell.ring(Heard("turn", claim.conversation_id, claim.turn_id))
         return _chosen(notices, mine, send_before)
 
+    async def count_attempt(self, claim: Claim) -> None:
+        """Count an attempt that `claim` did not count, right before it is made."""
+        await lane.count_attempt(self._database, claim)
+
     async def defer(self, claim: Claim, *, until: datetime) -> None:
         """Give the conversation back untouched: the message stays first and is due at `until`."""
         await lane.defer(self._database, claim, until)

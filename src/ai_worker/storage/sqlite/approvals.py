@@ -7,7 +7,7 @@ from typing import Any
 import apsw
 
 from ai_worker.foundation.clock import to_micros
-from ai_worker.skills.approval import STAYS_OPEN, Approval, ApprovalRefused
+from ai_worker.skills.approval import STAYS_OPEN, Approval, ApprovalRefused, admit
 from ai_worker.storage.approval_rows import approval_of, replaced, row_of
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
@@ -23,6 +23,14 @@ SELECT body FROM approval
 WHERE channel = :channel AND contact_id = :contact_id AND conversation_key = :conversation_key
     AND state = 'waiting' AND id <> :id
 """
+
+ASKED = """
+SELECT (SELECT count(*) FROM approval WHERE channel = :channel AND contact_id = :contact_id
+        AND expires_at > :asked_at AND state IN ('waiting', 'replaced')),
+    (SELECT count(*) FROM approval WHERE channel = :channel AND conversation_key = :conversation_key
+        AND expires_at > :asked_at AND state IN ('waiting', 'replaced'))
+"""
+"""How many nobody has answered yet, of a contact and in a conversation."""
 
 ONE = "SELECT body FROM approval WHERE id = ?"
 
@@ -48,12 +56,18 @@ class SqliteApprovalStore:
         self._database = database
 
     async def ask(self, approval: Approval) -> Approval:
-        """Keep a question, replace others that its asker left open, and return it as it is kept."""
+        """Keep a question, replace others that its asker left open, and return it as it is kept.
+
+        Raises:
+            TooManyAsked: Too many are open; it is not kept.
+        """
 
         def work(connection: apsw.Connection) -> Approval:
             row = row_of(approval)
             connection.execute(ASK, row)
             if connection.changes():
+                of_contact, in_conversation = next(connection.execute(ASKED, row))
+                admit(of_contact=of_contact, in_conversation=in_conversation)
                 for (body,) in connection.execute(OTHERS, row).fetchall():
                     connection.execute(CHANGE, row_of(replaced(body)))
             return _one(connection, approval.id)

@@ -11,9 +11,12 @@ from ai_worker.skills.tool import Called
 from ai_worker.storage import calls as stored
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
-ADD = "INSERT INTO connector_call (connector, tool, code, ms, at) VALUES (?, ?, ?, ?, ?)"
-LATEST = "SELECT connector, tool, code, ms, at FROM connector_call ORDER BY n DESC LIMIT ?"
-LATEST_OF = "SELECT connector, tool, code, ms, at FROM connector_call WHERE connector = ? ORDER BY n DESC LIMIT ?"
+ADD = "INSERT INTO connector_call (connector, tool, code, ms, at, asker, turn_id) VALUES (?, ?, ?, ?, ?, ?, ?)"
+LATEST = "SELECT connector, tool, code, ms, at, asker, turn_id FROM connector_call ORDER BY n DESC LIMIT ?"
+LATEST_OF = """
+SELECT connector, tool, code, ms, at, asker, turn_id
+FROM connector_call WHERE connector = ? ORDER BY n DESC LIMIT ?
+"""
 SUMS = stored.SUMS.format(since="?")
 NOTE = """
 INSERT INTO connector_check (connector, at, last, good_at, error, drift) VALUES (?, ?, ?, ?, ?, ?)

@@ -49,8 +49,8 @@ def latest(
     for at, question, result, *who in connection.execute(
         statement, (conversation_id, LAST if before is None else before, UTTERANCES)
     ):
-        if (reply := codec.reply_of(result)) is not None:
-            found.append((at, Utterance("assistant", reply.text)))
+        if (said := codec.said_of(result)) is not None:
+            found.append((at, said))
         found.append((at, Utterance("user", question, rows.speaker(*who) if who else None)))
         if len(found) >= UTTERANCES:
             break

@@ -15,7 +15,7 @@ from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
-from ai_worker.pipeline.store import AnswererChanged, Claim, LeaseLost
+from ai_worker.pipeline.store import COUNTED_BY_CLAIM, AnswererChanged, Claim, LeaseLost
 from ai_worker.storage import codec, owed, rows
 from ai_worker.storage.sqlite import history
 
@@ -60,7 +60,9 @@ REPLIED = """
 SELECT seq FROM turn WHERE conversation_id = ? AND decision <> 'silent' ORDER BY seq DESC LIMIT 1
 """
 
-ATTEMPT = "UPDATE inbound SET attempts = attempts + 1 WHERE seq = ?"
+ATTEMPT = "UPDATE inbound SET attempts = attempts + 1 WHERE seq = ? AND attempts < ?"
+
+TRIED = "UPDATE inbound SET attempts = ? WHERE seq = ?"
 
 RENEW = "UPDATE conversation SET ready_at = ? WHERE id = ? AND epoch = ? AND owner IS NOT NULL"
 
@@ -118,7 +120,7 @@ def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) ->
     for row in due:
         oldest = connection.execute(OLDEST, {"lane": row[0]}).fetchone()
         if oldest is not None:
-            connection.execute(ATTEMPT, (oldest[0],))
+            connection.execute(ATTEMPT, (oldest[0], COUNTED_BY_CLAIM))
             claims.append(_claim(connection, row, oldest))
     return claims
 
@@ -188,7 +190,7 @@ def finish(
     at = to_micros(now)
     if result.decision == "handoff" and state != State.HUMAN:
         state, reason, since = rows.asking(state, reason, since, result, at)
-    if result.decision in ("answer", "clarify"):
+    if result.decision in ("answer", "clarify") and state != State.HUMAN:
         unread = waiting - 1
     if result.reply is not None:
         last_at, last_text = at, shorten(result.reply.text, rows.LINE)
@@ -232,6 +234,12 @@ def keep(connection: apsw.Connection, claim: Claim, body: str) -> None:
     connection.execute(KEEP, (claim.seq, claim.epoch, body))
 
 
+def count_attempt(connection: apsw.Connection, claim: Claim) -> None:
+    """Count an attempt that the claim did not count."""
+    owned(connection, claim)
+    connection.execute(TRIED, (claim.attempt, claim.seq))
+
+
 def defer(connection: apsw.Connection, claim: Claim, until: datetime) -> None:
     """Give the lane back as it was found; it is due at `until`."""
     owned(connection, claim)
@@ -259,7 +267,7 @@ def mark_held(connection: apsw.Connection, claim: Claim) -> str:
 
 def put_back(connection: apsw.Connection, claim: Claim, until: datetime) -> None:
     """Give the lane back; its oldest message stays first, is due at `until` and was not tried this time."""
-    connection.execute("UPDATE inbound SET attempts = ? WHERE seq = ?", (max(0, claim.attempt - 1), claim.seq))
+    connection.execute(TRIED, (max(0, claim.attempt - 1), claim.seq))
     _free(connection, claim, until)
 
 

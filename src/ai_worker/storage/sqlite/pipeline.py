@@ -102,6 +102,10 @@ class SqlitePipelineStore:
 
         return _chosen(notices, await self._database.write(work), send_before)
 
+    async def count_attempt(self, claim: Claim) -> None:
+        """Count an attempt that `claim` did not count, right before it is made."""
+        await self._database.write(partial(lane.count_attempt, claim=claim))
+
     async def defer(self, claim: Claim, *, until: datetime) -> None:
         """Give the conversation back untouched: the message stays first and is due at `until`."""
         await self._database.write(partial(lane.defer, claim=claim, until=until))
