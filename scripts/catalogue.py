@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from ai_worker.connectors.catalogue import hints
-from ai_worker.connectors.catalogue.system import ContractFact, PagingHint, System, Way
+from ai_worker.connectors.catalogue.system import BeyondContract, ContractFact, PagingHint, System, Way
 from ai_worker.connectors.openapi.files import compile_file
 from ai_worker.connectors.operation import ContractRefused
 
@@ -93,7 +93,7 @@ def way_of(contract: str) -> Way:
     return next((way for word, way in WAYS if word in contract), "rest")
 
 
-def fact_of(row: Mapping[str, Any], at_hand: Mapping[str, Any] | None) -> ContractFact:
+def fact_of(row: Mapping[str, Any], at_hand: Mapping[str, Any] | None, beyond: BeyondContract | None) -> ContractFact:
     """Return what is known of one contract; its sha256 only where it is at hand."""
     licence = row.get("licence", "")
     short = "MIT (collection); CC0-1.0 or public source" if licence.startswith("MIT (collection)") else licence
@@ -107,7 +107,13 @@ def fact_of(row: Mapping[str, Any], at_hand: Mapping[str, Any] | None) -> Contra
         row.get("operations") or 0,
         tuple(dict.fromkeys(policy.lower() for policy in row.get("gateway_policies") or ())),
         bool(row.get("needs_gateway_code")),
+        beyond,
     )
+
+
+def beyond_of(row: Mapping[str, Any]) -> BeyondContract:
+    """Return what a contract's calls need besides it."""
+    return msgspec.convert({key: row[key] for key in row if key != "contract"}, BeyondContract)
 
 
 def compiled_hints(
@@ -155,6 +161,7 @@ def _system(
     if re.search(r"[一-鿿]", name):
         name = re.sub(r"[（(].*", "", name).strip() if not re.search(r"[A-Za-z]", name) else name
         name = (re.findall(r"[A-Za-z][A-Za-z0-9 /+-]*", name) or [own.replace("-", " ").title()])[0].strip()
+    beyond = {one["contract"]: beyond_of(one) for one in facts["beyond"]}
     files = [folder / "specs" / index[row["spec"]]["file"] for row in rows if row["spec"] in index]
     paging, limits, verbs = compiled_hints(files, rows[0]["category"])
     return System(
@@ -162,7 +169,7 @@ def _system(
         facts["zh"].get(own, name),
         name,
         rows[0]["category"],
-        tuple(fact_of(row, index.get(row["spec"])) for row in rows),
+        tuple(fact_of(row, index.get(row["spec"]), beyond.get(row["spec"])) for row in rows),
         facts["vendor"].get(own) or vendor_of(rows),
         auth_of(rows),
         paging,

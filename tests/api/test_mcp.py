@@ -108,6 +108,22 @@ async def test_a_business_system_is_asked_for_the_keys_owner_and_says_no_in_word
     assert [asker.id if asker else "" for asker in erp.askers] == ["agent/agent"] * 2
 
 
+@pytest.mark.parametrize(
+    ("scopes", "tool"),
+    [
+        (("chat",), "erp.get_order"),  # not this key's
+        (("chat", "tools"), "crm.get_lead"),  # not offered
+    ],
+)
+async def test_what_a_key_is_not_shown_it_cannot_call_by_name(
+    door: World, erp: Erp, scopes: tuple[str, ...], tool: str
+) -> None:
+    async with agent(door, await door.another_key("agent", *scopes)) as client:
+        result = await client.call_tool(tool, {"order_id": "ORD12345"})
+    assert result.is_error
+    assert erp.askers == []
+
+
 @pytest.mark.parametrize(("key", "status"), [("", 401), ("wrong", 401), ("metrics", 403)])
 async def test_without_a_good_key_nobody_comes_in(door: World, key: str, status: int) -> None:
     presented = await door.another_key("other", "metrics") if key == "metrics" else key

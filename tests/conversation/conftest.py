@@ -38,7 +38,7 @@ FREIGHT = entry("return-freight", "退货运费谁出", "质量问题由我们�
 CANCEL = entry("cancel-order", "怎么取消订单", "没有发货的，在「我的订单」里点「取消订单」。")
 REFUND = Passage(
     "售后政策.md#7", "公司", "售后政策.md", "passage", "售后政策 › 退款到账时限",
-    "质检通过后 2 个工作日内发起退款，信用卡最迟 5 天到账。详见 https://help.example/refund 。", locator="§3.2",
+    "质检通过后 2 个工作日内发起退款，信用卡最迟 5 天到账。退款进度见 https://help.example/refund 。", locator="§3.2",
 )  # fmt: skip
 
 

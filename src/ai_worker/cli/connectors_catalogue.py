@@ -14,7 +14,7 @@ from ai_worker.connectors.catalogue.system import Category
 if TYPE_CHECKING:
     from ai_worker.connectors.catalogue.evidence import Evidence
     from ai_worker.connectors.catalogue.levels import Standing
-    from ai_worker.connectors.catalogue.system import System
+    from ai_worker.connectors.catalogue.system import BeyondContract, System
     from ai_worker.connectors.catalogue.verify import Seen
 
 SHOWN = 30
@@ -43,6 +43,10 @@ MISSING_WORDS = {
     "reads_and_writes": ("读和写没有都被接受", "not both reads and writes are accepted"),
     "incomplete_calls_sent": ("缺参数的调用没有全部拦下", "calls that lack an argument were sent"),
     "auth_not_applied": ("凭据没有放到契约要求的位置", "credentials were not applied"),
+    "beyond_not_applied": (
+        "厂商在契约之外要求的请求头没有带上",
+        "headers that the vendor wants besides the contract were not sent",
+    ),
     "auth_not_in_contract": ("认证方式没写在契约里", "how to authenticate does not stand in the contract"),
     "live_test": ("还没在真实系统上试过", "not tested against the real system yet"),
     "field_use": ("还没有现场使用记录", "no record of use in the field"),
@@ -228,10 +232,23 @@ def _show(one: "System", proof: "Evidence", stands: "Standing", invocation: Invo
             print(f"{name}: {words}")
     for fact in one.contracts[:SHOWN]:
         print(f"{say('契约', 'contract')}: {fact.way} {fact.version}  {fact.address}  {fact.sha256[:12]}".rstrip())
+        if fact.beyond is not None:
+            _show_beyond(fact.beyond, invocation)
     for found in proof.contracts:
         judged = found.judged
         said = f"{judged.judge}: {judged.accepted}/{judged.calls}" if judged else say("未裁判", "not judged")
         print(f"{say('证据', 'evidence')}: {found.date}  {found.tools}/{found.operations}  {said}  {found.sha256[:12]}")
+
+
+def _show_beyond(beyond: "BeyondContract", invocation: Invocation) -> None:
+    parts = [f"{name}: {value}" for name, value in beyond.headers.items()]
+    if beyond.idempotency_header:
+        parts.append(f"{beyond.idempotency_header}: …")
+    if (proof := beyond.proof) is not None:
+        parts.append(f"{proof.place} {proof.key}: {proof.prefix}…")
+        parts += [address for address in (proof.authorize_url, proof.token_url) if address]
+    said = "; ".join(parts) or invocation.say("无", "nothing")
+    print(f"  {invocation.say('契约之外还要带', 'besides the contract')}: {said}  ({beyond.source})")
 
 
 def _verified(

@@ -193,6 +193,9 @@ class CodeAuth(Strict):
     sends: Literal["basic", "body"] = "basic"
     """How the client proves itself to the token's giver."""
 
+    resource: Address | None = None
+    """For which system the token is to be good (RFC 8707); servers of MCP want their own address here."""
+
     extra: Mapping[str, str] = Field(default_factory=dict)
     """Sent with the question: `access_type = "offline"`, `prompt = "consent"`."""
 

@@ -232,7 +232,7 @@ class ConnectorSettings(Strict):
     """Left out: the system wants no token against forged requests."""
 
     headers: Mapping[str, TextField] = Field(default_factory=dict)
-    """Sent with every call."""
+    """Sent with every call, whatever an argument says of the same header."""
 
     operations: tuple[str, ...] = Field(min_length=1)
     """Which operations of the contract become tools; `"*"`: every one that only reads; `"**"`: every one."""

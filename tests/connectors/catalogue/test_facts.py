@@ -46,6 +46,15 @@ def test_nothing_in_it_is_longer_than_a_title() -> None:
         assert max(map(len, told)) <= LONGEST_TITLE, system.id
 
 
+def test_what_goes_beyond_a_contract_has_its_source_and_holds_no_secret() -> None:
+    stated = [fact.beyond for one in reading.systems() for fact in one.contracts if fact.beyond is not None]
+
+    assert stated
+    for one in stated:
+        assert re.match(r"https://|github:[\w./-]+@[0-9a-f]{12}:", one.source)
+        assert not [name for name in one.headers if re.search("password|secret|authorization|api-?key", name, re.I)]
+
+
 def test_no_level_is_written_by_hand() -> None:
     assert not [file for file in ROOT.glob("data/*") if re.search(rb'"level"|"L[1-4]"', file.read_bytes())]
     assert not [file for file in ROOT.glob("evidence/*") if re.search(rb'"level"|"L[1-4]"', file.read_bytes())]

@@ -1,15 +1,19 @@
 """What the judge says is written down as it is, and what was never sent is known to be so."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from ai_worker.connectors.catalogue.evidence import NO_TYPE
 from ai_worker.connectors.catalogue.filling import Filler
 from ai_worker.connectors.catalogue.judge import judge
+from ai_worker.connectors.catalogue.patterns import matching
 from ai_worker.connectors.catalogue.prism import complaint
+from ai_worker.connectors.catalogue.system import BeyondContract, StatedProof
 from tests.connectors.contracts import compiled, openapi, swagger
 from tests.connectors.http.business import Answer, served
 
@@ -80,6 +84,41 @@ async def test_accepted_calls_are_counted_by_what_they_do_and_incomplete_ones_ne
     assert found.refused == {}
 
 
+async def test_what_the_vendor_wants_besides_the_contract_goes_with_every_call() -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    async def looks(request: web.Request) -> web.Response:
+        seen.append((request.headers.get("X-Tenant"), request.headers.get("Authorization")))
+        return web.json_response({})
+
+    beyond = BeyondContract("https://docs.example.com/api", {"X-Tenant": "{tenant}"})
+    proof = StatedProof("header", "Authorization", "Bearer ")
+    async with playing(looks) as player:
+        named = await judge(compiled(ORDERS), player, name="judge 1", most=60, beyond=beyond)
+        proved = await judge(
+            compiled(ORDERS), player, name="judge 1", most=60, beyond=BeyondContract(beyond.source, proof=proof)
+        )
+
+    assert (named.beyond_applied, named.auth_needed, named.auth_applied) == (4, 4, 4)
+    assert (proved.beyond_applied, proved.auth_needed, proved.auth_applied) == (4, 4, 4)
+    assert set(seen) == {("our-tenant", None), (None, "Bearer sesame-stated")}
+
+
+async def test_calls_that_act_carry_the_vendors_idempotency_header() -> None:
+    seen: dict[str, str | None] = {}
+
+    async def looks(request: web.Request) -> web.Response:
+        seen[request.method] = request.headers.get("Idempotency-Key")
+        return web.json_response({})
+
+    beyond = BeyondContract("https://docs.example.com/api", idempotency_header="Idempotency-Key")
+    async with playing(looks) as player:
+        found = await judge(compiled(ORDERS), player, name="judge 1", most=60, beyond=beyond)
+
+    assert found.beyond_applied == found.calls == 4
+    assert seen == {"GET": None, "POST": "sesame-once", "DELETE": "sesame-once"}
+
+
 async def test_a_refusal_is_counted_by_the_judges_kind() -> None:
     async def strict(request: web.Request) -> web.Response:
         if request.method == "DELETE":
@@ -140,3 +179,31 @@ def test_arguments_are_the_same_for_the_same_seed_and_fit_their_schema() -> None
     first, second = (Filler(schema, 7).arguments(optional=0.5) for _ in range(2))
 
     assert first == second == {"id": "0" * 24, "zone": "Asia/Shanghai", "count": 10}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^adr_[a-zA-Z0-9]+$",
+        r"^d\d{1,8}c\d{1,8}v\d{1,8}$",
+        "^[^!]+![0-9.]*[0-9]+$",
+        "^(?!src_)[a-z_-]+$",
+        "^(excel|image):(url|base64)$",
+        "[{]build[}]",
+        "^[a-f0-9]{40}$",
+        r"^\+?[1-9]\d{6,14}$",
+        "^[]x]{2,}$",
+        "^a{0}b?$",
+        r"^(?:\w+\.)+cn$",
+        "订单[0-9]{3}",
+    ],
+)
+def test_a_text_is_made_for_a_pattern(pattern: str) -> None:
+    assert any(re.search(pattern, matching(pattern, more)) for more in (0, 1, 4))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "(((", "a)b", "[", "{", "a**", r"\p{L}+", "(?P<n>", "a{9999999}", "\\", "(((a{60}){60}){60}){60}"]
+)
+def test_a_pattern_beyond_us_ends_all_the_same(pattern: str) -> None:
+    assert len(matching(pattern, 4)) <= 1_000

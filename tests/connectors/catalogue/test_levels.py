@@ -17,7 +17,7 @@ from ai_worker.connectors.catalogue.evidence import (
     write,
 )
 from ai_worker.connectors.catalogue.levels import standing
-from ai_worker.connectors.catalogue.system import ContractFact, System
+from ai_worker.connectors.catalogue.system import BeyondContract, ContractFact, StatedProof, System
 
 TODAY = date(2026, 11, 22)
 FACT = ContractFact("github:hua/xing@1:erp.json", "openapi", "3.0.3", "aa", "MIT", 40)
@@ -89,6 +89,37 @@ def test_each_rule_counts_on_its_own(
     system: System, seen: tuple[ContractEvidence, ...], expected: tuple[str, tuple[str, ...]]
 ) -> None:
     assert level(system, *seen) == expected
+
+
+TENANT = BeyondContract("https://docs.example.com/api", {"X-Tenant": "{tenant}"})
+PROOF = BeyondContract("https://docs.example.com/api", proof=StatedProof("header", "Authorization", "Bearer "))
+
+
+def test_what_a_gateway_sends_counts_where_it_is_known_and_the_judged_calls_carried_it() -> None:
+    system = having(gateway=("setheader",), beyond=TENANT)
+
+    assert level(system, judged(beyond_applied=40)) == ("L2", ("live_test",))
+    assert level(system, judged(beyond_applied=39)) == ("L1", ("beyond_not_applied",))
+    assert level(having(gateway=("setheader", "setproperty"), beyond=TENANT), judged(beyond_applied=40)) == (
+        "L1",
+        ("gateway_policy:setproperty",),
+    )
+
+
+def test_a_proof_that_the_vendor_states_elsewhere_counts_where_the_calls_carried_it() -> None:
+    silent = replace(judged(beyond_applied=40), schemes=0)
+
+    assert level(having(beyond=PROOF), silent) == ("L2", ("live_test",))
+    assert level(having(beyond=TENANT), replace(judged(beyond_applied=40), schemes=0)) == (
+        "L1",
+        ("auth_not_in_contract",),
+    )
+    assert level(
+        having(beyond=PROOF), replace(judged(auth_needed=0, auth_applied=0, beyond_applied=40), schemes=0)
+    ) == (
+        "L1",
+        ("auth_not_applied",),
+    )
 
 
 def test_of_few_operations_all_must_be_accepted() -> None:

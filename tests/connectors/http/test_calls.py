@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from ai_worker.connectors.http.verdicts import retry_after
+from ai_worker.connectors.operation import Parameter
 from ai_worker.connectors.profile import RefusalSign
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.skills.tool import ToolFailed, ToolRefused, ToolUnsure
@@ -249,3 +250,22 @@ async def test_more_calls_than_the_system_may_be_sent_wait_or_are_refused() -> N
         with pytest.raises(ToolFailed, match="more calls wait"):
             await caller.call(READ, ASK)
         assert len(business.asked) == 4
+
+
+async def test_no_argument_says_another_than_the_administrator_in_a_header() -> None:
+    operation = replace(
+        READ,
+        input_schema={"type": "object", "properties": {"id": {"type": "string"}, "tenant": {"type": "string"}}},
+        parameters=(*READ.parameters, Parameter("x-tenant", "tenant", "header", False, "simple", False)),
+    )
+    arguments = {"id": "ORD1", "tenant": "别人的".encode().hex()}
+    async with connected(headers={"X-Tenant": "huaxing"}) as (business, caller):
+        business.says(json({}))
+        await caller.call(operation, arguments)
+
+        ((_, _, headers, _),) = business.asked
+        assert headers["X-Tenant"] == "huaxing"
+        assert {key.lower(): value for key, value in caller.preview(operation, arguments).headers.items()} == {
+            "accept": "application/json, */*;q=0.1",
+            "x-tenant": "huaxing",
+        }

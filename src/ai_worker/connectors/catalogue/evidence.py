@@ -10,7 +10,10 @@ from pathlib import Path
 import msgspec
 
 NO_TYPE = "no_type_in_contract"
-"""The contract names no type of content for a body: Prism refuses every one, and only takes a body without any."""
+"""The contract names no type of content for a body: Prism refuses every one, and only takes a body without any.
+
+What is left of them are calls that must not be tried twice, and contracts that want a `Content-Type` as a parameter.
+"""
 
 UNREADABLE_NAME = "unreadable_path_name"
 """Prism does not read a placeholder with a space in its name, and then misses it whatever is sent."""
@@ -46,7 +49,10 @@ class Judged:
     """Sent calls whose operation needs a proof of who calls."""
 
     auth_applied: int = 0
-    """How many of those carried the credential where the contract wants it."""
+    """How many of those carried the credential where the contract wants it, or the vendor besides it."""
+
+    beyond_applied: int = 0
+    """Calls that carried all headers that the vendor wants besides the contract."""
 
     @property
     def accepted(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ai_worker.connectors.arguments import Validator, compiled
+from ai_worker.connectors.catalogue.patterns import matching
 
 FORMATS: Mapping[str, str] = {
     "date-time": "2026-11-22T08:30:00Z",
@@ -29,7 +30,7 @@ GUESSES = (
     "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "0" * 24, "a" * 32, "a" * 40, "a" * 64, "#aabbcc", "en-US", "en", "/a/b",
     "true", "USD", "abc.def", "A1B2C3D4E5", "1234567890", "urn:a:b", "a=b", "asc", "0123456789ab", "A" * 10,
 )  # fmt: skip
-"""Tried one after another against a regular expression."""
+"""Tried one after another against a regular expression, before a text is made for it."""
 
 MAX_DEPTH = 8
 
@@ -136,6 +137,11 @@ def _given(schema: Mapping[str, Any]) -> Any:
     return next((value for value in schema.get("examples", ()) if _fits(schema, value)), None)
 
 
+def _matching(pattern: str) -> list[str]:
+    """Return texts that should match a pattern, the shortest first."""
+    return [matching(pattern, more) for more in (0, 1, 4)]
+
+
 def _beside(schema: Mapping[str, Any], word: str = "$ref") -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key != word}
 
@@ -160,7 +166,8 @@ def _string(schema: Mapping[str, Any]) -> str:
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     named = "binary" if schema.get("contentEncoding") == "base64" else str(schema.get("format"))
     guesses = [FORMATS[named]] if named in FORMATS else []
-    guesses += GUESSES if "pattern" in schema else ["abc"]
+    guesses += [*GUESSES, *_matching(str(schema["pattern"]))] if "pattern" in schema else ["abc"]
+    guesses = [guess for guess in guesses if guess]
     for guess in guesses:
         for value in (guess, (guess * (least // len(guess) + 1))[: max(least, 1)], guess[:most]):
             if _fits(plain, value):

@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from ai_worker.connectors.catalogue.evidence import NO_TYPE, UNREADABLE_NAME, Judged
 from ai_worker.connectors.catalogue.filling import CannotFill, Filler
+from ai_worker.connectors.catalogue.presented import carries, credentials_of, headers_of, stated_mark
 from ai_worker.connectors.catalogue.recorder import ENDED, Exchange, Recorder
-from ai_worker.connectors.http.authenticate import ApiKey, Basic, Bearer, Credential
+from ai_worker.connectors.catalogue.system import BeyondContract
 from ai_worker.connectors.http.caller import HttpCaller
-from ai_worker.connectors.operation import Contract, Operation, Scheme
+from ai_worker.connectors.http.verdicts import acts
+from ai_worker.connectors.operation import Contract, Operation
 from ai_worker.connectors.profile import Profile
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.errors import AiWorkerError
-from ai_worker.foundation.secret import Secret
 
 LOOPBACK = ("127.0.0.0/8",)
 READS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -26,6 +26,9 @@ MAX_NEGATIVES = 20
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 READABLE = re.compile(r"[-\w%.]+")
+
+KEY = "sesame-once"
+"""The made-up idempotency key of every call."""
 
 OPTIONAL = 0.4
 """Share of the optional arguments that are filled."""
@@ -54,11 +57,19 @@ class _Tally:
     stopped: int = 0
     needed: int = 0
     applied: int = 0
+    beyond: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
 
 async def judge(
-    contract: Contract, player: Player, *, name: str, most: int, seed: int = 7, report: Report | None = None
+    contract: Contract,
+    player: Player,
+    *,
+    name: str,
+    most: int,
+    beyond: BeyondContract | None = None,
+    seed: int = 7,
+    report: Report | None = None,
 ) -> Judged:
     """Return what a judge says to calls of a contract's operations.
 
@@ -67,6 +78,7 @@ async def judge(
         player: Plays the same contract, and has been started.
         name: The judge's name and version, for the record.
         most: Operations that are called; of a larger contract that many are drawn.
+        beyond: What the vendor wants besides the contract; the calls carry it.
         seed: Of the draw and the arguments.
         report: Is told each refusal.
     """
@@ -77,16 +89,25 @@ async def judge(
     async with Recorder(player.base) as recorder:
         caller = HttpCaller(
             "judged",
-            Profile(recorder.base, networks=LOOPBACK, per_second=1e6, burst=10**6, attempts=1, failures_to_open=10**9),
+            Profile(
+                recorder.base,
+                networks=LOOPBACK,
+                per_second=1e6,
+                burst=10**6,
+                attempts=1,
+                failures_to_open=10**9,
+                headers=headers_of(beyond),
+                idempotency_header=beyond.idempotency_header if beyond is not None else "",
+            ),
             schemes=contract.schemes,
-            credentials={key: credential_for(scheme) for key, scheme in contract.schemes.items()},
+            credentials=credentials_of(contract, beyond),
             clock=SystemClock(),
         )
         await caller.start()
         try:
             for operation in drawn:
                 ended = tally.refused[ENDED]
-                await _one(operation, contract, caller, recorder, tally, seed, report)
+                await _one(operation, contract, caller, recorder, tally, beyond, seed, report)
                 if tally.refused[ENDED] > ended:
                     await player.start()
                     recorder.move(player.base)
@@ -103,6 +124,7 @@ async def judge(
         stopped=tally.stopped,
         auth_needed=tally.needed,
         auth_applied=tally.applied,
+        beyond_applied=tally.beyond,
     )
 
 
@@ -112,6 +134,7 @@ async def _one(
     caller: HttpCaller,
     recorder: Recorder,
     tally: _Tally,
+    beyond: BeyondContract | None,
     seed: int,
     report: Report | None,
 ) -> None:
@@ -132,9 +155,8 @@ async def _one(
         tally.reads += 1
     else:
         tally.writes += 1
-    if seen and any(name in contract.schemes for requirement in operation.security for name in requirement):
-        tally.needed += 1
-        tally.applied += _carries(seen[-1], operation, contract.schemes)
+    if seen:
+        _count_proof(tally, seen[-1], operation, contract, beyond)
     for missing in operation.input_schema.get("required", ())[:MAX_NEGATIVES]:
         tally.negatives += 1
         lacking = {key: value for key, value in arguments.items() if key != missing}
@@ -145,7 +167,7 @@ async def _one(
 async def _called(caller: HttpCaller, operation: Operation, arguments: Mapping[str, Any]) -> str:
     """Return why a call was not made; empty: it was."""
     try:
-        await caller.exchange(operation, arguments)
+        await caller.exchange(operation, arguments, idempotency_key=KEY)
     except AiWorkerError as error:
         return f"{error.code}: {error}"[:300]
     return ""
@@ -160,44 +182,21 @@ def _kind(operation: Operation, wrong: str) -> str:
     return wrong.partition(":")[0][:40]
 
 
-def _carries(seen: Exchange, operation: Operation, schemes: Mapping[str, Scheme]) -> bool:
-    """Return whether the request carries all that one of the operation's requirements asks for."""
-    for requirement in operation.security:
-        wanted = [mark for name in requirement if name in schemes for mark in (_mark(schemes[name]),)]
-        if wanted and all(mark in seen.text for mark in wanted):
-            return True
-    return False
-
-
-def _mark(scheme: Scheme) -> str:
-    """Return what a request with this scheme's credential holds, in the right place."""
-    secret = _secret(scheme)
-    match scheme.kind, scheme.place:
-        case "apiKey", "query":
-            return f"{quote(scheme.key, safe='')}={secret}"
-        case "apiKey", "cookie":
-            return f"{scheme.key}={secret}"
-        case "apiKey", _:
-            return f"{scheme.key or 'Authorization'}: {secret}"
-        case "basic", _:
-            return "Authorization: Basic "
-        case _:
-            return f"Authorization: Bearer {secret}"
-
-
-def credential_for(scheme: Scheme) -> Credential:
-    """Return a made-up credential of a scheme's kind."""
-    match scheme.kind:
-        case "apiKey":
-            return ApiKey(Secret(_secret(scheme)))
-        case "basic":
-            return Basic("worker", Secret(_secret(scheme)))
-        case _:
-            return Bearer(Secret(_secret(scheme)))
-
-
-def _secret(scheme: Scheme) -> str:
-    return f"sesame-{len(scheme.name)}-{sum(map(ord, scheme.name)) % 9973}"
+def _count_proof(
+    tally: _Tally, seen: Exchange, operation: Operation, contract: Contract, beyond: BeyondContract | None
+) -> None:
+    """Count what the request carries of what it has to."""
+    if beyond is not None:
+        wanted = headers_of(beyond)
+        if beyond.idempotency_header and acts(operation):
+            wanted[beyond.idempotency_header] = KEY
+        tally.beyond += all(f"{name}: {value}" in seen.text for name, value in wanted.items())
+    if beyond is not None and beyond.proof is not None:
+        tally.needed += 1
+        tally.applied += stated_mark(beyond.proof) in seen.text
+    elif any(name in contract.schemes for requirement in operation.security for name in requirement):
+        tally.needed += 1
+        tally.applied += carries(seen, operation, contract.schemes)
 
 
 def operations_of(contract: Contract) -> tuple[int, int]:

@@ -9,7 +9,8 @@ L3  tested against the real software or the vendor's sandbox.
 L4  used in one named installation for at least 30 days; lapses 180 days after the last evidence.
 
 Evidence for another contract than the catalogue's counts for nothing: the contract has changed. A system counts once,
-by the best of its contracts, and one whose calls need what a gateway does is no L2 until we do it.
+by the best of its contracts, and one whose calls need what a gateway does is no L2 until we do it: what the vendor
+says of it must be in the catalogue with its source, and the judged calls must have carried it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,9 @@ OURS: Mapping[str, str] = {
     "updatenextlink": "a next page is asked for as arguments of the same operation, whatever its address says",
 }
 """Policies of the gateway, and what does the same here. Every other one needs code or settings that we do not have."""
+
+STATED = ("setheader",)
+"""Policies that a connection's `headers` and `auth` take over, where the catalogue has what the gateway sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +99,27 @@ def _l1_missing(fact: ContractFact, evidence: ContractEvidence | None) -> Iterat
 def _l2_missing(system: System, fact: ContractFact, evidence: ContractEvidence) -> Iterator[str]:
     if fact.gateway_code:
         yield "gateway_code"
-    yield from (f"gateway_policy:{policy}" for policy in fact.gateway if policy not in OURS)
+    done = {*OURS, *(STATED if fact.beyond is not None else ())}
+    yield from (f"gateway_policy:{policy}" for policy in fact.gateway if policy not in done)
     if evidence.judged is None:
         yield "not_judged"
         return
-    yield from _judged_missing(evidence, evidence.judged)
-    if not evidence.schemes and system.auth:
+    stated = fact.beyond is not None and fact.beyond.proof is not None
+    yield from _judged_missing(evidence, evidence.judged, proves=bool(evidence.schemes) or stated)
+    if fact.beyond is not None and evidence.judged.beyond_applied < evidence.judged.calls:
+        yield "beyond_not_applied"
+    if not evidence.schemes and system.auth and not stated:
         yield "auth_not_in_contract"
 
 
-def _judged_missing(evidence: ContractEvidence, judged: Judged) -> Iterator[str]:
+def _judged_missing(evidence: ContractEvidence, judged: Judged, *, proves: bool) -> Iterator[str]:
     if judged.accepted < min(MIN_ACCEPTED, evidence.tools):
         yield "too_few_accepted"
     elif (evidence.reads and not judged.accepted_reads) or (evidence.writes and not judged.accepted_writes):
         yield "reads_and_writes"
     if judged.stopped < judged.negatives:
         yield "incomplete_calls_sent"
-    if judged.auth_applied < judged.auth_needed or (evidence.schemes and not judged.auth_needed):
+    if judged.auth_applied < judged.auth_needed or (proves and not judged.auth_needed):
         yield "auth_not_applied"
 
 

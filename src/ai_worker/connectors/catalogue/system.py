@@ -14,6 +14,39 @@ Way = Literal["openapi", "odata", "graphql", "rpc", "sql", "ldap", "dav", "mail"
 
 
 @dataclass(frozen=True, slots=True)
+class StatedProof:
+    """How the vendor says that callers prove who they are, where the contract does not say it, or not all."""
+
+    place: Literal["header", "query"]
+    key: str
+    """What it is called there: `Authorization`."""
+
+    prefix: str = ""
+    """Before the value: `Bearer `."""
+
+    authorize_url: str = ""
+    """Of OAuth 2 with a person's consent."""
+
+    token_url: str = ""
+    """Of OAuth 2; empty: the value is a key that does not change."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeyondContract:
+    """What a call needs besides the contract, and a connection says in its `headers` and `auth`."""
+
+    source: str
+    """Where the vendor says so: `github:owner/repository@commit:path`, or an address."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every call; `{tenant}` stands for a value of the installation. No secret is among them."""
+
+    proof: StatedProof | None = None
+    idempotency_header: str = ""
+    """In which the vendor takes an idempotency key; empty: nothing is said of one."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContractFact:
     """One contract of a system."""
 
@@ -36,6 +69,9 @@ class ContractFact:
 
     gateway_code: bool = False
     """The gateway runs a program of its own on every call."""
+
+    beyond: BeyondContract | None = None
+    """All that the gateway's `setheader` does to requests is in it; `None`: nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ async def _judged(one: AtHand, contract: Contract, program: str, name: str) -> J
         if not await prism.start():
             return None
         try:
-            return await judge(contract, prism, name=name, most=MAX_CALLS)
+            return await judge(contract, prism, name=name, most=MAX_CALLS, beyond=one.fact.beyond)
         finally:
             await prism.stop()
 

@@ -18,7 +18,7 @@ from ai_worker.connectors.gate import Gate
 from ai_worker.connectors.http.authenticate import Authenticator, Credential, Proof, token_addresses, token_sources
 from ai_worker.connectors.http.csrf import SAFE, Csrf, CsrfToken, CsrfTokens
 from ai_worker.connectors.http.dialect import PLAIN, Dialect
-from ai_worker.connectors.http.guessed import GuessedType
+from ai_worker.connectors.http.guessed import GuessedType, truer
 from ai_worker.connectors.http.limits import Breaker, Rate, wait_for_room
 from ai_worker.connectors.http.oauth import Keeping
 from ai_worker.connectors.http.serialise import Request
@@ -129,7 +129,7 @@ class HttpCaller:
             ArgumentsRefused: The arguments do not fit.
         """
         request = self.request(operation, arguments)
-        headers = {**self._profile.headers, **(request.headers or {})}
+        headers = dict(self._headers(request))
         if request.content is not None:
             headers["Content-Type"] = request.content_type
         body = decoded_text(request.content) if request.content is not None else ""
@@ -209,6 +209,13 @@ class HttpCaller:
         name = self._logins.get(f"{asker.channel}/{asker.id}") or asker.id
         return replace(request, headers={**(request.headers or {}), self._asker_header: quote(name, safe="@._-")})
 
+    def _headers(self, request: Request) -> CIMultiDict[str]:
+        """Return a request's headers; what the administrator says stands above what any argument says."""
+        headers = CIMultiDict(request.headers or {})
+        own = {key: value for key, value in self._profile.headers.items() if key.lower() != self._asker_header.lower()}
+        headers.update(own)
+        return headers
+
     async def _wait_for_room(self, operation: Operation) -> None:
         most = self._profile.max_wait_s
         await wait_for_room(operation.name, self._rate, self._breaker, at_most_s=most, sleep=self._sleep)
@@ -216,7 +223,8 @@ class HttpCaller:
     async def _attempts(self, operation: Operation, request: Request, idempotency_key: str) -> Answer:
         again = repeatable(operation, self._profile, idempotency_key)
         request = self._guess.first(operation, request)
-        renewed = unsure = retyped = False
+        renewed = unsure = False
+        typed_otherwise: Answer | None = None
         attempt = 0
         while True:
             attempt += 1
@@ -239,11 +247,12 @@ class HttpCaller:
                 renewed = True
                 attempt -= 1
                 continue
-            other = self._guess.other(operation, request, answer.status)
-            if other is not None and not retyped:
-                retyped, request = True, other
+            self._guess.learn(operation, request, answer.status)
+            if typed_otherwise is None and (other := self._guess.other(operation, request, answer.status)) is not None:
+                typed_otherwise, request = answer, other
                 attempt -= 1
                 continue
+            answer = truer(typed_otherwise, answer)
             wait = None if last else self._wait_before_another(answer, attempt)
             if wait is None:
                 if unsure and not 200 <= answer.status < 300:
@@ -286,8 +295,7 @@ class HttpCaller:
         self, operation: Operation, request: Request, proof: Proof, idempotency_key: str, *, at_most: int | None = None
     ) -> tuple[Reply, CsrfToken | None]:
         """Send one request with all that it needs; return the answer as it came."""
-        headers = CIMultiDict(self._profile.headers)
-        headers.update(request.headers or {})
+        headers = self._headers(request)
         proved = dict(proof.headers)
         if cookies := (*request.cookies, *proof.cookies):
             proved["Cookie"] = "; ".join(cookies)

@@ -1,6 +1,6 @@
 """Make the caller of a connection whose operations are plain requests of HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -54,7 +54,7 @@ def make_caller(
         credentials=credentials_of(settings),
         clock=parts.clock,
         resolver=parts.resolver,
-        keeping=partial(_keeping, parts, connection) if parts.remember is not None else None,
+        keeping=keeping_of(parts, connection),
         csrf=Csrf(f"{settings.base_url}{csrf.path}", csrf.header, csrf.cookie, csrf.method) if csrf else None,
         dialect=dialect,
         asker_header=settings.access.header,
@@ -65,6 +65,11 @@ def make_caller(
 def kept_as(connection: str, scheme: str) -> str:
     """Return the name under which the refresh token of a connection's credentials is kept."""
     return connection if scheme == EVERYWHERE else f"{connection}/{scheme}"
+
+
+def keeping_of(parts: Parts, connection: str) -> Callable[[str], Keeping] | None:
+    """Return what says where a connection's refresh tokens are kept; `None`: nobody keeps any."""
+    return partial(_keeping, parts, connection) if parts.remember is not None else None
 
 
 def _keeping(parts: Parts, connection: str, scheme: str) -> Keeping:
@@ -133,7 +138,13 @@ def _credential(auth: Auth) -> Credential | None:
 def client_of(auth: CodeAuth) -> OAuthClient:
     """Return the client for which a person consents."""
     return OAuthClient(
-        auth.token_url, auth.client_id, auth.secret or Secret(""), auth.scopes, sends=auth.sends, consent=True
+        auth.token_url,
+        auth.client_id,
+        auth.secret or Secret(""),
+        auth.scopes,
+        sends=auth.sends,
+        consent=True,
+        resource=auth.resource or "",
     )
 
 

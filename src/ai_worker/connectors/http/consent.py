@@ -49,6 +49,7 @@ class Consent:
             "code_challenge": urlsafe_b64encode(digest).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
             **({"scope": " ".join(self._auth.scopes)} if self._auth.scopes else {}),
+            **({"resource": self._auth.resource} if self._auth.resource else {}),
             **self._auth.extra,
         }
         return f"{self._auth.authorize_url}?{urlencode(asked_for)}"

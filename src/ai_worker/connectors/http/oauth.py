@@ -63,6 +63,9 @@ class OAuthClient:
     consent: bool = False
     """Only with a refresh token, which a person's consent gave (RFC 6749 §4.1); it is kept, not configured."""
 
+    resource: str = ""
+    """For which system the token is to be good (RFC 8707); empty: the server of tokens is not told."""
+
 
 class OAuthGrants:
     """Gets one client's tokens."""
@@ -128,7 +131,7 @@ async def asked(client: OAuthClient, form: Mapping[str, str], *, ask: Ask) -> Ma
         ToolFailed: It cannot be reached.
     """
     headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-    form = dict(form)
+    form = {**form, "resource": client.resource} if client.resource else dict(form)
     if client.sends == "basic" and client.client_secret:
         pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret.reveal())}"
         headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"

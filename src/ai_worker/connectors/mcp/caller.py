@@ -1,25 +1,23 @@
 """Call the tools of an MCP server, over one session that is opened when first needed and again when it broke."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
-from aiohttp.resolver import ThreadedResolver
-from yarl import URL
 
-from ai_worker.connectors.answers import clipped, masked
+from ai_worker.connectors.answers import clipped, masked, without
 from ai_worker.connectors.arguments import ArgumentChecks
-from ai_worker.connectors.auth_settings import BasicAuth, BearerAuth, HeaderAuth, KeyAuth, NoAuth
 from ai_worker.connectors.contract import Answer, Preview
-from ai_worker.connectors.gate import AddressRefused, Gate, GatedResolver, LedInside
+from ai_worker.connectors.http.limits import Breaker, Rate, wait_for_room
+from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.mcp.kind import McpOptions
+from ai_worker.connectors.mcp.network import Network
 from ai_worker.connectors.operation import Operation
 from ai_worker.connectors.settings import ConnectorSettings
-from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.secret import Secret
 from ai_worker.skills.tool import Asker, ToolFailed, ToolRefused, ToolUnsure
 
 if TYPE_CHECKING:
@@ -32,20 +30,23 @@ PAGES = 20
 AT_ONCE = 8
 """Calls in progress in one session."""
 
+_SECRET = re.compile("key|token|secret|pass|credential|auth", re.IGNORECASE)
+"""In the name of what a program finds in its environment."""
+
 log = structlog.get_logger(__name__)
 
 
 class McpCaller:
     """Calls one MCP server."""
 
-    def __init__(self, connection: str, settings: ConnectorSettings, options: McpOptions, *, clock: Clock) -> None:
+    def __init__(self, connection: str, settings: ConnectorSettings, options: McpOptions, *, parts: Parts) -> None:
         """Prepare the connection; nobody is called.
 
         Args:
             connection: Its id, for logs.
             settings: The administrator's.
             options: How the server is reached.
-            clock: Times the calls.
+            parts: What the connection is made of besides.
 
         Raises:
             ValueError: Neither a command nor an address is there, or the credentials are of a kind that
@@ -56,8 +57,11 @@ class McpCaller:
         self._id = connection
         self._settings = settings
         self._options = options
-        self._clock = clock
-        self._headers = _headers(settings)
+        profile = settings.profile()
+        self._max_wait_s = profile.max_wait_s
+        self._rate = Rate(profile.per_second, profile.burst, parts.clock)
+        self._breaker = Breaker(profile.failures_to_open, profile.rest_s, parts.clock)
+        self._network = None if options.command else Network(connection, settings, parts)
         self._checks = ArgumentChecks()
         self._session: _Session | None = None
         self._opening = asyncio.Lock()
@@ -71,6 +75,8 @@ class McpCaller:
         if self._session is not None:
             await self._session.end()
             self._session = None
+        if self._network is not None:
+            await self._network.close()
 
     def preview(self, operation: Operation, arguments: Mapping[str, Any]) -> Preview:
         """Return what a call would send.
@@ -101,17 +107,22 @@ class McpCaller:
         """
         checked = self._checks.checked(operation, arguments)
         async with self._slots:
+            await wait_for_room(
+                operation.name, self._rate, self._breaker, at_most_s=self._max_wait_s, called="MCP server"
+            )
             session = await self._open()
             try:
                 async with asyncio.timeout(self._settings.timeout_s):
                     result = await session.client.call_tool(operation.extra["tool"], checked)
             except Exception as error:  # noqa: BLE001  (the SDK raises what its transports raise)
+                self._breaker.failed()
                 await self._drop(session)
                 raise self._lost(operation, error) from None
-        data = _data(result)
+        self._breaker.worked()
+        data = masked(self._without_secrets(_data(result)), frozenset(self._settings.masked))
         if result.is_error:
             raise ToolRefused(f"{operation.name}: the system refused: “{str(data)[:300]}”")
-        data, cut = clipped(masked(data, frozenset(self._settings.masked)), self._settings.max_characters)
+        data, cut = clipped(data, self._settings.max_characters)
         return Answer(200, data, notes=(cut,) if cut else ())
 
     async def tools(self) -> bytes:
@@ -134,41 +145,34 @@ class McpCaller:
             raise ToolFailed(f"the server's tools cannot be listed ({type(error).__name__})") from None
         about = session.client.server_info
         server = {"name": about.name, "version": about.version} if about else {}
-        return msgspec.json.format(msgspec.json.encode({"server": server, "tools": found}), indent=1)
+        told = self._without_secrets({"server": server, "tools": found})
+        return msgspec.json.format(msgspec.json.encode(told), indent=1)
+
+    def _without_secrets(self, data: Any) -> Any:
+        """Return what the server said without what was told to it in secret, should it say that back."""
+        secrets = [value for name, value in self._options.env.items() if _SECRET.search(name)]
+        if self._network is not None:
+            secrets += self._network.secrets()
+        written = [msgspec.json.encode(secret)[1:-1].decode() for secret in secrets if secret]
+        return msgspec.json.decode(without(msgspec.json.encode(data), written))
 
     async def _open(self) -> "_Session":
         async with self._opening:
             if self._session is None or self._session.over:
                 if find_spec("mcp") is None:
                     raise ToolFailed("MCP is not installed: pip install 'ai-worker[mcp]'")
-                await self._check_address()
-                session = _Session(self._settings, self._options, self._headers)
+                session = _Session(self._settings, self._options, self._network)
                 try:
                     await session.begin()
                 except Exception as error:  # noqa: BLE001  (the SDK raises what its transports raise)
-                    log.warning("connector.unreachable", connector=self._id, kind=type(error).__name__)
+                    log.warning("connector.unreachable", connector=self._id, kind=_kind(error))
                     await session.end()
+                    self._breaker.failed()
+                    if self._network is not None and (refused := self._network.refused()) is not None:
+                        raise refused from None
                     raise ToolFailed(f"{self._id}: the MCP server cannot be reached ({_kind(error)})") from None
                 self._session = session
         return self._session
-
-    async def _check_address(self) -> None:
-        """Raise unless the server's host leads where this connection may go.
-
-        The SDK looks the name up once more when it connects: unlike our own calls, this one is not pinned.
-        """
-        if not self._settings.base_url:
-            return
-        profile, url = self._settings.profile(), URL(self._settings.base_url)
-        gate = Gate(addresses=(profile.base_url,), hosts=profile.hosts, networks=profile.networks)
-        gate.check(url)
-        resolver = GatedResolver(gate, ThreadedResolver())
-        try:
-            await resolver.resolve(url.host or "", url.port or 443)
-        except LedInside as inside:
-            raise AddressRefused(str(inside)) from None
-        except OSError:
-            raise ToolFailed(f"{self._id}: the name of the MCP server does not resolve") from None
 
     async def _drop(self, session: "_Session") -> None:
         if self._session is session:
@@ -176,7 +180,8 @@ class McpCaller:
         await session.end()
 
     def _lost(self, operation: Operation, error: Exception) -> ToolFailed:
-        problem = f"{operation.name}: no usable answer of the MCP server ({_kind(error)})"
+        refused = self._network.refused() if self._network is not None else None
+        problem = f"{operation.name}: no usable answer of the MCP server ({refused or _kind(error)})"
         log.warning("connector.unanswered", connector=self._id, operation=operation.name, kind=type(error).__name__)
         return ToolUnsure(problem) if operation.risk != "read" else ToolFailed(problem)
 
@@ -184,8 +189,8 @@ class McpCaller:
 class _Session:
     """An open session: entered and left by one task of its own, as the SDK wants it."""
 
-    def __init__(self, settings: ConnectorSettings, options: McpOptions, headers: Mapping[str, Secret]) -> None:
-        self._settings, self._options, self._headers = settings, options, headers
+    def __init__(self, settings: ConnectorSettings, options: McpOptions, network: Network | None) -> None:
+        self._settings, self._options, self._network = settings, options, network
         self.client: Client
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._finish = asyncio.Event()
@@ -217,22 +222,20 @@ class _Session:
 
     async def _hold(self) -> None:
         from mcp import Client, StdioServerParameters
-        from mcp.client.streamable_http import streamable_http_client
-        from mcp.shared._httpx_utils import create_mcp_http_client
 
         try:
-            if self._options.command:
-                program = StdioServerParameters(
-                    command=self._options.command, args=list(self._options.args), env=dict(self._options.env)
-                )
-                async with Client(program, read_timeout_seconds=self._settings.timeout_s) as client:
+            if self._network is not None:
+                async with (
+                    self._network.reach() as transport,
+                    Client(transport, read_timeout_seconds=self._settings.timeout_s) as client,
+                ):
                     await self._held(client)
                 return
-            headers = {name: secret.reveal() for name, secret in self._headers.items()}
-            async with create_mcp_http_client(headers={**self._settings.headers, **headers}) as http:
-                transport = streamable_http_client(f"{self._settings.base_url}", http_client=http)
-                async with Client(transport, read_timeout_seconds=self._settings.timeout_s) as client:
-                    await self._held(client)
+            program = StdioServerParameters(
+                command=self._options.command, args=list(self._options.args), env=dict(self._options.env)
+            )
+            async with Client(program, read_timeout_seconds=self._settings.timeout_s) as client:
+                await self._held(client)
         except Exception as error:
             if not self._ready.done():
                 self._ready.set_exception(error)
@@ -244,21 +247,6 @@ class _Session:
         if not self._ready.done():
             self._ready.set_result(None)
         await self._finish.wait()
-
-
-def _headers(settings: ConnectorSettings) -> dict[str, Secret]:
-    match settings.auth:
-        case NoAuth():
-            return {}
-        case BearerAuth(secret=secret):
-            return {"Authorization": Secret(f"Bearer {secret.reveal()}")}
-        case HeaderAuth(header=header, secret=secret):
-            return {header: secret}
-        case KeyAuth(place="header", name=name, prefix=prefix, secret=secret):
-            return {name: Secret(prefix + secret.reveal())}
-        case BasicAuth():
-            raise ValueError("auth: MCP takes a bearer token or a key in a header")
-    raise ValueError("auth: MCP takes a bearer token or a key in a header")
 
 
 def _data(result: Any) -> Any:

@@ -14,10 +14,10 @@ from pydantic import Field, model_validator
 
 from ai_worker.connectors.kind import Caller, Kind, Options, Parts
 from ai_worker.connectors.operation import Contract, ContractRefused, ContractTooLarge, Operation, Skipped
+from ai_worker.connectors.plain import cut
 from ai_worker.connectors.risk import risk_of
 from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.foundation.secret import TextField
-from ai_worker.foundation.text import shorten
 from ai_worker.skills.tool import Risk
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -80,8 +80,8 @@ def compile_tools(path: Path, options: McpOptions) -> Contract:
     about = server if isinstance(server, Mapping) else {}
     return Contract(
         kind="mcp",
-        title=str(about.get("name") or "MCP")[:120],
-        version=str(about.get("version") or "")[:60],
+        title=cut(about.get("name"), 120) or "MCP",
+        version=cut(about.get("version"), 60),
         sha256=hashlib.sha256(data).hexdigest(),
         operations=tuple(made.values()),
         skipped=tuple(skipped),
@@ -102,13 +102,13 @@ def _unfit(tool: Mapping[str, Any], made: Mapping[str, Operation]) -> str | None
 def _operation(name: str, tool: Mapping[str, Any]) -> Operation:
     hints = tool.get("annotations") if isinstance(tool.get("annotations"), Mapping) else {}
     assert isinstance(hints, Mapping)
-    title = shorten(str(tool.get("title") or hints.get("title") or name.replace("_", " ")), 120)
+    title = cut(tool.get("title") or hints.get("title"), 120) or cut(name.replace("_", " "), 120)
     return Operation(
         name=_plain(name),
         method="GET" if hints.get("readOnlyHint") is True else "POST",
         path=f"/{name}",
         title=title,
-        description=shorten(str(tool.get("description") or title), 600),
+        description=cut(tool.get("description"), 600) or title,
         input_schema={"type": "object", **tool["inputSchema"]},
         risk=_risk(name, title, hints),
         transport="mcp",
@@ -136,13 +136,13 @@ def _plain(name: str) -> str:
 def _make(connection: str, settings: ConnectorSettings, options: Any, contract: Contract, parts: Parts) -> Caller:
     from ai_worker.connectors.mcp.caller import McpCaller
 
-    return McpCaller(connection, settings, options, clock=parts.clock)
+    return McpCaller(connection, settings, options, parts=parts)
 
 
 async def _fetch(settings: ConnectorSettings, options: Any, parts: Parts) -> bytes:
     from ai_worker.connectors.mcp.caller import McpCaller
 
-    caller = McpCaller("fetch", settings, options, clock=parts.clock)
+    caller = McpCaller(parts.connection or "fetch", settings, options, parts=parts)
     try:
         return await caller.tools()
     finally:

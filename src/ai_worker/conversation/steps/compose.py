@@ -92,7 +92,9 @@ def approved(words: Phrases, found: Scored, *, question: str, confidence: float,
     Neither is given with what it tells machines to do; if nothing else is in it, a person helps.
     """
     entry = found.passage.kind == "entry"
-    shown = quotable(found.passage.text) if entry else evidence(found.passage.text, question)
+    shown = (
+        quotable(found.passage.text) if entry else evidence(found.passage.text, question, title=found.passage.called)
+    )
     if shown != found.passage.text:
         found = replace(found, passage=replace(found.passage, text=shown))
     passage = found.passage

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from ai_worker.conversation.grounding.tool_words import DESCRIPTION, VALUE, told, words
 from ai_worker.conversation.model import ToolCall, ToolSchema
 from ai_worker.conversation.steps.prompt import offered
 from ai_worker.foundation.text import fold, shorten
@@ -67,7 +68,8 @@ def on_offer(tools: Sequence[Tool], *, may_ask: bool) -> list[ToolSchema]:
 def looked_up(wanted: ToolCall, tools: Sequence[Tool]) -> str | None:
     """Return what a search or a description gives back; `None`: something else is wanted.
 
-    It comes from contracts that an administrator has loaded, as the descriptions of tools do.
+    It comes from contracts that an administrator has loaded, as the descriptions of tools do: third parties'
+    words, which are told without the orders in them.
     """
     if wanted.name not in (SEARCH, DESCRIBE):
         return None
@@ -79,6 +81,7 @@ def looked_up(wanted: ToolCall, tools: Sequence[Tool]) -> str | None:
     tool = next((tool for tool in tools if tool.name == name), None)
     if tool is None:
         return json.dumps(f"there is no operation called {name!r}; search first", ensure_ascii=False)
+    tool = told(tool)
     about = {"name": tool.name, "does": tool.description, "changes": tool.acts, "arguments": tool.parameters}
     return json.dumps(about, ensure_ascii=False, default=str)
 
@@ -126,11 +129,12 @@ def _terms(text: str) -> Counter[str]:
 
 
 def _schema(tool: Tool) -> ToolSchema:
+    tool = told(tool)
     return ToolSchema(tool.name, tool.description, tool.parameters)
 
 
 def _line(tool: Tool) -> str:
-    return shorten(tool.title or tool.description, 120)
+    return shorten(words(tool.title, VALUE) or words(tool.description, DESCRIPTION), 120)
 
 
 def _object(written: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ai_worker.conversation.grounding.evidence import evidence
+from ai_worker.conversation.grounding.evidence import bears_plainly, evidence
 from ai_worker.conversation.grounding.orders import harmless, plain, quotable
 from ai_worker.conversation.grounding.verdict import ASK_BACK, NO_ANSWER
 from ai_worker.conversation.history import last_reply, passes_on
@@ -84,21 +84,31 @@ def gather(findings: Findings, history: Sequence[Utterance], bars: Bars, *, tool
     names = names_of(tools)
     acts = any(tool.acts for tool in offered(tools))
     passages: list[Scored] = []
-    for scored in findings.found[:PASSAGES]:
-        at = bars.clarify_at if acts and scored.passage.kind != "entry" else bars.material_at
-        if scored.score >= at and (shown := _shown(scored.passage, findings.question, names)):
+    found = [
+        scored
+        for scored in findings.found[:PASSAGES]
+        if scored.score >= (bars.clarify_at if acts and scored.passage.kind != "entry" else bars.material_at)
+    ]
+    plainly = [
+        scored
+        for scored in found
+        if bears_plainly(scored.passage.text[:PASSAGE_CHARACTERS], findings.question, names=tuple(names))
+    ]
+    for scored in found:
+        elsewhere = any(other is not scored for other in plainly)
+        if shown := _shown(scored.passage, findings.question, names, elsewhere=elsewhere):
             title = scored.passage.title if harmless(scored.passage.title) else ""
             passages.append(replace(scored, passage=replace(scored.passage, title=title, text=shown)))
     said = plain(last_reply(history), names=names) if findings.leans else ""
     return Material(tuple(passages), (said,) if said else ())
 
 
-def _shown(passage: Passage, question: str, names: Sequence[str]) -> str:
+def _shown(passage: Passage, question: str, names: Sequence[str], *, elsewhere: bool) -> str:
     """Return what of a passage a model reads: of an approved entry all but orders, of a document what is evidence."""
     text = passage.text[:PASSAGE_CHARACTERS]
     if passage.kind == "entry":
         return plain(quotable(text), names=names)
-    return evidence(text, question, names=tuple(names))
+    return evidence(text, question, title=passage.called, names=tuple(names), elsewhere=elsewhere)
 
 
 def names_of(tools: Sequence[Tool]) -> list[str]:
