@@ -132,7 +132,7 @@ class McpCaller:
         Raises:
             ToolFailed: It cannot be reached, or lists without an end.
         """
-        session = await self._open()
+        session = await self._proven()
         found: list[dict[str, Any]] = []
         cursor: str | None = None
         try:

@@ -181,9 +181,10 @@ class _Seeker:
             raise NotFoundOut(f"{issuer} calls itself {str(found.issuer)[:100]!r}: one of the two is not who it seems")
         if "S256" not in (found.code_challenge_methods_supported or ()):
             raise NotFoundOut(f"{issuer} does not say that it takes PKCE with S256, and without it codes can be stolen")
-        self._proper(str(found.authorization_endpoint))
-        for address in filter(None, (found.token_endpoint, found.registration_endpoint)):
-            self._proper(str(address))
+        endpoints = (found.authorization_endpoint, found.token_endpoint, found.registration_endpoint)
+        for endpoint in endpoints:
+            if endpoint is not None:
+                self._proper(str(endpoint))
         await self._trust(str(found.token_endpoint))
         return found
 
