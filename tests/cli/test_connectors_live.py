@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -243,3 +244,17 @@ async def test_at_a_terminal_it_asks_and_what_is_typed_as_a_secret_goes_into_a_f
     assert secret.stat().st_mode & 0o777 == 0o600
     assert (await run("test", "erp")).code == 0
     assert len((await run("tools", "erp", "--json")).json["tools"]) == 2
+
+
+async def test_a_running_system_is_asked_for_its_contract_where_nobody_brings_one(run: Run, site: Path) -> None:
+    with sqlite3.connect(site / "erp.db") as database:
+        database.execute("CREATE TABLE orders (id TEXT PRIMARY KEY, status TEXT)")
+    database.close()
+    address = f"url=sqlite:///{site}/erp.db"
+
+    added = await run("add", "stock", "--kind", "sql", "--option", address, "--option", "query=true", "--json")
+
+    assert (added.code, added.json["tools"]) == (0, 2)
+    assert (site / "connectors/stock/tables.json").is_file()
+    gone = await run("add", "erp", "--kind", "tryton", "--base-url", "http://127.0.0.1:9", "--option", "database=erp")
+    assert (gone.code, "options.user: Field required" in gone.err) == (2, True)

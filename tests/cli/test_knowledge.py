@@ -177,3 +177,11 @@ def test_a_source_without_a_place_is_refused_with_its_line(cli: Cli, site: Path)
 
     assert called.code == 4
     assert "knowledge.sources.a" in called.err
+
+
+def test_gaps_are_written_into_a_table_that_only_their_owner_reads(cli: Cli, site: Path) -> None:
+    assert cli("knowledge", "gaps", "--csv", "gaps.csv").code == 0
+    file = site / "gaps.csv"
+    assert file.read_bytes().startswith("\ufeff组,问题".encode())
+    assert file.stat().st_mode & 0o077 == 0
+    assert "gaps.not_written" in cli("knowledge", "gaps", "--csv", "nowhere/gaps.csv").err

@@ -36,6 +36,7 @@ def test_skills_are_listed_and_looked_at(cli: Cli, skills: Path) -> None:
         "description": "",
         "examples": 2,
         "workers": ["xiaozhi"],
+        "enabled": True,
         "scores": [],
         "allowed_tools": ["erp.get_order", "erp.get_refund"],
     }
@@ -116,3 +117,15 @@ async def test_an_evaluation_is_compared_with_the_last_and_a_worse_one_exits_wit
     assert (worse.code, worse.json["score"], worse.json["before"]) == (1, 0.0, 1.0)
     assert worse.json["outcomes"][0]["missed"] == ["words: 已到账"]
     assert [one["passed"] for one in (await called("skills", "list", "--json")).json["skills"][-1]["scores"]] == [1, 0]
+
+
+def test_a_skill_is_switched_off_and_on_again(cli: Cli, skills: Path) -> None:
+    def refund() -> dict[str, object]:
+        return next(one for one in cli("skills", "list", "--json").json["skills"] if one["name"] == "refund")
+
+    assert cli("skills", "disable", "refund", "--json").json == {"skill": "refund", "enabled": False}
+    assert (refund()["enabled"], refund()["workers"]) == (False, [])
+    assert cli("skills", "lint", str(skills / "refund")).code == 0
+    assert cli("skills", "enable", "refund").code == 0
+    assert (refund()["enabled"], refund()["workers"]) == (True, ["xiaozhi"])
+    assert "skill.not_found" in cli("skills", "disable", "none").err

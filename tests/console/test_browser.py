@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -17,7 +18,7 @@ from ai_worker.conversation.message import Contact
 from ai_worker.pipeline.facts import ConversationChanged, MessageReceived, TurnGivenUp
 from tests.console.meeting import LIN_ON_FEISHU, LIN_ON_WECOM, meet, write
 from tests.console.sample import OWNER, Spoken, answer, say
-from tests.console.world import DeskChannel, World
+from tests.console.world import DeskChannel, World, world
 
 pytestmark = pytest.mark.browser
 
@@ -273,6 +274,26 @@ async def test_on_a_phone_nothing_runs_off_the_side(site: World, browser: Browse
 
         assert await desk.page.evaluate("document.documentElement.scrollWidth") == 390
         await expect(desk.page.locator("nav.side a[href='/conversations']")).to_be_in_viewport()
+
+
+async def test_on_a_phone_every_page_is_two_touches_away_in_english_too(tmp_path: Path, browser: Browser) -> None:
+    async with world(tmp_path, language="en") as english, desk_at(english, browser, width=390, height=844) as desk:
+        page = desk.page
+        await desk.open("/skills")
+        assert await page.evaluate("document.querySelector('nav.side').scrollWidth") <= 390
+        await expect(page.locator("nav.side li:visible")).to_have_text(
+            ["Overview", re.compile("Conv"), "Approvals", "Knowledge"]
+        )
+
+        await page.get_by_role("link", name="More").click()
+        await expect(page.locator("nav.side li:visible")).to_have_count(9)
+        assert await page.evaluate("document.querySelector('nav.side').scrollWidth") <= 390
+        await page.get_by_role("link", name="Less").click()
+        await expect(page.locator("nav.side li:visible")).to_have_count(4)
+        await page.get_by_role("link", name="More").click()
+        await page.get_by_role("link", name="Channels").click()
+        await expect(page.locator("h1")).to_have_text("Channels")
+        await expect(page.locator("nav.side li:visible")).to_have_count(4)
 
 
 async def test_on_a_phone_the_list_leads_to_the_thread_and_back(site: World, browser: Browser) -> None:

@@ -6,10 +6,15 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
+from ai_worker.connectors.settings import ConnectorSettings
+from ai_worker.console.systems import credentials_of
+from ai_worker.console.words import Words
 from ai_worker.skills.calls import Checked
 from ai_worker.skills.tool import Called
 from tests.console.erp import CONTRACT, Erp, describe, erp_running
@@ -51,7 +56,7 @@ async def test_without_a_system_the_page_says_what_one_is_good_for(new_reader: h
     page = page_of(await new_reader.get("/connectors"))
 
     assert "还没有接业务系统" in words(page.css_first("#systems-none"))
-    assert attribute(page, "#systems-none a", "href") == "/connectors/add"
+    assert attribute(page, "#systems-none a.primary", "href") == "/connectors/add"
     assert attribute(page, "nav.side a[aria-current]", "href") == "/connectors"
 
 
@@ -246,3 +251,31 @@ async def test_every_page_speaks_english(new_reader: httpx.AsyncClient) -> None:
         for own in ("华星 ERP", "华", "列出订单", "查询订单", "删除订单", "发起退款"):  # the system's own words
             said = said.replace(own, "")
         assert not re.search(r"[\u4e00-\u9fff]", said), path
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "shown"),
+    [
+        ("openapi", {"auth": {"kind": "none"}}, "没有设凭据"),
+        (
+            "openapi",
+            {"auth": {"kind": "bearer", "secret": "s"}, "headers": {"X-Key": "s"}},
+            "Bearer 令牌写在请求头里： X-Key",
+        ),
+        ("sql", {"options": {"url": "postgresql://reader:s@db/erp"}}, "写在 [options] 里： url"),
+        ("tryton", {"options": {"database": "erp", "user": "bot", "password": "s"}}, "写在 [options] 里： password"),
+        ("ldap", {"options": {"url": "ldaps://ldap", "base": "dc=example"}}, "没有设凭据"),
+    ],
+    ids=["openapi-none", "openapi-two", "sql", "tryton", "ldap-nobody"],
+)
+def test_where_credentials_stand_is_told_and_never_what_they_are(kind: str, told: dict[str, Any], shown: str) -> None:
+    settings = ConnectorSettings.model_validate({"kind": kind, "name": "ERP", "operations": ["*"], **told})
+
+    found = credentials_of(settings)
+
+    t = Words("zh-CN", ZoneInfo("Asia/Shanghai"))
+    said = [
+        f"{t(f'connectors.credential_{one.kind}')} {one.names}" if one.names else t(f"connectors.auths.{one.kind}")
+        for one in found
+    ]
+    assert ("".join(said) or t("connectors.no_credentials")) == shown

@@ -14,7 +14,8 @@ from tests.console.world import World
 pytestmark = pytest.mark.browser
 
 PAGES = (
-    *("/connectors", "/connectors/erp", "/connectors/add"),
+    *("/connectors", "/connectors/erp", "/connectors/add", "/connectors/add?kind=tryton&system=tryton"),
+    *("/connectors/catalogue", "/connectors/catalogue?q=nothing-like-it", "/connectors/catalogue/tryton"),
     *(f"/connectors/erp/tools/erp.{name}" for name in ("list_orders", "delete_order")),
 )
 
@@ -65,6 +66,29 @@ async def test_a_system_is_imported_tested_and_asked_by_hand(new_site: World, br
         await expect(page.locator(".wire").nth(1)).to_contain_text("ORD12345")
         assert erp.asked == ["GET /orders", "GET /orders?limit=5"]
         assert desk.complaints == []
+
+
+async def test_a_system_is_found_in_the_catalogue_and_connected_from_there(new_site: World, browser: Browser) -> None:
+    async with desk_at(new_site, browser) as desk:
+        page = desk.page
+        await desk.open("/connectors")
+        await page.get_by_role("link", name="接入目录").click()
+        await page.get_by_label("按名字、厂商或编号找").fill("tryton")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("link", name="Tryton").click()
+        await expect(page.locator("#level-title")).to_contain_text("L3 真机已验证")
+        await expect(page.get_by_role("button", name="复制")).to_be_visible()
+        await page.get_by_role("link", name="接入这个系统").click()
+        await expect(page.locator(".chips [aria-current]")).to_have_text("Tryton")
+        await page.get_by_label("地址", exact=True).fill("http://127.0.0.1:9")
+        await page.get_by_label("数据库名").fill("erp")
+        await page.get_by_label("用户名").fill("bot")
+        await page.get_by_label("密码").fill("sesame-4711")
+        await page.get_by_role("button", name="连接并读取").click()
+        await expect(page.locator(".trouble")).to_contain_text("tool.failed")
+        await expect(page.get_by_role("link", name="回去改")).to_be_visible()
+        assert desk.complaints == []
+        assert not [url for url in desk.requests if not url.startswith(desk.base)]
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)], ids=["desktop", "phone"])

@@ -1,5 +1,8 @@
 """The page of gaps: what nothing answered well, answering it, and what would get worse by that."""
 
+import csv
+import io
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -115,3 +118,27 @@ async def test_a_gap_that_is_gone_is_said_in_words(new_reader: httpx.AsyncClient
 
     assert gone.status_code == 404
     assert "gap.unknown" in gone.text
+
+
+async def test_the_gaps_can_be_taken_away_as_a_table_without_formulas(
+    new_site: World, new_reader: httpx.AsyncClient
+) -> None:
+    await unanswered(
+        new_site, "食堂几点开饭", "食堂什么时候开饭", '=HYPERLINK("http://evil.example","点我")', "@SUM(A1)"
+    )
+    link = attribute(page_of(await new_reader.get("/gaps")), ".lead a", "href")
+
+    answer = await new_reader.get(link)
+
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert re.fullmatch(r'attachment; filename="gaps-\d{4}-\d\d-\d\d\.csv"', answer.headers["content-disposition"])
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    head, *rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert head[:4] == ["组", "问题", "问过几次", "怎么了"]
+    asked = {row[1]: row for row in rows}
+    assert len(asked) == 4
+    assert asked["食堂几点开饭"][0] == asked["食堂什么时候开饭"][0]
+    assert "'@SUM(A1)" in asked
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    assert asked["食堂几点开饭"][2:4] == ["1", "没有答案"]
+    assert (await new_site.client().get(link)).status_code != 200

@@ -7,6 +7,7 @@ import httpx
 
 from ai_worker.demo.company import examples
 from ai_worker.skills.scores import Scores
+from ai_worker.skills.shelf import SkillShelf
 from tests.console.reading import attribute, csrf_of, page_of, texts, words
 from tests.console.world import World, world
 
@@ -32,7 +33,8 @@ async def test_a_skill_is_there_as_soon_as_its_file_is(
         *("erp.get_order", "erp.get_refund"),
     ]
     assert words(row.css_first(".findings")) == "没有哪个工具叫 erp.get_order"
-    assert words(row.css_first(".since")) == "已启用小智"
+    assert words(row.css_first(".since > b")) == "已启用"
+    assert words(row.css_first(".since > small")) == "小智"
     assert "ai-worker skills eval refund" in words(row.css_first(".tried"))
 
 
@@ -77,3 +79,36 @@ async def test_a_console_beside_the_runners_says_where_to_try(tmp_path: Path) ->
         await reader.aclose()
     assert page.css_first("#skill-question") is None
     assert 'ai-worker skills try refund "…"' in words(page.css_first(".card"))
+
+
+async def test_a_skill_is_switched_off_with_a_word_and_on_again(
+    new_site: World, new_reader: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    put(tmp_path, "refund")
+    token = {"X-CSRF-Token": await csrf_of(new_reader)}
+    page = page_of(await new_reader.get("/skills"))
+    assert "几秒内所有数字员工都不再用它" in words(page.css_first("#skill-refund .sure form"))
+
+    where = attribute(page, "#skill-refund .sure form", "action")
+    done = await new_reader.post(where, headers=token)
+    off = page_of(await new_reader.get(done.headers["location"]))
+    assert words(off.css_first("#skill-refund .since b")) == "未启用"
+    assert "“退款”已停用" in words(off.css_first(".said-so"))
+    assert SkillShelf(tmp_path / "skills").of(["*"]) == []
+
+    undone = await new_reader.post(attribute(off, ".said-so", "action"), headers=token)
+    on = page_of(await new_reader.get(undone.headers["location"]))
+    assert words(on.css_first("#skill-refund .since b")) == "已启用"
+    assert [one.name for one in SkillShelf(tmp_path / "skills").of(["*"])] == ["refund"]
+    assert (await new_reader.post("/skills/none/off", headers=token)).status_code == 404
+
+
+async def test_another_process_sees_that_a_skill_was_switched_off(tmp_path: Path) -> None:
+    put(tmp_path, "refund")
+    here, there = SkillShelf(tmp_path / "skills"), SkillShelf(tmp_path / "skills")
+
+    here.switch("refund", on=False)
+    await there.refresh()
+
+    assert there.of(["refund"]) == []
+    assert there.get("refund").unread == ()

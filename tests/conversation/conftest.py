@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from ai_worker.conversation.engine import TurnEngine
-from ai_worker.conversation.handoff_rules import NO_RULES, Rules
+from ai_worker.conversation.handoff_rules import Rules
 from ai_worker.conversation.message import Contact, InboundMessage, Part, Utterance
 from ai_worker.conversation.model import ChatModel, OnDelta
 from ai_worker.conversation.outlook import Foresee
@@ -134,7 +134,7 @@ class Office:
     pending: PendingQuestion | None = None
     feedback: FeedbackStore | None = None
     clock: Clock = field(default_factory=FixedClock)
-    rules: Rules = NO_RULES
+    rules: Rules | None = None
     outlook: Foresee | None = None
     approvals: ApprovalStore | None = None
     skills: Skills | None = None

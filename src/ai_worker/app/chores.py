@@ -21,6 +21,7 @@ from ai_worker.storage.opening import Stores
 if TYPE_CHECKING:
     from ai_worker.queue.opening import Queue
 
+from ai_worker.app.handing_over import HandingOver
 from ai_worker.app.line import Line
 
 log = structlog.get_logger(__name__)
@@ -71,16 +72,19 @@ async def every(seconds: float, work: Callable[[], Awaitable[object]], name: str
         await asyncio.sleep(seconds)
 
 
-def reloading(watch: SettingsWatch, running: Settings, channels: Roster) -> Callable[[], Awaitable[None]]:
-    """Let channels take effect when their settings change; everything else waits for a restart."""
+def reloading(
+    watch: SettingsWatch, running: Settings, channels: Roster, handing_over: HandingOver
+) -> Callable[[], Awaitable[None]]:
+    """Let channels and handing over take effect when their settings change; everything else waits for a restart."""
 
     async def reload() -> None:
         former = watch.refused
         settings = await asyncio.to_thread(watch.changed)
         if settings is not None:
             changed = await channels.change(settings.channels)
+            handoff = handing_over.change(settings)
             waiting = watch.waits_for_restart(settings, running)
-            log.info("settings.reloaded", channels=changed, wait_for_restart=waiting)
+            log.info("settings.reloaded", channels=changed, handoff=handoff, wait_for_restart=waiting)
         elif watch.refused is not None and watch.refused is not former:
             log.error("settings.refused", problems=str(watch.refused))
 

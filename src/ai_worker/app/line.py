@@ -12,6 +12,7 @@ import structlog
 from ai_worker.channels.contract import Channel
 from ai_worker.channels.roster import Roster
 from ai_worker.conversation.desk_words import DeskWords
+from ai_worker.conversation.duty import Duty
 from ai_worker.conversation.phrases import language_of, phrases
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.events import EventBus
@@ -71,6 +72,7 @@ def make_line(
     channels: Roster,
     callbacks: CallbackSender,
     *,
+    duty: Duty,
     board: Board,
     events: EventBus,
     clock: Clock,
@@ -90,7 +92,7 @@ def make_line(
         channel = channels.get(claim.message.channel)
         return bool(claim.message.address.get("callback_url")) if channel is None else not channel.pull
 
-    duty, words = settings.handoff.duty(settings.time_zone), DeskWords(phrases(settings.language))
+    words = DeskWords(phrases(settings.language))
     windows = {name: timedelta(milliseconds=told.merge_window_ms) for name, told in settings.workers.items()}
 
     def window_of(claim: Claim) -> timedelta:
@@ -139,7 +141,7 @@ def make_line(
     )
     runner = Runner(
         stores.pipeline,
-        turns=DeskTurns(turns, desk) if duty.people else turns,
+        turns=DeskTurns(turns, desk),
         worker_of=worker_of,
         pushes=pushes,
         delivery=delivery,

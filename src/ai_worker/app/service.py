@@ -24,7 +24,6 @@ from ai_worker.console.shelf import Shelf
 from ai_worker.console.skills import SkillDesk
 from ai_worker.conversation.engine import TurnEngine
 from ai_worker.conversation.evaluator import golden_evaluator
-from ai_worker.conversation.foresight import Foresight
 from ai_worker.conversation.gap_desk import GapDesk
 from ai_worker.conversation.skill_trial import SkillTrials
 from ai_worker.conversation.steps.look_up import Bars
@@ -76,6 +75,7 @@ from ai_worker.app.chores import (
     watching,
 )
 from ai_worker.app.doors import make_doors, url_of
+from ai_worker.app.handing_over import HandingOver
 from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
 from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model
 from ai_worker.app.readiness import count, make_readiness
@@ -202,8 +202,8 @@ async def running(
         thresholds = Thresholds(Bars(ANSWER_AT, CLARIFY_AT))
         skills = SkillShelf(settings.skills_folder)
         trials: SkillTrials | None = None
+        handing_over = HandingOver(settings, stores.handoffs, clock=clock)
         if role in (None, "runner"):
-            hours = settings.handoff.office_hours(settings.time_zone)
             thresholds.replace(await stores.evaluation.thresholds())
             turns = TurnEngine(
                 staff=staff,
@@ -213,8 +213,8 @@ async def running(
                 model=model,
                 feedback=stores.feedback,
                 clock=clock,
-                rules=settings.handoff.rules(),
-                outlook=Foresight(hours, stores.handoffs, clock=clock).foresee,
+                rules=handing_over.rules,
+                outlook=handing_over.foresight.foresee,
                 thresholds=thresholds,
                 meanings=meanings.embeddings,
                 comfortable=partial(comfortable, channels),
@@ -230,7 +230,11 @@ async def running(
                 matters=lambda: library.restricted or systems.hub.minds_departments(),
             )
             line = make_line(
-                settings, stores, known, direct, channels, callbacks, board=board, events=events, clock=clock
+                *(settings, stores, known, direct, channels, callbacks),
+                duty=handing_over.duty,
+                board=board,
+                events=events,
+                clock=clock,
             )
         queue = make_queue(settings, direct, alone=embedded and role is None, events=events, clock=clock)
         inbox: Intake = queue.inbox if queue else direct
@@ -305,7 +309,7 @@ async def running(
                 channels=channels,
                 guides=registry.setup_guides(),
                 memory=stores.channels,
-                duty=settings.handoff.duty(settings.time_zone),
+                duty=handing_over.duty,
                 pusher=Pusher(
                     stores.pipeline, deliverers=channels, clock=clock, wake=line.delivery.wake if line else nobody
                 ),
@@ -339,7 +343,9 @@ async def running(
         chores: list[Chore] = [
             partial(every, GAUGES_S, gauging(metrics, line, host, queue, channels, clock), "ops.gauges")
         ]
-        chores.append(partial(every, REFRESH_S, reloading(changes, settings, channels), "settings.reload"))
+        chores.append(
+            partial(every, REFRESH_S, reloading(changes, settings, channels, handing_over), "settings.reload")
+        )
         chores.append(partial(every, REFRESH_S, library.refresh, "knowledge.refresh"))
         chores.append(partial(every, REFRESH_S, skills.refresh, "skills.refresh"))
         if role != "console":

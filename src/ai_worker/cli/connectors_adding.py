@@ -1,6 +1,9 @@
 """`ai-worker connectors add`: connecting a business system."""
 
+import asyncio
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,18 +16,12 @@ from ai_worker.cli.invocation import Invocation, Json, both
 from ai_worker.foundation.errors import BadInput
 
 if TYPE_CHECKING:
-    from ai_worker.connectors.operation import Contract
+    from ai_worker.connectors.connection import Connection
+    from ai_worker.connectors.editing import Draft
 
 REFERENCES = ("env:", "file:")
 SECRET_FIELDS = ("secret", "refresh_token")
 """Of `[auth]`: what is never taken from the command line as it is, for others read that."""
-
-
-class AddIncomplete(BadInput):
-    """Something is missing, and there is no terminal at which it could be asked for."""
-
-    code = "connectors.add_incomplete"
-    hint = "ai-worker connectors add --help"
 
 
 class SecretInTheOpen(BadInput):
@@ -48,7 +45,14 @@ def add(
     ] = "openapi",
     contract: Annotated[
         Path | None,
-        typer.Option("--contract", metavar="FILE", help=both("契约文件或文件夹，会复制一份", "Is copied")),
+        typer.Option(
+            "--contract",
+            metavar="FILE",
+            help=both(
+                "契约文件或文件夹，会复制一份；能向运行中的系统要的种类可以不给",
+                "Is copied; may be left out where a running system is asked for it",
+            ),
+        ),
     ] = None,
     base_url: Annotated[
         str, typer.Option("--base-url", metavar="URL", help=both("系统的地址", "The system's address"))
@@ -85,7 +89,6 @@ def add(
 ) -> None:
     """Connect a business system; what is missing is asked for at a terminal."""
     from ai_worker.cli.output import done, print_json
-    from ai_worker.connectors.editing import Draft
 
     invocation = Invocation.of(context)
     site = Site.of(invocation)
@@ -101,27 +104,13 @@ def add(
         operations=list(operations or ()),
         options=read_arguments("", options or ()),
     )
-    compiled = _compiled(told, site)
-    if asks:
-        connectors_asking.ask(invocation, told, compiled)
-    _complete(told)
-    draft = Draft(
-        id=connector_id,
-        kind=kind,
-        name=told.name or compiled.title,
-        operations=tuple(told.operations) or ("*",),
-        base_url=told.base_url,
-        contract=told.contract.resolve().name if told.contract is not None else "",
-        auth=connectors_asking.kept(invocation, told),
-        options=told.options,
-        networks=tuple(networks or ()),
-    )
-    made = site.bench.install(draft, told.contract, language=invocation.language)
+    with tempfile.TemporaryDirectory(prefix="ai-worker-") as folder:
+        made, draft, skipped = _installed(invocation, site, told, Path(folder), tuple(networks or ()), asks=asks)
     file = site.root / connector_id / "connector.toml"
     writes = sum(tool.acts for tool in made.tools())
     if as_json:
         facts = {"id": connector_id, "file": str(file), "tools": len(made.tools()), "writes": writes}
-        print_json(facts | {"skipped": len(compiled.skipped)})
+        print_json(facts | {"skipped": skipped})
         return
     count = len(made.tools())
     done(
@@ -133,35 +122,60 @@ def add(
     print(invocation.say("接下来：", "Next: "), f"ai-worker connectors test {connector_id}", sep="")
 
 
-def _compiled(told: "connectors_asking.Told", site: Site) -> "Contract":
-    """Return what the contract offers, before anything is asked.
+def _installed(
+    invocation: Invocation,
+    site: Site,
+    told: "connectors_asking.Told",
+    folder: Path,
+    networks: tuple[str, ...],
+    *,
+    asks: bool,
+) -> "tuple[Connection, Draft, int]":
+    """Return the new connection, its draft, and how many operations became no tool.
 
     Raises:
-        AddIncomplete: There is no such kind, or no contract where it needs one.
-        ContractRefused: It cannot be used.
+        AddIncomplete: Something is missing.
+        ContractRefused: The contract cannot be used.
+        ToolFailed: A running system that was asked for its contract did not give it.
     """
-    from pydantic import ValidationError
+    from ai_worker.connectors import adding
+    from ai_worker.connectors.editing import Draft
 
-    from ai_worker.connectors.registry import KINDS
+    kind = adding.kind_named(told.kind)
+    options = adding.options_of(kind, told.options, site.resolve)
+    draft = Draft(
+        id=told.id,
+        kind=told.kind,
+        name=told.name,
+        operations=tuple(told.operations) or ("*",),
+        base_url=told.base_url,
+        auth=told.auth,
+        options=told.options,
+        networks=networks,
+    )
+    if told.contract is None and adding.asked_for(kind, options):
+        told.contract = asyncio.run(_asked(draft, site, folder))
+    compiled = adding.compiled(kind, told.contract, options)
+    if asks:
+        connectors_asking.ask(invocation, told, compiled)
+    if kind.needs_base_url and not told.base_url:
+        raise adding.AddIncomplete("base_url: Field required")
+    draft = replace(
+        draft,
+        name=told.name or compiled.title,
+        operations=tuple(told.operations) or ("*",),
+        base_url=told.base_url,
+        contract=told.contract.resolve().name if told.contract is not None else "",
+        auth=connectors_asking.kept(invocation, told),
+    )
+    made = site.bench.install(draft, told.contract, language=invocation.language)
+    return made, draft, len(compiled.skipped)
 
-    kind = KINDS.get(told.kind)
-    if kind is None:
-        raise AddIncomplete(f"--kind: {told.kind!r} is none of {', '.join(KINDS)}")
-    if kind.needs_contract and told.contract is None:
-        raise AddIncomplete(f"--contract is missing: a system of kind {told.kind!r} needs one")
-    try:
-        options = kind.options.model_validate(told.options, context={"resolve": site.resolve})
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise AddIncomplete(f"--option {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    return kind.compile(told.contract or Path(), options)
 
+async def _asked(draft: "Draft", site: Site, folder: Path) -> Path:
+    from ai_worker.connectors.adding import asked
 
-def _complete(told: "connectors_asking.Told") -> None:
-    from ai_worker.connectors.registry import KINDS
-
-    if KINDS[told.kind].needs_base_url and not told.base_url:
-        raise AddIncomplete("--base-url is missing")
+    return await asked(draft, site.resolve, site.parts, into=folder)
 
 
 def _auth(words: "list[str] | tuple[str, ...]") -> dict[str, Any]:

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ai_worker.cli import knowledge_checking, knowledge_keeping
+from ai_worker.cli import knowledge_checking, knowledge_gaps, knowledge_keeping
 from ai_worker.cli.invocation import Invocation, Json, both
 
 if TYPE_CHECKING:
     from ai_worker.conversation.turn import TurnResult
-    from ai_worker.knowledge.gaps import Gap
     from ai_worker.knowledge.ingest.addition import AddReport
     from ai_worker.knowledge.store import Document
     from ai_worker.knowledge.twins import Twins
 
 TWINS_SHOWN = 20
 """Duplicates and contradictions that `add` prints; `check` prints all."""
-
-GAPS_SHOWN = 50
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +27,7 @@ def register(app: typer.Typer) -> None:
     knowledge.command("add", help=both("添加文件、文件夹或问答表", "Add files, folders or FAQ tables"))(add)
     knowledge.command("ask", help=both("问一句，看会怎么答、依据什么", "Ask something, and see what it rests on"))(ask)
     knowledge.command("list", help=both("列出文档", "List the documents"))(list_documents)
-    knowledge.command("gaps", help=both("没有答案的问题，问得多的在前", "Unanswered questions, most asked first"))(gaps)
+    knowledge_gaps.register(knowledge)
     knowledge_keeping.register(knowledge)
     knowledge_checking.register(knowledge)
     app.add_typer(knowledge, name="knowledge")
@@ -165,44 +162,6 @@ def list_documents(
                 for d in documents
             ],
         )
-
-
-def gaps(
-    context: typer.Context,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, max=1000, help=both("最多几条", "How many at most"))
-    ] = GAPS_SHOWN,
-    as_json: Json = False,
-) -> None:
-    """Print the questions that nothing answered."""
-    from ai_worker.cli import opening
-    from ai_worker.cli.output import local, print_json, print_table
-
-    invocation = Invocation.of(context)
-    settings = invocation.settings()
-
-    async def work() -> "list[Gap]":
-        async with opening.standing(settings) as stores:
-            return await stores.gaps.open_gaps(limit) if stores else []
-
-    found = asyncio.run(work())
-    if as_json:
-        rows = [
-            {
-                "question": gap.question,
-                "times": gap.times,
-                "first_at": gap.first_at.isoformat(),
-                "last_at": gap.last_at.isoformat(),
-                "turn_id": gap.turn_id,
-            }
-            for gap in found
-        ]
-        print_json({"gaps": rows})
-    elif not found:
-        print(invocation.say("没有答不上来的问题。", "Every question was answered."))
-    else:
-        heads = ("次数", "最近", "问题") if invocation.language == "zh-CN" else ("times", "last", "question")
-        print_table(heads, [(str(gap.times), local(gap.last_at, settings.time_zone), gap.question) for gap in found])
 
 
 def _show_report(invocation: Invocation, report: "AddReport") -> None:

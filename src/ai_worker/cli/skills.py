@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
     )
     commands.command("list", help=both("列出技能", "List the skills"))(list_skills)
     commands.command("lint", help=both("检查技能写得对不对", "Look for what is wrong with skills"))(lint)
+    commands.command("enable", help=both("启用一个技能", "Switch a skill on"))(enable)
+    commands.command("disable", help=both("停用一个技能，文件还在", "Switch a skill off; its files stay"))(disable)
     skills_trial.register(commands)
     app.add_typer(commands, name="skills")
 
@@ -37,7 +39,10 @@ def list_skills(context: typer.Context, as_json: Json = False) -> None:
     settings = invocation.settings()
     shelf, scores = SkillShelf(settings.skills_folder), Scores(settings.data_dir)
     workers = settings.staff().workers
-    having = {one.name: [worker.name for worker in workers if shelf_has(worker.skills, one.name)] for one in shelf.all}
+    having = {
+        one.name: [worker.name for worker in workers if one.enabled and shelf_has(worker.skills, one.name)]
+        for one in shelf.all
+    }
     if as_json:
         described = [
             _described(one) | {"workers": having[one.name], "scores": [asdict(s) for s in scores.of(one.name)]}
@@ -54,7 +59,12 @@ def list_skills(context: typer.Context, as_json: Json = False) -> None:
     heads = (say("技能", "skill"), say("名称", "title"), say("数字员工", "workers"), say("工具", "tools"))
     rows = [
         (
-            *(one.name, one.title, ", ".join(having[one.name]) or "–", " ".join(one.allowed_tools) or everything),
+            *(
+                one.name,
+                one.title,
+                ", ".join(having[one.name]) or ("–" if one.enabled else say("停用", "off")),
+                " ".join(one.allowed_tools) or everything,
+            ),
             f"{latest[-1].passed}/{latest[-1].examples}" if (latest := scores.of(one.name)) else "–",
         )
         for one in shelf.all
@@ -67,6 +77,30 @@ def list_skills(context: typer.Context, as_json: Json = False) -> None:
 def shelf_has(names: tuple[str, ...], skill: str) -> bool:
     """Return whether a worker that has the skills `names` has this one."""
     return "*" in names or skill in names
+
+
+def enable(context: typer.Context, name: skills_trial.Name, as_json: Json = False) -> None:
+    """Switch a skill on for the workers that the settings give it to."""
+    _switch(context, name, on=True, as_json=as_json)
+
+
+def disable(context: typer.Context, name: skills_trial.Name, as_json: Json = False) -> None:
+    """Switch a skill off for all workers; a running service sees it within seconds."""
+    _switch(context, name, on=False, as_json=as_json)
+
+
+def _switch(context: typer.Context, name: str, *, on: bool, as_json: bool) -> None:
+    from ai_worker.cli.output import done, print_json
+    from ai_worker.skills.shelf import SkillShelf
+
+    invocation = Invocation.of(context)
+    SkillShelf(invocation.settings().skills_folder).switch(name, on=on)
+    if as_json:
+        print_json({"skill": name, "enabled": on})
+    elif on:
+        done(invocation.say(f"{name} 已启用", f"{name} is switched on"))
+    else:
+        done(invocation.say(f"{name} 已停用，文件还在", f"{name} is switched off; its files stay"))
 
 
 def lint(
@@ -136,4 +170,5 @@ def _described(skill: "Skill") -> dict[str, Any]:
         "description": skill.description,
         "allowed_tools": list(skill.allowed_tools),
         "examples": len(skill.examples),
+        "enabled": skill.enabled,
     }

@@ -65,8 +65,10 @@ class Draft:
     networks: tuple[str, ...] = ()
     catalogue: str = ""
 
-    def with_secret(self, reference: str) -> "Draft":
-        """Return it with a reference to its secret."""
+    def with_secret(self, reference: str, option: str = "") -> "Draft":
+        """Return it with a reference to its secret: that of `[auth]`, or of the option of this name."""
+        if option:
+            return replace(self, options={**self.options, option: reference})
         return replace(self, auth={**self.auth, "secret": reference})
 
 

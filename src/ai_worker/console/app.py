@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from ai_worker.channels.contract import Channel
 from ai_worker.channels.manifest import SetupGuide
 from ai_worker.console.attaching import Attaching
+from ai_worker.console.catalogue import CatalogueDesk
 from ai_worker.console.channels import ChannelNames
 from ai_worker.console.connections import Connections
 from ai_worker.console.frame import Frame
@@ -28,6 +29,7 @@ from ai_worker.console.live import Live
 from ai_worker.console.mishaps import Mishaps
 from ai_worker.console.pages.approvals import ApprovalsPage
 from ai_worker.console.pages.channels import ChannelsPage
+from ai_worker.console.pages.connector_catalogue import ConnectorCataloguePage
 from ai_worker.console.pages.connector_imports import ConnectorImportsPage
 from ai_worker.console.pages.connectors import ConnectorsPage
 from ai_worker.console.pages.conversations import ConversationsPage
@@ -247,7 +249,11 @@ def create_console(
     )
 
     imports = Imports()
-    importing = ConnectorImportsPage(frame=frame, desk=systems, imports=imports, conversations=conversations)
+    known = CatalogueDesk(clock)
+    importing = ConnectorImportsPage(
+        frame=frame, desk=systems, imports=imports, catalogue=known, conversations=conversations
+    )
+    catalogue = ConnectorCataloguePage(frame=frame, desk=known)
     connectors = ConnectorsPage(frame=frame, desk=systems, conversations=conversations, clock=clock)
     shelves = [page(frame=frame, shelf=shelf, clock=clock) for page in (KnowledgePage, KnowledgeThingsPage)]
     if concurrency is not None:
@@ -266,6 +272,7 @@ def create_console(
             *(route for page in shelves for route in page.routes(guard)),
             *gap_page.routes(guard),
             *importing.routes(guard),
+            *catalogue.routes(guard),
             *connectors.routes(guard),
             *SkillsPage(frame=frame, desk=skills).routes(guard),
             *asked_for.routes(guard),

@@ -33,6 +33,8 @@ class NavEntry:
     """Names the words (`nav.<key>`) and the icon."""
 
     path: str
+    first: bool = False
+    """Whether it stands in the bottom bar of a phone; the others are a touch further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,16 @@ NAVIGATION = (
     NavGroup(
         "run",
         (
-            NavEntry("overview", "/"),
-            NavEntry("conversations", "/conversations"),
-            NavEntry("approvals", "/approvals"),
+            NavEntry("overview", "/", first=True),
+            NavEntry("conversations", "/conversations", first=True),
+            NavEntry("approvals", "/approvals", first=True),
             NavEntry("deadletters", "/deadletters"),
         ),
     ),
     NavGroup(
         "ability",
         (
-            NavEntry("knowledge", "/knowledge"),
+            NavEntry("knowledge", "/knowledge", first=True),
             NavEntry("gaps", "/gaps"),
             NavEntry("skills", "/skills"),
             NavEntry("connectors", "/connectors"),

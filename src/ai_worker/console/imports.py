@@ -1,25 +1,35 @@
-"""Contracts that somebody has uploaded and not yet decided about: compiled beside the event loop, with progress."""
+"""Contracts that nobody has decided about yet: uploaded or asked for, and compiled beside the event loop."""
 
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
+from ai_worker.connectors.adding import asked_for, compiled, kind_named
+from ai_worker.connectors.editing import Draft
+from ai_worker.connectors.kind import Options
 from ai_worker.connectors.openapi.files import compile_file
 from ai_worker.connectors.operation import Contract, ContractRefused, ContractTooLarge
-from ai_worker.foundation.errors import NotFound
+from ai_worker.console.unpacking import unpacked
+from ai_worker.foundation.errors import AiWorkerError, NotFound
 from ai_worker.foundation.ids import new_id
+from ai_worker.foundation.secret import Secret
 
 log = structlog.get_logger(__name__)
 
 MOST = 8
-"""Uploads that are kept; of more, the oldest is forgotten."""
+"""Contracts that are kept; of more, the oldest is forgotten."""
 
 COMPILE_S = 120.0
 SUFFIXES = tuple(f"{kind}{packed}" for kind in (".json", ".yaml", ".yml") for packed in (".gz", ""))
+OPENAPI = Draft("", "openapi", "", ())
+
+Ask = Callable[[Draft, Path], Awaitable[Path]]
+"""Asks a running system for its contract, and puts it into a folder."""
 
 
 class NoSuchImport(NotFound):
@@ -34,9 +44,19 @@ class Import:
 
     token: str
     name: str
-    """What the file was called where it came from."""
+    """What the file was called where it came from; of a system that is asked, its kind."""
 
-    file: Path
+    folder: Path
+    draft: Draft
+    """What is known of the connector already, without a secret that was typed in."""
+
+    secret: Secret = field(default_factory=lambda: Secret(""))
+    option: str = ""
+    """The option that the secret is for; empty: it is for `[auth]`."""
+
+    file: Path | None = None
+    """The contract; `None`: there is none yet, or the kind needs none."""
+
     done: int = 0
     count: int = 0
     """Operations that are compiled, and all of them; 0 while nobody knows."""
@@ -45,26 +65,54 @@ class Import:
     problem: str = ""
     """Why it cannot be used."""
 
+    code: str = ""
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
 
 class Imports:
-    """The uploads of this process."""
+    """The contracts of this process that wait for somebody's word."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Import] = {}
 
-    async def begin(self, name: str, content: bytes) -> Import:
-        """Take a contract's file, and compile it in the background."""
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="ai-worker-import-"))
-        file = folder / _file_name(name)
-        await asyncio.to_thread(file.write_bytes, content)
-        made = Import(new_id("import"), name, file)
-        while len(self._kept) >= MOST:
-            self.forget(next(iter(self._kept)))
-        self._kept[made.token] = made
-        made.task = asyncio.create_task(self._compile(made))
-        return made
+    async def begin(self, name: str, content: bytes, *, draft: Draft = OPENAPI) -> Import:
+        """Take a contract's file, or several in a ZIP file, and compile it in the background."""
+        folder = await _folder()
+        made = Import(new_id("import"), name, folder, draft)
+
+        async def work() -> None:
+            if content[:4] == b"PK\x03\x04":
+                made.file = await asyncio.to_thread(unpacked, content, folder / "contract")
+            else:
+                made.file = folder / _file_name(name)
+                await asyncio.to_thread(made.file.write_bytes, content)
+            made.contract = await asyncio.to_thread(compile_file, made.file, progress=progress)
+
+        def progress(done: int, count: int) -> None:
+            made.done, made.count = done, count
+
+        return self._keep(made, work)
+
+    async def ask(self, draft: Draft, options: Options, secret: Secret, *, option: str, ask: Ask) -> Import:
+        """Ask a running system for its contract in the background; a kind that needs none is compiled at once.
+
+        Args:
+            draft: What somebody has said of it, without the secret.
+            options: The kind's, as they were checked.
+            secret: One that was typed in; empty: there is none.
+            option: The option that the secret is for; empty: it is for `[auth]`.
+            ask: Asks it.
+        """
+        folder, kind = await _folder(), kind_named(draft.kind)
+        made = Import(new_id("import"), draft.kind, folder, draft, secret, option)
+
+        async def work() -> None:
+            if asked_for(kind, options):
+                whole = draft.with_secret(secret.reveal(), option) if secret else draft
+                made.file = await ask(whole, folder)
+            made.contract = await asyncio.to_thread(compiled, kind, made.file, options)
+
+        return self._keep(made, work)
 
     def get(self, token: str) -> Import:
         """Return one.
@@ -81,27 +129,39 @@ class Imports:
         """Let one go, with its file."""
         gone = self._kept.pop(token, None)
         if gone is not None:
-            shutil.rmtree(gone.file.parent, ignore_errors=True)
+            shutil.rmtree(gone.folder, ignore_errors=True)
 
     def close(self) -> None:
         """Let all go."""
         for token in list(self._kept):
             self.forget(token)
 
-    async def _compile(self, made: Import) -> None:
-        def progress(done: int, count: int) -> None:
-            made.done, made.count = done, count
+    def _keep(self, made: Import, work: Callable[[], Awaitable[None]]) -> Import:
+        while len(self._kept) >= MOST:
+            self.forget(next(iter(self._kept)))
+        self._kept[made.token] = made
+        made.task = asyncio.create_task(_told(made, work))
+        return made
 
-        try:
-            async with asyncio.timeout(COMPILE_S):
-                made.contract = await asyncio.to_thread(compile_file, made.file, progress=progress)
-        except (ContractRefused, ContractTooLarge) as refused:
-            made.problem = str(refused)
-        except TimeoutError:
-            made.problem = f"it was not compiled within {COMPILE_S:.0f} s"
-        except Exception as error:  # a task boundary: somebody waits for what came of it
-            log.exception("console.import_failed", error=type(error).__name__)
-            made.problem = type(error).__name__
+
+async def _told(made: Import, work: Callable[[], Awaitable[None]]) -> None:
+    """Do the work, and keep why it could not be done."""
+    try:
+        async with asyncio.timeout(COMPILE_S):
+            await work()
+    except (ContractRefused, ContractTooLarge) as refused:
+        made.problem = str(refused).replace(f"{made.folder}/", "")
+    except AiWorkerError as error:
+        made.problem, made.code = str(error), error.code
+    except TimeoutError:
+        made.problem = f"it was not compiled within {COMPILE_S:.0f} s"
+    except Exception as error:  # a task boundary: somebody waits for what came of it
+        log.exception("console.import_failed", error=type(error).__name__)
+        made.problem = type(error).__name__
+
+
+async def _folder() -> Path:
+    return Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="ai-worker-import-"))
 
 
 def _file_name(name: str) -> str:

@@ -1,5 +1,6 @@
 """What the page of skills shows: each skill with who has it, what is wrong with it, and how it scored."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ class SkillCard:
 
     skill: Skill
     workers: tuple[str, ...]
-    """Display names of those that have it; none: it is switched off."""
+    """Display names of those that have it; none: the settings give it to nobody, or it is switched off."""
 
     findings: tuple[Finding, ...]
     scores: tuple[Score, ...]
@@ -81,6 +82,17 @@ class SkillDesk:
         await self._shelf.refresh()
         return self._card(self._shelf.get(name), self._tools() if self._tools is not None else None)
 
+    async def switch(self, name: str, *, on: bool) -> Skill:
+        """Switch a skill on or off for all workers, and return it as it is now.
+
+        Raises:
+            NoSuchSkill: There is none.
+            SkillRefused: It cannot be used.
+            SkillNotSwitched: Its folder cannot be written.
+        """
+        await asyncio.to_thread(self._shelf.switch, name, on=on)
+        return self._shelf.get(name)
+
     @property
     def may_try(self) -> bool:
         """Whether skills can be tried out here."""
@@ -105,7 +117,11 @@ class SkillDesk:
     def _card(self, skill: Skill, tools: Sequence[Tool] | None) -> SkillCard:
         return SkillCard(
             skill,
-            tuple(worker.display_name for worker in self._staff.workers if chosen([skill], worker.skills)),
+            tuple(
+                worker.display_name
+                for worker in self._staff.workers
+                if skill.enabled and chosen([skill], worker.skills)
+            ),
             tuple(of_skill(skill, tools)),
             tuple(self._scores.of(skill.name))[-TREND:],
         )

@@ -5,19 +5,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, get_args
 
+from ai_worker.connectors.adding import asked
 from ai_worker.connectors.connection import Connection
 from ai_worker.connectors.contract import Connector, NoSuchConnector
 from ai_worker.connectors.editing import Draft, Workbench
 from ai_worker.connectors.folder import ConnectorsFolder
 from ai_worker.connectors.health import Health
+from ai_worker.connectors.registry import KINDS
+from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.console.words import Words
 from ai_worker.foundation.clock import Clock
+from ai_worker.foundation.secret import Secret
 from ai_worker.skills.calls import NO_CALLS, CallStore, CallSums, Checked, Standing, outcome_of
 from ai_worker.skills.tool import Called, Tool
 
 SUMS_S = 10.0
 """For so long the sums of calls are used again: every open page asks for them every few seconds."""
+
+PROGRAM_ENVIRONMENT = "env"
+"""The option with what a program finds in its environment: its credentials, as a rule."""
 
 A_DAY = timedelta(days=1)
 
@@ -42,7 +50,9 @@ class Card:
     code: str
     fix: str
     address: str
-    auth: str
+    credentials: tuple["Credential", ...]
+    """Where its credentials stand; none: it is asked without any, or nobody knows yet."""
+
     file: Path | None
     """`None`: nobody has described it in a file."""
 
@@ -52,6 +62,17 @@ class Card:
         return {"ready": "ready", "down": "down", "refused": "down", "drifted": "degraded"}.get(
             self.state, "connecting"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Where credentials stand in a `connector.toml`; never what they are."""
+
+    kind: str
+    """Of `[auth]`; `option` or `headers` for those that stand elsewhere."""
+
+    names: str = ""
+    """The settings, by name: `password`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +219,21 @@ class SystemDesk:
         await asyncio.to_thread(self.bench.restore, connector_id)
         await self.folder.look()
 
-    async def install(self, draft: Draft, contract: Path, *, secret: str, language: str) -> None:
+    async def ask(self, draft: Draft, *, into: Path) -> Path:
+        """Ask a running system for its contract; see `adding.asked`."""
+        return await asked(draft, self.bench.resolve, self.bench.parts, into=into)
+
+    async def install(
+        self, draft: Draft, contract: Path | None, *, secret: str, language: str, option: str = ""
+    ) -> None:
         """Connect a new system; it is in use when this returns.
+
+        Args:
+            draft: What it is.
+            contract: Its contract; `None`: it needs none.
+            secret: One that is put into a file; empty: there is none.
+            language: Of the comments in its file.
+            option: The option that the secret is for; empty: it is for `[auth]`.
 
         Raises:
             ConnectorRefused: It cannot be used; nothing was written.
@@ -208,7 +242,7 @@ class SystemDesk:
 
         def work() -> None:
             self.bench.vacant(draft.id)
-            made = draft.with_secret(self._keep_secret(draft.id, secret)) if secret else draft
+            made = draft.with_secret(self._keep_secret(draft.id, secret), option) if secret else draft
             self.bench.install(made, contract, language=language)
 
         await asyncio.to_thread(work)
@@ -253,9 +287,30 @@ class SystemDesk:
             code=code,
             fix=fix,
             address=settings.base_url or "" if settings is not None else "",
-            auth=settings.auth.kind if settings is not None else "",
+            credentials=credentials_of(settings) if settings is not None else (),
             file=self.folder.file_of(connector_id),
         )
+
+
+def credentials_of(settings: ConnectorSettings) -> tuple[Credential, ...]:
+    """Return where a connection's credentials stand."""
+    kinds = [auth.kind for auth in (settings.auth, *settings.auths.values()) if auth.kind != "none"]
+    found = [Credential(kind) for kind in dict.fromkeys(kinds)]
+    if settings.headers:
+        found.append(Credential("headers", ", ".join(settings.headers)))
+    if secrets := [name for name in secret_options(settings.kind) if settings.options.get(name)]:
+        found.append(Credential("option", ", ".join(secrets)))
+    return tuple(found)
+
+
+def secret_options(kind: str) -> list[str]:
+    """Return the names of those options of a kind that hold a secret."""
+    fields = KINDS[kind].options.model_fields.items() if kind in KINDS else ()
+    return [name for name, field in fields if name == PROGRAM_ENVIRONMENT or _holds_secret(field.annotation)]
+
+
+def _holds_secret(annotation: Any) -> bool:
+    return annotation is Secret or any(_holds_secret(one) for one in get_args(annotation))
 
 
 def fix_of(t: Words, checked: Checked) -> str:

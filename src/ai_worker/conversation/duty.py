@@ -62,6 +62,11 @@ class Duty:
         self._remind_after = remind_after
         self._known = {(one.colleague.channel, one.colleague.contact_id): one.colleague for one in people}
 
+    def replace(self, other: "Duty") -> None:
+        """Be as `other` is from now on; whoever was called already is not called again."""
+        self.people, self.hours = other.people, other.hours
+        self._remind_after, self._known = other._remind_after, other._known
+
     def colleague(self, channel: str, contact_id: str) -> Colleague | None:
         """Return who on the roster a contact is; `None` if they are not on it."""
         return self._known.get((channel, contact_id))

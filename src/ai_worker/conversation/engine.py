@@ -14,7 +14,7 @@ from ai_worker.conversation.approving import Approvals
 from ai_worker.conversation.asked import offers_to_others, own, still_open
 from ai_worker.conversation.finder import Finder
 from ai_worker.conversation.handoff import Reason
-from ai_worker.conversation.handoff_rules import NO_RULES, Rules, unhelpful_before
+from ai_worker.conversation.handoff_rules import Rules, unhelpful_before
 from ai_worker.conversation.hearing import hearing
 from ai_worker.conversation.history import own_talk
 from ai_worker.conversation.message import Choice, InboundMessage, Reply
@@ -57,7 +57,7 @@ class TurnEngine:
         feedback: FeedbackStore | None,
         clock: Clock,
         thresholds: Thresholds,
-        rules: Rules = NO_RULES,
+        rules: Rules | None = None,
         outlook: Foresee | None = None,
         meanings: Meanings | None = None,
         comfortable: Callable[[InboundMessage], int] = lambda _: 0,
@@ -75,7 +75,7 @@ class TurnEngine:
             feedback: Keeps what contacts say of answers; `None` where nobody says any.
             clock: Times the steps, and tells the model the date.
             thresholds: The confidences from which knowledge is answered from and asked back.
-            rules: What goes to a person whatever the worker knows.
+            rules: What goes to a person whatever the worker knows; `None`: nothing does.
             outlook: Says when a person will see to somebody who is handed over now; `None` where
                 nobody knows.
             meanings: Embeds what is not sure by its words; `None` where no endpoint is configured.
@@ -86,7 +86,7 @@ class TurnEngine:
         self._staff = staff
         self._feedback = feedback
         self._clock = clock
-        self._rules, self._outlook = rules, outlook
+        self._rules, self._outlook = rules or Rules(), outlook
         self._comfortable = comfortable
         bars = thresholds.default
         self._approvals = Approvals(approvals, toolbox, clock=clock) if approvals and toolbox else None

@@ -25,6 +25,10 @@ class Foresight:
         self._handoffs = handoffs
         self._clock = clock
 
+    def replace(self, hours: OfficeHours) -> None:
+        """Reckon with other hours from now on."""
+        self._hours = hours
+
     async def foresee(self, message: InboundMessage, first: bool) -> Outlook:
         """Return what the sender of a message can be told; nothing while the store is busy, for it is a courtesy.
 

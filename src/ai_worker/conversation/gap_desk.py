@@ -9,6 +9,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import NotFound
 from ai_worker.knowledge.desk import Entry, KnowledgeDesk
 from ai_worker.knowledge.gaps import Gap, GapGroup, GapStore, groups
+from ai_worker.knowledge.gaps_csv import MOST
 
 SHOWN = 500
 
@@ -54,6 +55,10 @@ class GapDesk:
     async def open_groups(self) -> list[GapGroup]:
         """Return what waits for an answer, the most frequent first."""
         return groups(await self._gaps.open_gaps(SHOWN))
+
+    async def open_gaps(self) -> Sequence[Gap]:
+        """Return every wording that waits for an answer."""
+        return await self._gaps.open_gaps(MOST)
 
     async def settled(self, limit: int) -> list[Gap]:
         """Return what was answered or dismissed, the latest first."""

@@ -20,15 +20,19 @@ RECENT = 2
 """How many of the contact's latest utterances may lie between two ratings for both to be about the same matter."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rules:
-    """The settings' own reasons for handing over."""
+    """The settings' own reasons for handing over; they may change while turns are worked on."""
 
     sensitive: tuple[str, ...] = ()
     """Words and phrases; a message that contains one goes to a person. Compared folded."""
 
     vip: frozenset[str] = frozenset()
     """Contacts who talk to people: `channel/contact` or, on every channel, the contact's id alone."""
+
+    def replace(self, other: "Rules") -> None:
+        """Be as `other` is from now on."""
+        self.sensitive, self.vip = other.sensitive, other.vip
 
     def first_in_queue(self, message: InboundMessage) -> bool:
         """Return whether the sender of a message does not wait behind others."""
@@ -44,9 +48,6 @@ class Rules:
         if heard.kind not in ASKS_NOTHING and self.first_in_queue(message):
             return Reason.VIP
         return None
-
-
-NO_RULES = Rules()
 
 
 def unhelpful_before(history: Sequence[Utterance]) -> bool:

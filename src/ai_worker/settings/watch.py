@@ -8,7 +8,7 @@ from ai_worker.settings.tree import Settings
 
 Mark = tuple[int, int, int]
 
-LIVE = frozenset({"channels"})
+LIVE = frozenset({"channels", "handoff"})
 """The sections that take effect without a restart."""
 
 

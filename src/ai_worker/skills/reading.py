@@ -11,6 +11,8 @@ import yaml
 from ai_worker.skills.skill import Example, Skill, SkillRefused
 
 FILE, EXAMPLES = "SKILL.md", "examples.toml"
+OFF = ".off"
+"""An empty file beside the `SKILL.md` of a skill that is switched off: no worker has it."""
 
 NAME_CHARACTERS, DESCRIPTION_CHARACTERS, COMPATIBILITY_CHARACTERS = 64, 1_024, 500
 """The format's own limits."""
@@ -48,6 +50,7 @@ def read_skill(folder: Path) -> Skill:
         metadata=metadata,
         examples=_examples(folder / EXAMPLES),
         unread=_unread(folder),
+        enabled=not (folder / OFF).exists(),
     )
 
 
@@ -166,7 +169,7 @@ def _unread(folder: Path) -> tuple[str, ...]:
     """Return the files that are there for other software; how many are named is bounded."""
     found: list[str] = []
     for file in folder.rglob("*"):
-        if file.is_file() and file.relative_to(folder).as_posix() not in (FILE, EXAMPLES):
+        if file.is_file() and file.relative_to(folder).as_posix() not in (FILE, EXAMPLES, OFF):
             found.append(file.relative_to(folder).as_posix())
         if len(found) >= MOST_UNREAD:
             break

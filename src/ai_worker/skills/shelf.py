@@ -6,8 +6,8 @@ from pathlib import Path
 
 import structlog
 
-from ai_worker.skills.reading import EXAMPLES, FILE, read_skill
-from ai_worker.skills.skill import NoSuchSkill, Skill, SkillRefused, chosen
+from ai_worker.skills.reading import EXAMPLES, FILE, OFF, read_skill
+from ai_worker.skills.skill import NoSuchSkill, Skill, SkillNotSwitched, SkillRefused, chosen
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +43,8 @@ class SkillShelf:
         return self._skills
 
     def of(self, names: Sequence[str]) -> Sequence[Skill]:
-        """Return the skills with these names; see `Skills`."""
-        return chosen(self._skills, names)
+        """Return the skills with these names that are switched on; see `Skills`."""
+        return chosen([skill for skill in self._skills if skill.enabled], names)
 
     def get(self, name: str) -> Skill:
         """Return one skill.
@@ -59,6 +59,25 @@ class SkillShelf:
             if skill.name == name:
                 return skill
         raise NoSuchSkill(f"{self.folder} holds no skill called {name!r}")
+
+    def switch(self, name: str, *, on: bool) -> None:
+        """Switch a skill on or off for all workers, durably; other processes see it at their next look.
+
+        Raises:
+            NoSuchSkill: There is none.
+            SkillRefused: It is there and cannot be used.
+            SkillNotSwitched: Its folder cannot be written.
+        """
+        self.get(name)
+        mark = next(folder for folder in folders_in(self.folder) if folder.name == name) / OFF
+        try:
+            if on:
+                mark.unlink(missing_ok=True)
+            else:
+                mark.touch()
+        except OSError as error:
+            raise SkillNotSwitched(f"{mark}: {error.strerror or type(error).__name__}") from None
+        self._look()
 
     async def refresh(self) -> None:
         """Read them again if a file has changed since."""
@@ -93,7 +112,7 @@ def _marks(folders: Sequence[Path]) -> Seen:
     """Return what tells whether something has changed: the time and size of every file that is read."""
     marks = []
     for folder in folders:
-        for name in (FILE, EXAMPLES):
+        for name in (FILE, EXAMPLES, OFF):
             try:
                 stat = (folder / name).stat()
             except OSError:

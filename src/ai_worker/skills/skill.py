@@ -27,6 +27,13 @@ class NoSuchSkill(NotFound):
     hint = "ai-worker skills list"
 
 
+class SkillNotSwitched(Misconfigured):
+    """A skill's folder cannot be written, so that it stays as it is."""
+
+    code = "skill.not_switched"
+    hint = "Give the user that runs this the right to write the skill's folder, or change `skills` in [workers]."
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A question to a skill, and how it is to be dealt with. What is left empty is not looked at."""
@@ -73,6 +80,9 @@ class Skill:
     examples: tuple[Example, ...] = ()
     unread: tuple[str, ...] = ()
     """Files of its folder that nobody reads or runs: scripts, references, pictures."""
+
+    enabled: bool = True
+    """Whether the workers that the settings give it to have it; one that is switched off can still be tried out."""
 
     def allows(self, tool: str) -> bool:
         """Return whether the skill may use the tool of this name."""

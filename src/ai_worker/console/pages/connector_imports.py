@@ -1,9 +1,8 @@
-"""Connecting a business system by its OpenAPI contract: upload, look, choose, save."""
+"""Connecting a business system: upload its contract or ask it, look, choose, save."""
 
-import re
 from collections import Counter
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import FormData, UploadFile
@@ -11,17 +10,26 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from ai_worker.connectors.adding import AddIncomplete, kind_named, options_of
+from ai_worker.connectors.catalogue import reading
+from ai_worker.connectors.catalogue.reading import SystemUnknown
+from ai_worker.connectors.catalogue.system import System
 from ai_worker.connectors.contract import ConnectorRefused
 from ai_worker.connectors.editing import ConnectorExists, Draft
-from ai_worker.connectors.operation import Contract, Operation, Scheme
+from ai_worker.connectors.operation import Contract
+from ai_worker.console import drafts
+from ai_worker.console.catalogue import CatalogueDesk, auth_of
+from ai_worker.console.drafts import AUTHS, RISKS
 from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
-from ai_worker.console.imports import Import, Imports
+from ai_worker.console.imports import OPENAPI, Import, Imports
+from ai_worker.console.option_fields import OFFERED, option_fields, secret_of
 from ai_worker.console.session import Session
 from ai_worker.console.systems import SystemDesk
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.errors import Misconfigured
+from ai_worker.foundation.secret import Secret
 from ai_worker.foundation.text import clean
 
 UPLOAD_BYTES = 21 * 1024 * 1024
@@ -30,11 +38,11 @@ UPLOAD_BYTES = 21 * 1024 * 1024
 LISTED = 300
 """Operations that are chosen one by one; of a larger contract the rest is taken by `*` and `**` alone."""
 
-RISKS = ("read", "write-reversible", "write-irreversible", "money", "admin")
-AUTHS = ("none", "bearer", "header", "key", "basic")
-"""Credentials that the form knows; for the others a person writes the file."""
+UPLOADED = "openapi"
+"""The kind whose contract somebody brings; the others are asked, or need none."""
 
-REFERENCES = ("env:", "file:")
+WITHOUT_ADDRESS = ("sql", "ldap")
+"""Kinds whose address stands in their options."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,10 +50,19 @@ log = structlog.get_logger(__name__)
 class ConnectorImportsPage:
     """Serves `/connectors/add` and what follows."""
 
-    def __init__(self, *, frame: Frame, desk: SystemDesk, imports: Imports, conversations: ConversationStore) -> None:
+    def __init__(
+        self,
+        *,
+        frame: Frame,
+        desk: SystemDesk,
+        imports: Imports,
+        catalogue: CatalogueDesk,
+        conversations: ConversationStore,
+    ) -> None:
         self._frame = frame
         self._desk = desk
         self._imports = imports
+        self._catalogue = catalogue
         self._conversations = conversations
 
     def routes(self, guard: Guard) -> list[Route]:
@@ -60,15 +77,72 @@ class ConnectorImportsPage:
         ]
 
     async def _page(self, request: Request, session: Session) -> Response:
-        return await self._frame.page(request, session, "connector_add.html", nav="connectors", missing=False)
+        system = _system(request.query_params.get("system", ""))
+        kind = request.query_params.get("kind", "")
+        if kind not in OFFERED:
+            kind = (await self._catalogue.show(system.id)).kind if system is not None else UPLOADED
+        return await self._form(request, session, kind or UPLOADED, system)
+
+    async def _form(
+        self,
+        request: Request,
+        session: Session,
+        kind: str,
+        system: System | None,
+        *,
+        given: dict[str, str] | None = None,
+        refused: str = "",
+    ) -> Response:
+        t = self._frame.words(request)
+        return await self._frame.page(
+            request,
+            session,
+            "connector_add.html",
+            nav="connectors",
+            status=422 if refused else 200,
+            kind=kind,
+            kinds=OFFERED,
+            uploaded=kind == UPLOADED,
+            asks=kind_named(kind).fetch is not None,
+            addressed=kind not in WITHOUT_ADDRESS,
+            with_auth=not secret_of(kind),
+            fields=option_fields(kind),
+            auths=AUTHS,
+            system=system,
+            system_name="" if system is None else system.en if t.language == "en" else system.zh,
+            given=given or {},
+            suggested={"auth": (auth_of(system) if system is not None else "") or "none"},
+            refused=refused,
+        )
 
     async def _take(self, request: Request, session: Session) -> Response:
-        part = (await request.form()).get("file")
+        form, t = await request.form(), self._frame.words(request)
+        system, kind = _system(str(form.get("system", ""))), str(form.get("kind", UPLOADED))
+        known = system.id if system is not None else ""
+        if kind in OFFERED and kind != UPLOADED:
+            return await self._ask(request, session, kind, form, system)
+        part = form.get("file")
         if not isinstance(part, UploadFile) or not part.filename:
-            return await self._frame.page(
-                request, session, "connector_add.html", nav="connectors", status=422, missing=True
-            )
-        made = await self._imports.begin(part.filename, await part.read())
+            return await self._form(request, session, UPLOADED, system, refused=t("connectors.upload_missing"))
+        made = await self._imports.begin(part.filename, await part.read(), draft=replace(OPENAPI, catalogue=known))
+        return RedirectResponse(f"/connectors/add/{made.token}", 303)
+
+    async def _ask(
+        self, request: Request, session: Session, kind: str, form: FormData, system: System | None
+    ) -> Response:
+        """Ask a system for its contract, because somebody has pressed the button for it."""
+        draft, secret = drafts.asking_draft(kind, form, system.id if system is not None else "")
+        option, resolve = secret_of(kind), self._desk.bench.resolve
+        whole = draft.with_secret(secret.reveal(), option) if secret else draft
+        try:
+            options = options_of(kind_named(kind), whole.options, resolve)
+        except AddIncomplete as incomplete:
+            given = {name: str(value) for name, value in form.items() if name not in ("secret", f"option.{option}")}
+            return await self._form(request, session, kind, system, given=given, refused=str(incomplete))
+        log.info("console.system_asked", kind=kind, by=self._frame.person(request, session))
+        made = await self._imports.ask(
+            draft, options, secret, option=option, ask=lambda one, into: self._desk.ask(one, into=into)
+        )
         return RedirectResponse(f"/connectors/add/{made.token}", 303)
 
     async def _look(self, request: Request, session: Session) -> Response:
@@ -87,7 +161,7 @@ class ConnectorImportsPage:
         assert made.contract is not None, "there is no form before it is compiled"
         draft, secret = _draft(made, made.contract, form)
         try:
-            await self._desk.install(draft, made.file, secret=secret, language=t.language)
+            await self._desk.install(draft, made.file, secret=secret.reveal(), language=t.language, option=made.option)
         except ConnectorExists:
             refused = t("connectors.exists", id=draft.id)
         except ConnectorRefused as error:
@@ -110,8 +184,11 @@ class ConnectorImportsPage:
         context: dict[str, Any] = {
             "token": made.token,
             "name": made.name,
+            "kind": made.draft.kind,
+            "uploaded": made.draft.kind == UPLOADED,
             "contract": contract,
             "problem": made.problem,
+            "code": made.code,
             "done": made.done,
             "count": made.count,
             "given": {},
@@ -128,80 +205,39 @@ class ConnectorImportsPage:
             "auths": AUTHS,
             "by_risk": [(risk, count) for risk in RISKS if (count := _counted(contract)[risk])],
             "chosen": {operation.name for operation in listed if operation.risk == "read"},
-            "suggested": _suggested(contract),
+            "suggested": drafts.suggested(contract, _system(made.draft.catalogue)),
         }
+
+
+def _system(identity: str) -> System | None:
+    try:
+        return reading.system(identity) if identity else None
+    except SystemUnknown:
+        return None
 
 
 def _counted(contract: Contract) -> Counter[str]:
     return Counter[str](one.risk for one in contract.operations)
 
 
-def _suggested(contract: Contract) -> dict[str, str]:
-    """Return what the form begins with."""
-    server = next(iter(contract.servers), "")
-    host = urlsplit(server).hostname or contract.title
-    words = [word for word in re.split(r"[^a-z0-9]+", host.lower()) if word and word not in ("www", "api", "com", "cn")]
-    found = {"id": (words[0] if words and words[0][0].isalpha() else "erp")[:32], "base_url": server}
-    for scheme in contract.schemes.values():
-        if told := _auth_of(scheme):
-            return found | told
-    return found | {"auth": "none"}
-
-
-def _auth_of(scheme: Scheme) -> dict[str, str]:
-    match scheme.kind:
-        case "apiKey" if scheme.place == "header":
-            return {"auth": "header", "header": scheme.key}
-        case "apiKey":
-            return {"auth": "key", "key_name": scheme.key, "place": scheme.place}
-        case "basic" | "bearer":
-            return {"auth": scheme.kind}
-        case _:
-            return {}
-
-
-def _draft(made: Import, contract: Contract, form: FormData) -> tuple[Draft, str]:
+def _draft(made: Import, contract: Contract, form: FormData) -> tuple[Draft, Secret]:
     """Return what somebody has chosen, and the secret that they typed in."""
-    given = {name: clean(str(form.get(name, ""))) for name in ("id", "name", "base_url", "auth", "networks", "all")}
-    secret = str(form.get("secret", "")).strip()
-    auth = _auth(given["auth"], form)
-    if secret.startswith(REFERENCES):
-        auth, secret = {**auth, "secret": secret}, ""
+    given = {name: clean(str(form.get(name, ""))) for name in ("id", "name", "base_url", "auth", "all")}
     by_name = {operation.name: operation for operation in contract.operations}
     names = [str(name) for name in form.getlist("op") if str(name) in by_name]
-    operations = (given["all"],) if given["all"] in ("*", "**") else tuple(names)
-    draft = Draft(
+    draft = replace(
+        made.draft,
         id=given["id"],
-        kind="openapi",
         name=given["name"] or contract.title,
-        operations=operations,
-        base_url=given["base_url"],
-        contract=made.file.name,
-        auth=auth,
-        policies=_policies(by_name, names, form),
-        networks=tuple(given["networks"].replace("，", " ").replace(",", " ").split()),
+        operations=(given["all"],) if given["all"] in ("*", "**") else tuple(names),
+        contract=made.file.name if made.file is not None else "",
+        policies=drafts.policies_told(by_name, names, form),
     )
-    return draft, secret if auth["kind"] != "none" else ""
-
-
-def _auth(kind: str, form: FormData) -> dict[str, Any]:
-    def told(name: str) -> str:
-        return clean(str(form.get(name, "")))
-
-    match kind:
-        case "header":
-            return {"kind": "header", "header": told("header")}
-        case "key":
-            return {"kind": "key", "place": told("place") or "query", "name": told("key_name")}
-        case "basic":
-            return {"kind": "basic", "username": told("username")}
-        case "bearer":
-            return {"kind": "bearer"}
-        case _:
-            return {"kind": "none"}
-
-
-def _policies(operations: dict[str, Operation], names: list[str], form: FormData) -> dict[str, dict[str, str]]:
-    """Return the risks that somebody has set, where they differ from our guess."""
-    said = {name: str(form.get(f"risk.{name}", "")) for name in names}
-    return {name: {"risk": risk} for name, risk in said.items() if risk in RISKS and risk != operations[name].risk}
+    if made.draft.kind != UPLOADED:
+        return draft, made.secret
+    secret = str(form.get("secret", "")).strip()
+    auth = drafts.auth_told(given["auth"], form)
+    if secret.startswith(drafts.REFERENCES):
+        auth, secret = {**auth, "secret": secret}, ""
+    draft = replace(draft, base_url=given["base_url"], auth=auth, networks=drafts.networks_told(form))
+    return draft, Secret(secret if auth["kind"] != "none" else "")

@@ -1,8 +1,10 @@
 """The gaps: what nothing answered well, answering it, and whether the golden questions still hold."""
 
+import asyncio
 from typing import Any
 from urllib.parse import urlencode
 
+import structlog
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,6 +20,7 @@ from ai_worker.conversation.gap_desk import Draft, GapDesk
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import BadInput
 from ai_worker.foundation.text import clean, shorten
+from ai_worker.knowledge.gaps_csv import COLUMNS, gaps_csv
 from ai_worker.knowledge.store import KnowledgeStore
 
 SETTLED = 20
@@ -26,6 +29,8 @@ NAMED = 5
 
 BASE = "default"
 MOST_NUMBERS = 200
+
+log = structlog.get_logger(__name__)
 
 
 class GapsPage:
@@ -52,6 +57,7 @@ class GapsPage:
         """Return the routes, each behind `guard`."""
         return [
             Route("/gaps", guard(self._page), methods=["GET"]),
+            Route("/gaps.csv", guard(self._table), methods=["GET"]),
             Route("/gaps/answer", guard(self._form), methods=["GET"]),
             Route("/gaps/answer", guard(self._publish), methods=["POST"]),
             Route("/gaps/dismiss", guard(self._dismiss), methods=["POST"]),
@@ -76,6 +82,18 @@ class GapsPage:
             undo=[number for number in request.query_params.getlist("undo") if number.isdigit()],
             moment=lambda at: t.moment(at, now),
             named=NAMED,
+        )
+
+    async def _table(self, request: Request, session: Session) -> Response:
+        t, gaps = self._frame.words(request), await self._desk.open_gaps()
+        heads = {column: t(f"gaps.csv_{column}") for column in (*COLUMNS, "unanswered", "disliked")}
+        log.info("console.gaps_exported", gaps=len(gaps), by=self._frame.person(request, session))
+        text = await asyncio.to_thread(gaps_csv, gaps, heads, t.zone)
+        name = f"gaps-{self._clock.now().astimezone(t.zone):%Y-%m-%d}.csv"
+        return Response(
+            text.encode("utf-8"),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )
 
     async def _form(self, request: Request, session: Session) -> Response:

@@ -2,7 +2,7 @@
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ai_worker.console.frame import Frame
@@ -31,10 +31,13 @@ class SkillsPage:
             Route("/skills", guard(self._page), methods=["GET"]),
             Route("/skills/{name}", guard(self._one), methods=["GET"]),
             Route("/skills/{name}", guard(self._try), methods=["POST"]),
+            Route("/skills/{name}/on", guard(self._switch), methods=["POST"]),
+            Route("/skills/{name}/off", guard(self._switch), methods=["POST"]),
         ]
 
     async def _page(self, request: Request, session: Session) -> Response:
-        cards = await self._desk.cards()
+        cards, asked = await self._desk.cards(), request.query_params
+        switched = next((card for card in cards if card.skill.name == (asked.get("on") or asked.get("off"))), None)
         return await self._frame.page(
             request,
             session,
@@ -43,7 +46,14 @@ class SkillsPage:
             cards=cards,
             refused=self._desk.refused(),
             folder=self._desk.folder,
+            switched=switched,
         )
+
+    async def _switch(self, request: Request, session: Session) -> Response:
+        name, on = request.path_params["name"], request.url.path.endswith("/on")
+        await self._desk.switch(name, on=on)
+        log.info("console.skill_switched", skill=name, on=on, by=self._frame.person(request, session))
+        return RedirectResponse(f"/skills?{'on' if on else 'off'}={name}", 303)
 
     async def _one(self, request: Request, session: Session) -> Response:
         return await self._shown(request, session, question="", trial=None)
