@@ -93,22 +93,22 @@ async def find_giver(
     giver = await seeker.giver(issuer, named=resource is not None)
     chosen = get_client_metadata_scopes(scope, resource, giver, ["authorization_code", "refresh_token"])
     scopes = auth.scopes or tuple((chosen or "").split())
-    before = await recalled(parts, connection)
+    before = None if anew else await recalled(parts, connection)
     if auth.client_id:
-        client = (auth.client_id, Secret(""), auth.sends, 0)
-    elif before is not None and not anew and _still_ours(before, giver, auth, base_url, parts):
-        client = (before.client_id, before.secret, before.sends, before.secret_until)
+        client_id, secret, sends, until = auth.client_id, Secret(""), auth.sends, 0
+    elif before is not None and _still_ours(before, giver, auth, base_url, parts):
+        client_id, secret, sends, until = before.client_id, before.secret, before.sends, before.secret_until
     else:
-        client = await register(giver, auth.redirect, scopes, post=seeker.post)
+        client_id, secret, sends, until = await register(giver, auth.redirect, scopes, post=seeker.post)
     found = Found(
         server=base_url,
         issuer=str(giver.issuer),
         authorize_url=str(giver.authorization_endpoint),
         token_url=str(giver.token_endpoint),
-        client_id=client[0],
-        secret=client[1],
-        sends=client[2],
-        secret_until=client[3],
+        client_id=client_id,
+        secret=secret,
+        sends=sends,
+        secret_until=until,
         redirect=auth.redirect,
         registered=not auth.client_id,
         scopes=scopes,
