@@ -11,6 +11,7 @@ from tests.connectors.system import CONNECTOR, DOCUMENT, resolve, write
 
 GOOD = CONNECTOR.format(base="http://127.0.0.1:9", timeout=15, auth="header")
 KNOWN, LISTED, STRANGER = Asker("wecom", "u1", department="仓库"), Asker("wecom", "zhang"), Asker("kf", "u9")
+MEMBER = Asker("feishu", "ou_1", member=True)
 LOGINS = '\n[access.logins]\n"wecom/zhang" = "E1001"\n'
 
 
@@ -23,7 +24,9 @@ def writing(made: ConnectorHub, asker: Asker) -> Tool:
     return next(tool for tool in made.tools(asker=asker) if tool.acts)
 
 
-@pytest.mark.parametrize("asker", [KNOWN, LISTED], ids=["in-the-directory", "listed-by-the-administrator"])
+@pytest.mark.parametrize(
+    "asker", [KNOWN, LISTED, MEMBER], ids=["in-the-directory", "listed-by-the-administrator", "the-companys-own"]
+)
 async def test_for_whom_we_know_something_may_be_changed(tmp_path: Path, asker: Asker) -> None:
     made = hub(tmp_path)
     assert (writing(made, asker).approved_by, writing(made, asker).for_known_only) == ("asker", False)
@@ -51,12 +54,11 @@ async def test_where_the_connector_says_so_anybody_may_have_something_changed(tm
     ("operations", "more", "minds"),
     [
         ('["get_thing"]', "", False),
-        ('["delete_thing"]', "", True),
-        ('["delete_thing"]', '\n[access]\nwriters = "anybody"\n', False),
+        ('["delete_thing"]', "", False),
         ('["get_thing"]', '\n[access]\ndepartments = ["仓库"]\n', True),
         ('["get_thing"]', '\n[policies.get_thing]\ndepartments = ["仓库"]\n', True),
     ],
-    ids=["only-reads", "writes-for-known", "writes-for-anybody", "for-a-department", "one-for-a-department"],
+    ids=["only-reads", "writes-for-known", "for-a-department", "one-for-a-department"],
 )
 def test_the_directory_is_asked_first_where_it_matters(tmp_path: Path, operations: str, more: str, minds: bool) -> None:
     text = GOOD.replace('["get_thing"]', operations) + more

@@ -96,9 +96,7 @@ class Connection:
         """Return whether what may be done depends on the asker's department."""
         access = self.settings.access
         named = access.departments or access.write_departments
-        policies = any(policy.departments for policy in self.settings.policies.values())
-        writes = access.writers == "known" and any(tool.acts for tool in self._tools.values())
-        return bool(named) or policies or writes
+        return bool(named) or any(policy.departments for policy in self.settings.policies.values())
 
     def for_asker(self, tool: Tool, asker: Asker) -> Tool:
         """Return a tool as it is for this asker: with what is always theirs, and with what is kept from them."""
@@ -186,7 +184,7 @@ class Connection:
 
     def _may_write(self, asker: Asker) -> bool:
         """Return whether something may be changed for this asker: nobody knows who an unknown one is."""
-        known = bool(asker.department) or bool(self._login(asker))
+        known = asker.member or bool(asker.department) or bool(self._login(asker))
         return known or self.settings.access.writers == "anybody"
 
     def _login(self, asker: Asker) -> str:

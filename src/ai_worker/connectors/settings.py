@@ -169,8 +169,9 @@ class AccessSettings(Strict):
     """Who may have something changed; empty: whoever may use it."""
 
     writers: Literal["known", "anybody"] = "known"
-    """`known`: something is changed only for whom the platform's directory has in a department, or who stands
-    in `logins`; for others a person does it. `anybody`: also for customers, of whom nobody knows who they are."""
+    """`known`: something is changed only for whom the platform vouches for as the company's own, who is in a
+    department of its directory, or who stands in `logins`; for others a person does it. `anybody`: also for
+    customers, of whom nobody knows who they are."""
 
     channels: tuple[str, ...] = ()
     """Only on these channels; empty: on all."""

@@ -39,7 +39,14 @@ FAILED, REFUSED = "error:", "error:refused:"
 def asker_of(given: TurnInput) -> Asker:
     """Return for whom a turn acts."""
     contact = given.message.contact
-    return Asker(given.message.channel, contact.id, contact.name or "", contact.department or "", given.turn_id)
+    return Asker(
+        given.message.channel,
+        contact.id,
+        contact.name or "",
+        contact.department or "",
+        member=contact.member,
+        turn_id=given.turn_id,
+    )
 
 
 def settled(approval: Approval, text: str, *, now: datetime) -> InboundMessage:
@@ -49,7 +56,7 @@ def settled(approval: Approval, text: str, *, now: datetime) -> InboundMessage:
         channel=asker.channel,
         message_id=f"approval:{approval.id}",
         conversation_key=approval.conversation_key,
-        contact=Contact(asker.id, asker.name or None, asker.department or None),
+        contact=Contact(asker.id, asker.name or None, asker.department or None, asker.member),
         text=text,
         received_at=now,
         address=approval.address,

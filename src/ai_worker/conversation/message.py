@@ -19,6 +19,9 @@ class Contact:
     department: str | None = None
     """Where they work, as the platform's directory has it; `None` when it did not say."""
 
+    member: bool = False
+    """Whether the platform vouches for them as one of the company's own people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -25,6 +25,9 @@ class Asker:
     department: str = ""
     """As the platform's directory has it; empty where it does not say: then they are in none."""
 
+    member: bool = False
+    """Whether the platform vouches for them as one of the company's own people."""
+
     turn_id: str = field(default="", compare=False)
     """The turn in which it is called; empty: in none. It says nothing of who asks."""
 

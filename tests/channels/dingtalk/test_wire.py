@@ -76,6 +76,7 @@ def test_every_type_is_read(changes: dict[str, Any], text: str, parts: tuple[Par
 def test_somebody_from_outside_the_company_has_no_staff_id() -> None:
     message = decoded(robot_message(senderStaffId=None))
     assert message.contact.id == "$:LWCP_v1:$a"
+    assert (message.contact.member, decoded(robot_message()).contact.member) == (False, True)
     assert "staff" not in message.address
     assert message.address["webhook"]
 

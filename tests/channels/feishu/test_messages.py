@@ -175,3 +175,11 @@ async def test_a_message_that_was_kept_through_an_outage_is_received_however_old
     (message,) = await received(message_event(create_time=str(1795328640000 - 7_200_000)))
     assert message.sent_at is not None
     assert (message.received_at - message.sent_at) == timedelta(hours=2)
+
+
+@pytest.mark.parametrize(("tenant", "member"), [("tk", True), ("of-another-company", False), (None, False)])
+async def test_a_guest_of_another_company_is_not_one_of_our_own_people(tenant: str | None, member: bool) -> None:
+    told = message_event()
+    told["event"]["sender"]["tenant_key"] = tenant
+    [message] = await received(told)
+    assert message.contact.member is member

@@ -53,6 +53,7 @@ async def test_what_a_customer_writes_is_kept_before_the_event_is_acknowledged_a
     async with platform_of() as platform, serving(platform) as (channel, desk):
         assert await platform.say(ANN, "怎么退货？")
         (message,) = desk.messages
+        assert not message.contact.member
         await channel.deliver(answer_to(message, "签收后七天内可以退。", rateable=False))
         assert [shown.text for shown in await platform.reply_to(ANN)] == ["签收后七天内可以退。"]
         assert set(channel.health().proofs) == {"callback", "message", "reply", "credentials"}

@@ -18,7 +18,7 @@ from ai_worker.foundation.clock import SystemClock
 from ai_worker.skills.tool import Asker, ToolFailed, ToolRefused
 from tests.connectors.caldav.radicale import PASSWORD, Radicale, shared_radicale
 
-ZHANG, LI = Asker("wecom", "zhangsan"), Asker("wecom", "lisi")
+ZHANG, LI = Asker("wecom", "zhangsan", member=True), Asker("wecom", "lisi", member=True)
 _numbers = itertools.count(1)
 
 EVENT = """BEGIN:VCALENDAR\r
@@ -142,7 +142,7 @@ async def test_of_many_who_book_at_the_same_moment_at_most_one_has_the_room(
 ) -> None:
     times: dict[str, Any] = {"start": "2026-03-02T10:00", "end": "2026-03-02T11:00", "title": "抢会议室"}
     async with connected(tmp_path, settings(radicale.base, room)) as connection:
-        tries = (ask(connection, "book", Asker("wecom", f"u{n}"), f"key-{n}", **times) for n in range(6))
+        tries = (ask(connection, "book", Asker("wecom", f"u{n}", member=True), f"key-{n}", **times) for n in range(6))
         results = await asyncio.gather(*tries, return_exceptions=True)
         assert [type(one) for one in results if isinstance(one, BaseException)].count(AlreadyTaken) >= 5
         left = (await ask(connection, "list_events", **DAY))["count"]

@@ -183,7 +183,7 @@ class Reception:
             channel=self._channel,
             message_id=derived_id("card", press.card, choice, press.contact),
             conversation_key=address.conversation_key,
-            contact=Contact(press.contact, pressed_by.nick or None),
+            contact=Contact(press.contact, pressed_by.nick or None, member=True),  # a press names a staff id
             text=label,
             received_at=self._clock.now(),
             address=pressed_by.written(),

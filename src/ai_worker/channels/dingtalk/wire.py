@@ -57,7 +57,7 @@ def decode(
         channel=channel,
         message_id=_message_id(found),
         conversation_key=address.conversation_key,
-        contact=Contact(address.contact, address.nick or None),
+        contact=Contact(address.contact, address.nick or None, member=bool(address.staff)),
         text=text,
         received_at=received_at,
         parts=parts,

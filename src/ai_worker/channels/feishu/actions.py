@@ -41,6 +41,7 @@ Answer = Mapping[str, Any]
 
 class _Operator(msgspec.Struct):
     open_id: str | None = None
+    tenant_key: str | None = None
 
 
 class _Action(msgspec.Struct):
@@ -73,8 +74,9 @@ class Actions:
             Refused: The event is broken.
         """
         pressed = decoded(event.body, _Pressed)
-        operator, value = clean(pressed.operator.open_id or ""), pressed.action.value
-        if not 0 < len(operator) <= MAX_ID:
+        member = event.of_our_own(pressed.operator.tenant_key)
+        operator, value = Contact(clean(pressed.operator.open_id or ""), member=member), pressed.action.value
+        if not 0 < len(operator.id) <= MAX_ID:
             raise Refused("message")
         if not isinstance(value, dict):
             return {}
@@ -91,7 +93,7 @@ class Actions:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _do(self, operator: str, turn: str, mark: str, choice: str) -> Answer:
+    async def _do(self, operator: Contact, turn: str, mark: str, choice: str) -> Answer:
         try:
             face = await self._faces.of(turn)
             if mark:
@@ -103,23 +105,23 @@ class Actions:
         except Busy:
             return _toast("warning", AGAIN)
 
-    async def _rated(self, face: Face | None, operator: str, turn: str, mark: Mark) -> Answer:
-        rating = Rating(turn, mark, at=self._clock.now(), channel=self._channel, contact=operator)
+    async def _rated(self, face: Face | None, operator: Contact, turn: str, mark: Mark) -> Answer:
+        rating = Rating(turn, mark, at=self._clock.now(), channel=self._channel, contact=operator.id)
         if not await self._rate(rating):
             return _toast("info", PAST)
         if face is None:
             return _toast("success", THANKED)
         return await self._redrawn(msgspec.structs.replace(face, mark=mark), _toast("success", THANKED))
 
-    async def _chose(self, face: Face, operator: str, choice: Choice) -> Answer:
+    async def _chose(self, face: Face, operator: Contact, choice: Choice) -> Answer:
         place = Place.of(face.address)
-        place = Place(user=operator, chat=place.chat, message=place.message, group=place.group)
+        place = Place(user=operator.id, chat=place.chat, message=place.message, group=place.group)
         await self._receive(
             InboundMessage(
                 channel=self._channel,
-                message_id=derived_id("pressed", face.turn_id, operator, choice.id),
+                message_id=derived_id("pressed", face.turn_id, operator.id, choice.id),
                 conversation_key=place.conversation,
-                contact=Contact(operator),
+                contact=operator,
                 text=choice.label,
                 received_at=self._clock.now(),
                 address=place.address(),

@@ -44,6 +44,12 @@ class Event:
     """JSON of what happened: the event's own part."""
 
     schema: str = "2.0"
+    tenant: str = ""
+    """The company that the application is installed for; empty if the event does not say."""
+
+    def of_our_own(self, tenant_key: str | None) -> bool:
+        """Return whether somebody of this tenant is one of the company's own people, and no guest of a group."""
+        return bool(self.tenant) and tenant_key == self.tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +170,7 @@ def _opened(raw: bytes, settings: FeishuSettings, token: Secret, *, proved: bool
     _check_owner(header.app_id, header.tenant_key, settings)
     if not header.event_type or len(header.event_type) > MAX_FIELD:
         raise Refused("message")
-    return Event(header.event_type, bytes(envelope.event))
+    return Event(header.event_type, bytes(envelope.event), tenant=header.tenant_key or "")
 
 
 def _old(envelope: _Envelope, settings: FeishuSettings, token: Secret) -> Event:

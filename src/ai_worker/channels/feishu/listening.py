@@ -101,7 +101,7 @@ class Listening:
             channel=self._channel,
             message_id=message_id,
             conversation_key=place.conversation,
-            contact=Contact(found.sender),
+            contact=Contact(found.sender, member=found.member),
             text=worded(found.text, found.mentions, own_id=self._identity.open_id),
             received_at=now,
             parts=found.parts,

@@ -52,6 +52,9 @@ class Heard:
     """The same for the same words, said by the same person at the same millisecond in the same chat: the
     platform has been seen to repeat messages under new ids. Empty when it does not say when it was said."""
 
+    member: bool = False
+    """Whether they are one of the company's own people; schema 1.0 does not say."""
+
 
 class _Ids(msgspec.Struct):
     open_id: str | None = None
@@ -60,6 +63,7 @@ class _Ids(msgspec.Struct):
 class _Sender(msgspec.Struct):
     sender_id: _Ids | None = None
     sender_type: str | None = None
+    tenant_key: str | None = None
 
 
 class _Mention(msgspec.Struct):
@@ -124,6 +128,7 @@ def _heard(event: Event) -> Heard:
             group=message.chat_type != "p2p",
             sender=said_by,
             from_person=sender.sender_type == "user",
+            member=event.of_our_own(sender.tenant_key),
             text=text,
             parts=parts,
             mentions=mentions,

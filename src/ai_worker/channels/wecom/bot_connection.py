@@ -223,7 +223,7 @@ class BotConnection:
                 channel=self._channel,
                 message_id=derived_id("pressed", task_id, event.user),  # one choice of each person
                 conversation_key=f"group:{event.chat}" if event.chat else event.user,
-                contact=Contact(event.user),
+                contact=Contact(event.user, member=True),
                 text=pressed.label,
                 received_at=self._clock.now(),
                 sent_at=event.at,

@@ -93,7 +93,7 @@ def decode(body: Any, *, channel: str, bot_id: str, bot_name: str, received_at: 
         channel=channel,
         message_id=message_id,
         conversation_key=f"group:{chat}" if chat else user,
-        contact=Contact(user),
+        contact=Contact(user, member=True),
         text=without_mention(text, bot_name) if chat else text,
         received_at=received_at,
         parts=parts,

@@ -134,7 +134,7 @@ def decode(xml: bytes, *, channel: str, corp_id: str, agent_id: str, received_at
         channel=channel,
         message_id=message_id,
         conversation_key=contact,  # a self-built application is only ever written to one to one
-        contact=Contact(contact),
+        contact=Contact(contact, member=True),  # others cannot write to a self-built application
         text=clean(found.get("Content", "")) if kind == "text" else "",
         received_at=received_at,
         parts=() if kind == "text" else (_part(kind, found),),
