@@ -78,6 +78,8 @@ async def test_the_official_client_lists_what_a_key_is_good_for(door: World) -> 
     async with agent(door, await door.another_key("agent", "chat", "tools")) as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
     assert names == ["ask", "search_knowledge", "erp.get_order"], "what acts, and what is not offered, is not there"
+    async with agent(door, await door.another_key("agent", "tools")) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["erp.get_order"]
 
 
 async def test_a_question_is_answered_and_a_conversation_goes_on(door: World) -> None:
@@ -112,6 +114,8 @@ async def test_a_business_system_is_asked_for_the_keys_owner_and_says_no_in_word
     ("scopes", "tool"),
     [
         (("chat",), "erp.get_order"),  # not this key's
+        (("tools",), "ask"),
+        (("tools",), "search_knowledge"),
         (("chat", "tools"), "crm.get_lead"),  # not offered
     ],
 )
@@ -119,9 +123,11 @@ async def test_what_a_key_is_not_shown_it_cannot_call_by_name(
     door: World, erp: Erp, scopes: tuple[str, ...], tool: str
 ) -> None:
     async with agent(door, await door.another_key("agent", *scopes)) as client:
-        result = await client.call_tool(tool, {"order_id": "ORD12345"})
+        result = await client.call_tool(tool, {"order_id": "ORD12345", "question": "你好", "query": "退款"})
     assert result.is_error
+    assert "no tool called" in said(result)
     assert erp.askers == []
+    assert door.turns.seen == []
 
 
 @pytest.mark.parametrize(("key", "status"), [("", 401), ("wrong", 401), ("metrics", 403)])

@@ -47,8 +47,8 @@ class Guard:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
-    async def admit(self, connection: HTTPConnection, scope: Scope) -> Caller:
-        """Return who calls, if the key is good for `scope` from where it is used.
+    async def admit(self, connection: HTTPConnection, scope: Scope, *also: Scope) -> Caller:
+        """Return who calls, if the key is good for `scope`, or one of `also`, from where it is used.
 
         Keys in the query, in cookies or in another scheme than Bearer are not looked at: those places
         end up in logs and histories.
@@ -59,7 +59,7 @@ class Guard:
             TooManyFailures: Too many bad keys came from this address.
         """
         address = connection.client.host if connection.client else ""
-        key = await self._keyring.authenticate(_bearer(connection), address=address, scope=scope)
+        key = await self._keyring.authenticate(_bearer(connection), address=address, scope=scope, also=also)
         return Caller(key.name, key.id, admin="admin" in key.scopes, scopes=key.scopes)
 
 

@@ -29,6 +29,9 @@ class Endpoint:
 
     handle: Handler
     summary: str
+    also: tuple[Scope, ...] = ()
+    """Other scopes that let a key in; what each of them is good for there is the handler's to say."""
+
     keyless: Networks = NOWHERE
     """Addresses that need no key for this, whatever its scope."""
 
@@ -48,6 +51,6 @@ class Endpoint:
         async def serve(request: Request) -> Response:
             if self.scope == "public" or (request.client and request.client.host in self.keyless):
                 return await self.handle(request, STRANGER)
-            return await self.handle(request, await guard.admit(request, self.scope))
+            return await self.handle(request, await guard.admit(request, self.scope, *self.also))
 
         return Route(self.path, serve, methods=[self.method])

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
 
 from ai_worker.api.auth import Caller
 from ai_worker.api.endpoint import Endpoint
@@ -26,6 +27,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import AiWorkerError, NotFound
 from ai_worker.foundation.ids import new_id
 from ai_worker.foundation.text import clean
+from ai_worker.keys.keyring import Scope
 from ai_worker.knowledge.retrieve import ANYBODY, Retriever
 from ai_worker.skills.tool import Asker, Tool, Toolbox, ToolFailed
 
@@ -91,7 +93,7 @@ class McpDoor:
         """Return the endpoints of this room."""
         says = "The worker for other agents, over the Model Context Protocol (streamable HTTP)"
         return [
-            Endpoint(method=method, path="/mcp", scope="chat", handle=self._serve, summary=says)
+            Endpoint(method=method, path="/mcp", scope="chat", also=("tools",), handle=self._serve, summary=says)
             for method in ("GET", "POST", "DELETE")
         ]
 
@@ -148,6 +150,14 @@ class McpDoor:
 
     def _list(self, caller: Caller) -> list[tuple[str, str, Mapping[str, Any]]]:
         """Return name, description and schema of what a caller may use."""
+        return self._of_knowledge(caller) + [
+            (tool.name, tool.description, tool.parameters) for tool in self._tools(caller)
+        ]
+
+    def _of_knowledge(self, caller: Caller) -> list[tuple[str, str, Mapping[str, Any]]]:
+        """Return what a caller may ask the worker itself."""
+        if not _may(caller, "chat"):
+            return []
         question = {"type": "string", "minLength": 1, "maxLength": QUESTION}
         ask = {
             "type": "object",
@@ -167,11 +177,11 @@ class McpDoor:
         ]  # fmt: skip
         if self._retriever is not None:
             found.append(("search_knowledge", "Search the company's knowledge for passages.", search))
-        return found + [(tool.name, tool.description, tool.parameters) for tool in self._tools(caller)]
+        return found
 
     def _tools(self, caller: Caller) -> list[Tool]:
         """Return the business tools that a caller may use: those that are offered, read, and are not anybody's own."""
-        if self._toolbox is None or not ("tools" in caller.scopes or caller.admin):
+        if self._toolbox is None or not _may(caller, "tools"):
             return []
         names = self._staff.default.connectors
         return [
@@ -183,11 +193,10 @@ class McpDoor:
     async def _call(self, caller: Caller, name: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
         """Return what a call gives back, and whether it failed."""
         try:
-            match name:
-                case "ask":
+            if name in (own for own, _, _ in self._of_knowledge(caller)):
+                if name == "ask" or self._retriever is None:
                     return await self._ask(caller, arguments), False
-                case "search_knowledge" if self._retriever is not None:
-                    return self._search(self._retriever, arguments), False
+                return self._search(self._retriever, arguments), False
             tool = next((tool for tool in self._tools(caller) if tool.name == name), None)
             if tool is None or self._toolbox is None:
                 return f"There is no tool called {name!r} for this key", True
@@ -233,11 +242,11 @@ class McpDoor:
 class _Handed(Response):
     """A response that another application writes."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, app: Callable[[Connection, Receive, Send], Awaitable[None]]) -> None:
         self._app = app
         self.background = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Let it write."""
         await self._app(scope, receive, send)
 
@@ -254,6 +263,10 @@ def _caller(context: Any) -> Caller:
     caller = context.request.scope[_CALLER]
     assert isinstance(caller, Caller)
     return caller
+
+
+def _may(caller: Caller, scope: Scope) -> bool:
+    return caller.admin or scope in caller.scopes
 
 
 def _asker(caller: Caller) -> Asker:

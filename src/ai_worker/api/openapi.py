@@ -86,7 +86,8 @@ def _operation(each: Endpoint) -> dict[str, Any]:
         "security": [] if each.scope == "public" else [{"key": []}],
     }
     if each.scope != "public":
-        operation["description"] = f"Needs a key with the scope `{each.scope}`."
+        scopes = " or ".join(f"`{scope}`" for scope in (each.scope, *each.also))
+        operation["description"] = f"Needs a key with the scope {scopes}."
     if each.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(each.body)}
     operation |= each.details

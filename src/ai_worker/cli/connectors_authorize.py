@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import sys
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -11,8 +14,12 @@ from ai_worker.cli.invocation import Invocation, both
 from ai_worker.foundation.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from ai_worker.connectors.auth_settings import CodeAuth
-    from ai_worker.connectors.settings import ConnectorSettings
+    from ai_worker.connectors.http.consent import Consent
+    from ai_worker.connectors.registry import Described
+    from ai_worker.foundation.secret import Secret
     from ai_worker.settings import Settings
 
 WAIT_S = 600
@@ -26,6 +33,13 @@ class NothingToAuthorize(BadInput):
 
     code = "connector.nothing_to_authorize"
     hint = 'Consent is asked for where [auth] of the connector.toml says kind = "oauth2-code".'
+
+
+class NobodyToAgree(BadInput):
+    """The server names a host for its tokens, and there is no terminal at which somebody could agree to it."""
+
+    code = "connector.nobody_to_agree"
+    hint = "If that host is right, write it after --trust."
 
 
 def register(commands: typer.Typer) -> None:
@@ -50,41 +64,104 @@ def authorize(
             help=both("不监听，粘贴浏览器跳转后的地址", "Do not listen; paste the address that the browser ends at"),
         ),
     ] = False,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust",
+            metavar="HOST",
+            help=both(
+                "系统自己说的、可以发放令牌的主机，可以写几个；不写就问",
+                "A host that the system names for its tokens; may repeat; left out: it is asked",
+            ),
+        ),
+    ] = None,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help=both("重新注册客户端", "Register as a client anew")),
+    ] = False,
 ) -> None:
     """Print where the person consents, wait for the answer, and keep the refresh token."""
     from ai_worker.cli.output import done
-    from ai_worker.connectors.http.authenticate import EVERYWHERE
-    from ai_worker.connectors.http.connect import kept_as
-    from ai_worker.connectors.http.consent import Consent
-    from ai_worker.connectors.kept import KeptTokens
 
     invocation = Invocation.of(context)
     settings = invocation.settings()
     described, auth = _wanted(settings, connector, scheme)
-    consent = Consent(auth, described)
-    print(invocation.say("请在浏览器里打开，登录并同意：", "Open this in a browser, log in and consent:"))
-    print(consent.address(), flush=True)
 
     async def work() -> None:
+        asked = await _asked(described, auth, scheme, invocation, trust=trust or (), anew=anew)
+        print(invocation.say("请在浏览器里打开，登录并同意：", "Open this in a browser, log in and consent:"))
+        print(asked.consent.address(), flush=True)
         redirected = await _redirected(auth, invocation, paste=paste)
-        token = await consent.exchange(consent.code(redirected))
-        await KeptTokens(settings.data_dir).remember(kept_as(connector, scheme or EVERYWHERE), token)
+        await asked.keep(await asked.consent.exchange(asked.consent.code(redirected)))
 
     asyncio.run(work())
     done(invocation.say("已授权，刷新令牌已加密保存", "Authorised; the refresh token is kept, encrypted"))
 
 
-def _wanted(settings: "Settings", connector: str, scheme: str) -> "tuple[ConnectorSettings, CodeAuth]":
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question to a person, and where what comes of it is kept."""
+
+    consent: "Consent"
+    keep: "Callable[[Secret], Awaitable[None]]"
+
+
+async def _asked(
+    described: "Described", auth: "CodeAuth", scheme: str, invocation: Invocation, *, trust: "Sequence[str]", anew: bool
+) -> _Asked:
+    """Return the question, after the system was asked whose it is where the settings do not say."""
+    from ai_worker.connectors.http.authenticate import EVERYWHERE
+    from ai_worker.connectors.http.connect import kept_as
+    from ai_worker.connectors.http.consent import Consent
+    from ai_worker.connectors.kept import KeptTokens
+    from ai_worker.connectors.kind import Parts
+    from ai_worker.foundation.clock import SystemClock
+
+    data_dir = invocation.settings().data_dir
+    find = described.kind.find_giver
+    if not auth.found_out or find is None:
+        keep = partial(KeptTokens(data_dir).remember, kept_as(described.id, scheme or EVERYWHERE))
+        return _Asked(Consent(auth, described.settings), keep)
+
+    async def trusts(host: str) -> bool:
+        return host in trust or await asyncio.to_thread(_agreed, invocation, described.settings.name, host)
+
+    parts = Parts.kept_in(data_dir, SystemClock())
+    giver = await find(described.id, described.settings, parts, trusts, anew)
+    consent = Consent(
+        giver.auth,
+        described.settings,
+        issuer=giver.issuer,
+        states_issuer=giver.states_issuer,
+        networks=giver.networks,
+    )
+    return _Asked(consent, giver.keep)
+
+
+def _agreed(invocation: Invocation, name: str, host: str) -> bool:
+    """Ask whether a host may give tokens."""
+    if not sys.stdin.isatty():
+        raise NobodyToAgree(f"{name} says that {host} gives its tokens")
+    return typer.confirm(
+        invocation.say(
+            f"{name} 说它的令牌由 {host} 发放。允许连到那里吗（只用来取令牌）？",
+            f"{name} says that {host} gives its tokens. May it be called (for tokens alone)?",
+        ),
+        err=True,
+    )
+
+
+def _wanted(settings: "Settings", connector: str, scheme: str) -> "tuple[Described, CodeAuth]":
     from ai_worker.connectors.auth_settings import CodeAuth
-    from ai_worker.connectors.registry import connector_files, id_of, read_settings
+    from ai_worker.connectors.registry import connector_files, describe, id_of
     from ai_worker.settings.references import resolver
 
     folder = settings.connectors_folder
     file = next((file for file in connector_files(folder) if id_of(file) == connector), None)
     if file is None:
         raise NothingToAuthorize(f"no file in {folder} describes {connector!r}")
-    described = read_settings(file, resolver(folder.parent, os.environ))
-    auth = described.auths.get(scheme) if scheme else described.auth
+    described = describe(file, resolver(folder.parent, os.environ))
+    auth = described.settings.auths.get(scheme) if scheme else described.settings.auth
     if not isinstance(auth, CodeAuth):
         raise NothingToAuthorize(f"{connector}: {f'auths.{scheme}' if scheme else 'auth'} asks for nobody's consent")
     return described, auth

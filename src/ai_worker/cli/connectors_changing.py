@@ -14,6 +14,7 @@ from ai_worker.foundation.errors import BadInput
 
 if TYPE_CHECKING:
     from ai_worker.connectors.editing import Changes
+    from ai_worker.connectors.operation import Contract
     from ai_worker.connectors.registry import Described
 
 SHOWN = 20
@@ -66,7 +67,7 @@ def refresh(
     described = site.described(connector_id)
     if contract is None and described.kind.fetch is None:
         raise NothingToFetch(f"a system of kind {described.kind.name!r} cannot be asked for its contract")
-    former = site.connection(connector_id).contract
+    former = _former(site, described)
     with tempfile.TemporaryDirectory(prefix="ai-worker-") as folder:
         fresh = contract or asyncio.run(_fetched(site, described, Path(folder)))
         changes = Changes.between(former, site.bench.compiled(described.file, fresh))
@@ -136,6 +137,15 @@ def _switch(context: typer.Context, connector_id: str, *, enabled: bool, as_json
         done(invocation.say(f"{connector_id} 已启用", f"{connector_id} is switched on"))
     else:
         done(invocation.say(f"{connector_id} 已停用，文件还在", f"{connector_id} is switched off; its files stay"))
+
+
+def _former(site: Site, described: "Described") -> "Contract":
+    """Return the contract in use; one that is fetched for the first time takes the place of an empty one."""
+    from ai_worker.connectors.operation import Contract
+
+    if described.settings.contract and not described.contract.exists():
+        return Contract(described.kind.name, "", "", "", ())
+    return site.connection(described.id).contract
 
 
 async def _fetched(site: Site, described: "Described", folder: Path) -> Path:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ai_worker.foundation.secret import Secret, SecretField, TextField
 
@@ -180,9 +180,13 @@ class CodeAuth(Strict):
     """
 
     kind: Literal["oauth2-code"]
-    authorize_url: Address
-    token_url: Address
-    client_id: TextField
+    authorize_url: Address = ""
+    """Left out, as `token_url`: the system says itself who gives its tokens, where its kind can (MCP)."""
+
+    token_url: Address = ""
+    client_id: TextField = ""
+    """Left out of a system that says who gives its tokens: we register with them when consent is asked for."""
+
     secret: SecretField | None = None
     """The client's secret; left out: a public client, which PKCE alone protects."""
 
@@ -198,6 +202,19 @@ class CodeAuth(Strict):
 
     extra: Mapping[str, str] = Field(default_factory=dict)
     """Sent with the question: `access_type = "offline"`, `prompt = "consent"`."""
+
+    @model_validator(mode="after")
+    def _whole_or_found_out(self) -> Self:
+        if bool(self.authorize_url) != bool(self.token_url):
+            raise ValueError("authorize_url and token_url go together: both, or neither")
+        if self.token_url and not self.client_id:
+            raise ValueError("client_id: Field required")
+        return self
+
+    @property
+    def found_out(self) -> bool:
+        """Whether the system says who gives its tokens, and not the settings."""
+        return not self.token_url
 
 
 class CsrfSettings(Strict):

@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 from aiohttp.abc import AbstractResolver
 from pydantic import BaseModel, ConfigDict
 
+from ai_worker.connectors.auth_settings import CodeAuth
 from ai_worker.connectors.contract import Answer, Preview
 from ai_worker.connectors.kept import KeptTokens
 from ai_worker.connectors.operation import Contract, Operation
@@ -113,6 +114,34 @@ MakeCaller = Callable[[str, ConnectorSettings, Any, Contract, Parts], Caller]
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentGiver:
+    """Who is to be asked for a person's consent, as the system itself said."""
+
+    auth: CodeAuth
+    """With their addresses, and with the client that we are to them."""
+
+    issuer: str
+    """What they call themselves; an answer of anybody else does not count (RFC 9207)."""
+
+    states_issuer: bool
+    """Whether every answer of theirs says whose it is."""
+
+    networks: tuple[str, ...]
+    """Private networks that they may stand in: the connection's own."""
+
+    keep: Callable[[Secret], Awaitable[None]]
+    """Keeps the refresh token that they gave, and who they are."""
+
+
+Trusts = Callable[[str], Awaitable[bool]]
+"""Asks an administrator whether a host that the system named (`login.example.com`) may give its tokens."""
+
+FindGiver = Callable[[str, ConnectorSettings, Parts, Trusts, bool], Awaitable[ConsentGiver]]
+"""By the connection's id, its settings, whom to trust, and whether to register anew though we are known.
+Raises ToolFailed and its kin."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of business system."""
 
@@ -129,6 +158,9 @@ class Kind:
     """Whether `contract` must be set; otherwise `compile` gets the connector's folder and its options."""
 
     needs_base_url: bool = True
+    find_giver: FindGiver | None = None
+    """`None`: its systems do not say who gives their tokens, so that the settings have to."""
+
     check: str = ""
     """The name of a harmless operation that shows that the system is there and takes our credentials;
     empty: the settings name one, or the first read without required arguments is used."""

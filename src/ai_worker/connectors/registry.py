@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ai_worker.connectors.auth_settings import CodeAuth
 from ai_worker.connectors.caldav.kind import KIND as CALDAV
 from ai_worker.connectors.connection import Connection
 from ai_worker.connectors.contract import Connector, ConnectorRefused, Preview
@@ -315,6 +316,12 @@ def read_settings(file: Path, resolve: Callable[[str], str]) -> ConnectorSetting
     kind = KINDS.get(settings.kind)
     if kind is None:
         raise ConnectorRefused(file, f"kind: {settings.kind!r} is none of {', '.join(KINDS)}")
+    named = {f"auths.{name}": auth for name, auth in settings.auths.items()}
+    if kind.find_giver is None:
+        named["auth"] = settings.auth
+    for where, auth in named.items():
+        if isinstance(auth, CodeAuth) and auth.found_out:
+            raise ConnectorRefused(file, f"{where}.token_url: Field required")
     if kind.needs_base_url and not settings.base_url:
         raise ConnectorRefused(file, "base_url: Field required")
     if kind.needs_contract and not settings.contract:

@@ -143,8 +143,10 @@ class Keyring:
         """Return all keys, newest first."""
         return await self._store.keys()
 
-    async def authenticate(self, presented: str, *, address: str, scope: Scope) -> StoredKey:
-        """Return the key that was presented, if it may be used from `address` for `scope`.
+    async def authenticate(
+        self, presented: str, *, address: str, scope: Scope, also: Sequence[Scope] = ()
+    ) -> StoredKey:
+        """Return the key that was presented, if it may be used from `address` for `scope`, or for one of `also`.
 
         Raises:
             Unauthenticated: It may not; a subclass says why if the secret was right.
@@ -160,8 +162,9 @@ class Keyring:
             raise KeyExpired("This API key has expired")
         if address not in _networks(key.networks):
             raise AddressDenied("This API key may not be used from this address")
-        if scope not in key.scopes and "admin" not in key.scopes:
-            raise ScopeDenied(f"This API key has no scope {scope!r}")
+        wanted = (scope, *also)
+        if not {*wanted, "admin"} & set(key.scopes):
+            raise ScopeDenied(f"This API key has no scope {' or '.join(map(repr, wanted))}")
         self._note_use(key.id, address)
         return key
 

@@ -11,12 +11,14 @@ import pytest
 from aiohttp import web
 
 from ai_worker.connectors.auth_settings import CodeAuth
+from ai_worker.connectors.contract import ConnectorRefused
 from ai_worker.connectors.http.connect import make_caller
 from ai_worker.connectors.http.consent import Consent
 from ai_worker.connectors.http.tokens import CredentialsRefused
 from ai_worker.connectors.kept import KeptTokens, KeptUnreadable
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.operation import Contract
+from ai_worker.connectors.registry import read_settings
 from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.secret import Secret
@@ -88,6 +90,28 @@ async def test_consent_is_asked_for_with_a_challenge_and_exchanged_for_a_refresh
         assert asked["scope"] == "orders offline_access"
         code = consent.code(f"{asked['redirect_uri']}?code=code-1&state={asked['state']}")
         assert (await consent.exchange(code)).reveal() == "refresh-1"
+
+
+@pytest.mark.parametrize(
+    ("auth", "words"),
+    [
+        ("", "auth.token_url: Field required"),
+        ('authorize_url = "https://login.example.com/a"\n', "go together"),
+        ('authorize_url = "https://a.example.com/a"\ntoken_url = "https://a.example.com/t"\n', "client_id"),
+    ],
+    ids=["none", "one", "no-client"],
+)
+def test_a_system_that_does_not_say_who_gives_its_tokens_takes_the_addresses(
+    tmp_path: Path, auth: str, words: str
+) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text(
+        'name = "商城"\nbase_url = "https://shop.example.com"\ncontract = "c.json"\noperations = ["*"]\n'
+        f'[auth]\nkind = "oauth2-code"\n{auth}',
+        "utf-8",
+    )
+    with pytest.raises(ConnectorRefused, match=words):
+        read_settings(file, str)
 
 
 async def test_an_address_that_answers_another_question_is_refused() -> None:

@@ -216,7 +216,7 @@ def token_addresses(credentials: Mapping[str, Credential]) -> list[str]:
 
 
 def token_sources(
-    credentials: Mapping[str, Credential], *, ask: Ask, clock: Clock, keeping: Callable[[str], Keeping] | None
+    credentials: Mapping[str, Credential], *, ask: Ask, clock: Clock, keeping: Callable[[str], Keeping | None] | None
 ) -> dict[str, TokenSource]:
     """Return what gives the tokens of these credentials, by their names."""
     sources: dict[str, TokenSource] = {}

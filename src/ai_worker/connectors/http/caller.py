@@ -54,7 +54,7 @@ class HttpCaller:
         credentials: Mapping[str, Credential],
         clock: Clock,
         resolver: AbstractResolver | None = None,
-        keeping: Callable[[str], Keeping] | None = None,
+        keeping: Callable[[str], Keeping | None] | None = None,
         csrf: Csrf | None = None,
         dialect: Dialect = PLAIN,
         sleep: Sleep = asyncio.sleep,

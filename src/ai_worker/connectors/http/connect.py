@@ -67,18 +67,19 @@ def kept_as(connection: str, scheme: str) -> str:
     return connection if scheme == EVERYWHERE else f"{connection}/{scheme}"
 
 
-def keeping_of(parts: Parts, connection: str) -> Callable[[str], Keeping] | None:
-    """Return what says where a connection's refresh tokens are kept; `None`: nobody keeps any."""
-    return partial(_keeping, parts, connection) if parts.remember is not None else None
-
-
-def _keeping(parts: Parts, connection: str, scheme: str) -> Keeping:
-    name = kept_as(connection, scheme)
-    assert parts.remember is not None
+def keeping_as(parts: Parts, name: str) -> Keeping | None:
+    """Return where the refresh token of this name is kept; `None`: nobody keeps any."""
+    if parts.remember is None:
+        return None
     keeping = Keeping(partial(parts.remember, name))
     if parts.recall is not None:
         keeping = replace(keeping, recall=partial(parts.recall, name))
     return replace(keeping, alone=partial(parts.alone, name)) if parts.alone is not None else keeping
+
+
+def keeping_of(parts: Parts, connection: str) -> Callable[[str], Keeping | None]:
+    """Return what says where a connection's refresh tokens are kept."""
+    return lambda scheme: keeping_as(parts, kept_as(connection, scheme))
 
 
 def credentials_of(settings: ConnectorSettings) -> Mapping[str, Credential]:

@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -24,14 +25,34 @@ class Consent:
     """One question to one person; its verifier and its state are good for it alone."""
 
     def __init__(
-        self, auth: CodeAuth, settings: ConnectorSettings, *, resolver: AbstractResolver | None = None
+        self,
+        auth: CodeAuth,
+        settings: ConnectorSettings,
+        *,
+        issuer: str = "",
+        states_issuer: bool = False,
+        networks: Sequence[str] | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
-        """Make up the question; nobody is called."""
+        """Make up the question; nobody is called.
+
+        Args:
+            auth: Whom to ask, and as whom.
+            settings: The connection's.
+            issuer: Who has to have answered, if the answer says who did (RFC 9207); empty: nobody knows.
+            states_issuer: Whether every answer of theirs says so.
+            networks: Private networks that the tokens' giver may stand in; left out: the connection's, and
+                the address that stands in `token_url` as numbers.
+            resolver: Answers for host names; left out: the machine's own.
+        """
         self._auth = auth
+        self._issuer, self._states_issuer = issuer, states_issuer
+        if networks is None:
+            networks = [*settings.networks, *named_inside(auth.token_url)]
         self._verifier = secrets.token_urlsafe(48)
         self._state = secrets.token_urlsafe(24)
         self._wire = Wire(
-            Gate(addresses=[auth.token_url], networks=[*settings.networks, *named_inside(auth.token_url)]),
+            Gate(addresses=[auth.token_url], networks=networks),
             timeout_s=settings.timeout_s,
             max_connections=1,
             max_bytes=MAX_BYTES,
@@ -52,7 +73,8 @@ class Consent:
             **({"resource": self._auth.resource} if self._auth.resource else {}),
             **self._auth.extra,
         }
-        return f"{self._auth.authorize_url}?{urlencode(asked_for)}"
+        joint = "&" if "?" in self._auth.authorize_url else "?"
+        return f"{self._auth.authorize_url}{joint}{urlencode(asked_for)}"
 
     def code(self, redirected: str) -> str:
         """Return the code in the address that the person was sent back to.
@@ -63,6 +85,9 @@ class Consent:
         query = parse_qs(urlsplit(redirected.strip()).query)
         if not hmac.compare_digest(query.get("state", [""])[0].encode(), self._state.encode()):
             raise CredentialsRefused("the address is no answer to this question; open the address that was shown")
+        answered = query.get("iss", [""])[0]
+        if self._issuer and answered != self._issuer and (answered or self._states_issuer):
+            raise CredentialsRefused("the answer is not of the server that was asked (iss); nothing was sent to it")
         if reason := query.get("error", [""])[0]:
             known = reason if reason in ("access_denied", "invalid_scope", "invalid_request") else "another reason"
             raise CredentialsRefused(f"consent was not given ({known})")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from urllib.parse import quote_plus, urlencode
 
 from ai_worker.connectors.answers import decoded
-from ai_worker.connectors.http.tokens import Ask, CredentialsRefused, Grant, life_of
+from ai_worker.connectors.http.tokens import Ask, ConsentNeeded, CredentialsRefused, Grant, life_of
 from ai_worker.foundation.secret import Secret
 
 REASONS = frozenset(
@@ -19,9 +19,13 @@ REASONS = frozenset(
         "unauthorized_client",
         "unsupported_grant_type",
         "invalid_scope",
+        "invalid_target",
     )
 )
-"""RFC 6749 §5.2. Any other words of a token server could hold what we sent."""
+"""RFC 6749 §5.2, RFC 8707 §2. Any other words of a token server could hold what we sent."""
+
+CONSENT_OVER = frozenset(("invalid_grant", "invalid_client", "unauthorized_client"))
+"""What a token server says when the refresh token, or the client that it was given to, is good no more."""
 
 Remember = Callable[[Secret], Awaitable[None]]
 """Keeps a refresh token that replaces the one before; the old one may be void from then on."""
@@ -97,13 +101,19 @@ class OAuthGrants:
     async def _exchange(self) -> Grant:
         client = self._client
         if client.consent and self._refresh is None:
-            raise CredentialsRefused("nobody has consented yet: run `ai-worker connectors authorize`")
+            raise ConsentNeeded("nobody has consented yet: run `ai-worker connectors authorize`")
         form = {"grant_type": "client_credentials"}
         if self._refresh is not None:
             form = {"grant_type": "refresh_token", "refresh_token": self._refresh.reveal()}
         if client.scopes:
             form["scope"] = " ".join(client.scopes)
-        answer = await asked(client, form, ask=self._ask)
+        try:
+            answer = await asked(client, form, ask=self._ask)
+        except CredentialsRefused as refused:
+            if client.consent and refused.reason in CONSENT_OVER:
+                over = f"the consent is over ({refused.reason}): run `ai-worker connectors authorize` again"
+                raise ConsentNeeded(over, reason=refused.reason) from None
+            raise
         await self._keep_refresh(answer.get("refresh_token"))
         return Grant(Secret(answer["access_token"]), life_of(answer.get("expires_in")))
 
@@ -127,7 +137,7 @@ async def asked(client: OAuthClient, form: Mapping[str, str], *, ask: Ask) -> Ma
     """Return the token server's answer to a form, which holds an access token.
 
     Raises:
-        CredentialsRefused: The server gives none.
+        CredentialsRefused: The server gives none; `reason` is one of `REASONS`, or empty.
         ToolFailed: It cannot be reached.
     """
     headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
@@ -144,7 +154,8 @@ async def asked(client: OAuthClient, form: Mapping[str, str], *, ask: Ask) -> Ma
     answer: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
     token = answer.get("access_token")
     if reply.status != 200 or not isinstance(token, str) or not token:
-        reason = answer.get("error")
-        named = reason if reason in REASONS else "no reason that we know"
-        raise CredentialsRefused(f"the token server gave no token ({reply.status}, {named})")
+        said = answer.get("error")
+        reason = said if isinstance(said, str) and said in REASONS else ""
+        named = reason or "no reason that we know"
+        raise CredentialsRefused(f"the token server gave no token ({reply.status}, {named})", reason=reason)
     return answer

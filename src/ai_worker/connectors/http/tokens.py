@@ -23,6 +23,23 @@ class CredentialsRefused(ToolFailed):
     code = "connector.credentials_refused"
     hint = "Renew the credentials in the connector's settings."
 
+    def __init__(self, problem: str, *, reason: str = "") -> None:
+        """Say what happened.
+
+        Args:
+            problem: In a sentence.
+            reason: The word of RFC 6749 §5.2 for it; empty: none was said.
+        """
+        super().__init__(problem)
+        self.reason = reason
+
+
+class ConsentNeeded(CredentialsRefused):
+    """Nobody has consented yet, or the consent is over: it was taken back, or has run out. Nothing was done."""
+
+    code = "connector.consent_needed"
+    hint = "Run `ai-worker connectors authorize ID`, then open the address that it shows and consent."
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:

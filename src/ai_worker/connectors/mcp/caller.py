@@ -13,6 +13,7 @@ from ai_worker.connectors.answers import clipped, masked, without
 from ai_worker.connectors.arguments import ArgumentChecks
 from ai_worker.connectors.contract import Answer, Preview
 from ai_worker.connectors.http.limits import Breaker, Rate, wait_for_room
+from ai_worker.connectors.http.tokens import CredentialsRefused
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.mcp.kind import McpOptions
 from ai_worker.connectors.mcp.network import Network
@@ -110,7 +111,7 @@ class McpCaller:
             await wait_for_room(
                 operation.name, self._rate, self._breaker, at_most_s=self._max_wait_s, called="MCP server"
             )
-            session = await self._open()
+            session = await self._proven()
             try:
                 async with asyncio.timeout(self._settings.timeout_s):
                     result = await session.client.call_tool(operation.extra["tool"], checked)
@@ -131,7 +132,7 @@ class McpCaller:
         Raises:
             ToolFailed: It cannot be reached, or lists without an end.
         """
-        session = await self._open()
+        session = await self._proven()
         found: list[dict[str, Any]] = []
         cursor: str | None = None
         try:
@@ -156,6 +157,22 @@ class McpCaller:
         written = [msgspec.json.encode(secret)[1:-1].decode() for secret in secrets if secret]
         return msgspec.json.decode(without(msgspec.json.encode(data), written))
 
+    async def _proven(self) -> "_Session":
+        """Return the session, with credentials that are good by all we know.
+
+        Raises:
+            ToolFailed: There are none, or the server cannot be reached; nothing of the call was sent.
+        """
+        session = await self._open()
+        if self._network is not None:
+            try:
+                await self._network.prove()
+            except ToolFailed:
+                self._breaker.failed()
+                await self._drop(session)
+                raise
+        return session
+
     async def _open(self) -> "_Session":
         async with self._opening:
             if self._session is None or self._session.over:
@@ -164,10 +181,12 @@ class McpCaller:
                 session = _Session(self._settings, self._options, self._network)
                 try:
                     await session.begin()
-                except Exception as error:  # noqa: BLE001  (the SDK raises what its transports raise)
+                except Exception as error:
                     log.warning("connector.unreachable", connector=self._id, kind=_kind(error))
                     await session.end()
                     self._breaker.failed()
+                    if isinstance(error, ToolFailed):
+                        raise
                     if self._network is not None and (refused := self._network.refused()) is not None:
                         raise refused from None
                     raise ToolFailed(f"{self._id}: the MCP server cannot be reached ({_kind(error)})") from None
@@ -183,6 +202,8 @@ class McpCaller:
         refused = self._network.refused() if self._network is not None else None
         problem = f"{operation.name}: no usable answer of the MCP server ({refused or _kind(error)})"
         log.warning("connector.unanswered", connector=self._id, operation=operation.name, kind=type(error).__name__)
+        if operation.risk == "read" and isinstance(refused, CredentialsRefused):
+            return refused
         return ToolUnsure(problem) if operation.risk != "read" else ToolFailed(problem)
 
 

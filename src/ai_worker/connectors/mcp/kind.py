@@ -6,19 +6,20 @@ something else tomorrow has changed its contract, and an administrator looks bef
 
 import hashlib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from pydantic import Field, model_validator
 
-from ai_worker.connectors.kind import Caller, Kind, Options, Parts
+from ai_worker.connectors.kind import Caller, ConsentGiver, Kind, Options, Parts, Trusts
 from ai_worker.connectors.operation import Contract, ContractRefused, ContractTooLarge, Operation, Skipped
 from ai_worker.connectors.plain import cut
 from ai_worker.connectors.risk import risk_of
 from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.foundation.secret import TextField
-from ai_worker.skills.tool import Risk
+from ai_worker.skills.tool import Risk, ToolFailed
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_TOOLS = 2_000
@@ -149,4 +150,22 @@ async def _fetch(settings: ConnectorSettings, options: Any, parts: Parts) -> byt
         await caller.close()
 
 
-KIND = Kind("mcp", compile_tools, options=McpOptions, make_caller=_make, fetch=_fetch, needs_base_url=False)
+async def _find_giver(
+    connection: str, settings: ConnectorSettings, parts: Parts, trusts: Trusts, anew: bool
+) -> ConsentGiver:
+    if find_spec("mcp") is None:
+        raise ToolFailed("MCP is not installed: pip install 'ai-worker[mcp]'")
+    from ai_worker.connectors.mcp.discovery import find_giver
+
+    return await find_giver(connection, settings, parts, trusts=trusts, anew=anew)
+
+
+KIND = Kind(
+    "mcp",
+    compile_tools,
+    options=McpOptions,
+    make_caller=_make,
+    fetch=_fetch,
+    needs_base_url=False,
+    find_giver=_find_giver,
+)
