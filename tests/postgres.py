@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 USERS = ("postgres", "nobody")
@@ -87,11 +88,17 @@ class Server:
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it: SIGINT is its fast shutdown; SIGQUIT ends every backend as a crash would."""
+        """End it: SIGINT is its fast shutdown; SIGQUIT and SIGKILL end every backend as a crash would.
+
+        A killed server's backends go on serving until they notice; one of them may still accept.
+        """
         if self._process is not None:
+            backends = psutil.Process(self.pid).children()
             self._process.send_signal(how)
             self._process.wait(30)
             self._process = None
+            _, alive = psutil.wait_procs(backends, timeout=30)
+            assert not alive, f"backends outlived their server: {alive}"
 
     def log(self) -> str:
         """Return what it has logged so far."""
