@@ -9,7 +9,7 @@ from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import FixedClock
-from ai_worker.storage import rows
+from ai_worker.storage import gap_rows
 from ai_worker.storage.sqlite import gaps
 from ai_worker.storage.sqlite.conversation import SqliteConversationStore
 from ai_worker.storage.sqlite.database import SqliteDatabase
@@ -76,7 +76,7 @@ async def test_a_handoff_that_nobody_can_answer_is_a_gap_once(tmp_path: Path) ->
 
     (gap,) = await gaps.SqliteGapStore(database).open_gaps(9)
     assert gap.times == 5
-    assert len(gap.question) == rows.QUESTION
+    assert len(gap.question) == gap_rows.QUESTION
     await database.close()
 
 

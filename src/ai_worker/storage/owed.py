@@ -7,7 +7,7 @@ from typing import Any
 from ai_worker.conversation.message import Utterance
 from ai_worker.pipeline import burst
 from ai_worker.pipeline.store import Claim
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, contact_rows
 
 LATEST = 6
 """So many of the latest messages that are owed their answers are told."""
@@ -31,5 +31,7 @@ def told(claim: Claim, owed: Sequence[Any], replied: int, *, grouped: bool) -> C
         return replace(claim, overtaken=replied > claim.seq)
     before = [row for row in reversed(owed) if row[0] < claim.seq]
     own = max((seq for seq, _, said_by, _ in before if said_by == claim.message.contact.id), default=0)
-    said = (Utterance("user", text, rows.speaker(by, name) if grouped else None) for _, text, by, name in before)
+    said = (
+        Utterance("user", text, contact_rows.speaker(by, name) if grouped else None) for _, text, by, name in before
+    )
     return replace(claim, behind=tuple(said), promised=own > replied)

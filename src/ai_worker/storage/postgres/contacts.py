@@ -8,7 +8,7 @@ from ai_worker.conversation.message import Contact
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.ids import new_id
 from ai_worker.pipeline.store import RETENTION
-from ai_worker.storage import rows
+from ai_worker.storage import contact_rows, rows
 from ai_worker.storage.postgres.database import PostgresDatabase
 
 BATCH = 200
@@ -87,20 +87,20 @@ class PostgresContactStore:
     async def known(self, key: ContactKey) -> KnownContact | None:
         """Return a contact that was looked up or linked, or has a private conversation; else `None`."""
         row = await self._database.first(KNOWN, *_plain(key))
-        return None if row is None else rows.contact(row)
+        return None if row is None else contact_rows.contact(row)
 
     async def keep(self, channel: str, contact: Contact, *, at: datetime) -> None:
         """Keep what the directory says of a contact."""
         key = _plain(ContactKey(channel, contact.id))
-        await self._database.fetch(KEEP, *key, *rows.directory(contact), to_micros(at))
+        await self._database.fetch(KEEP, *key, *contact_rows.directory(contact), to_micros(at))
 
     async def search(self, words: str, *, limit: int = 10) -> list[KnownContact]:
         """Return known contacts in whose name or id `words` stand."""
-        return [rows.contact(row) for row in await self._database.fetch(SEARCH, rows.pattern(words), limit)]
+        return [contact_rows.contact(row) for row in await self._database.fetch(SEARCH, rows.pattern(words), limit)]
 
     async def others(self, key: ContactKey) -> list[KnownContact]:
         """Return the other contacts of the same person."""
-        return [rows.contact(row) for row in await self._database.fetch(OTHERS, *_plain(key))]
+        return [contact_rows.contact(row) for row in await self._database.fetch(OTHERS, *_plain(key))]
 
     async def link(self, one: ContactKey, other: ContactKey, *, at: datetime) -> None:
         """Say that two contacts are one person."""
@@ -135,7 +135,7 @@ async def _person(connection: Any, key: ContactKey) -> str | None:
     row = await connection.fetchrow(KNOWN, *_plain(key))
     if row is None:
         raise NoSuchContact(f"Nobody called {key.id!r} has written over the channel {key.channel!r}.")
-    return rows.contact(row).person_id
+    return contact_rows.contact(row).person_id
 
 
 def _plain(key: ContactKey) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, Threa
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import Heard
-from ai_worker.storage import rows
+from ai_worker.storage import conversation_rows, outbound_rows, rows
 from ai_worker.storage.postgres import files, outbox, thread
 from ai_worker.storage.postgres.database import PostgresDatabase
 
@@ -87,7 +87,7 @@ class PostgresConversationStore:
             for row in await self._database.fetch(NEWEST, state.value, limit - len(asking))
         ]
         others.sort(key=_last_at, reverse=True)
-        return [rows.conversation(row) for row in [*asking, *others][:limit]]
+        return [conversation_rows.conversation(row) for row in [*asking, *others][:limit]]
 
     async def counts(self) -> dict[State, int]:
         """Return how many conversations are in each state, standalone questions left out."""
@@ -101,12 +101,12 @@ class PostgresConversationStore:
     async def find(self, channel: str, key: str) -> Conversation | None:
         """Return the conversation of a channel with this key; `None` if there never was one."""
         row = await self._database.first(BY_KEY, rows.plain(channel), rows.plain(key))
-        return None if row is None else rows.conversation(row)
+        return None if row is None else conversation_rows.conversation(row)
 
     async def of_contact(self, key: ContactKey, *, limit: int = 5) -> list[Conversation]:
         """Return the private conversations with a contact, the latest first."""
         found = await self._database.fetch(OF_CONTACT, rows.plain(key.channel), rows.plain(key.id), limit)
-        return [rows.conversation(row) for row in found]
+        return [conversation_rows.conversation(row) for row in found]
 
     async def thread(self, conversation_id: int, *, limit: int = 200) -> list[ThreadItem]:
         """Return the latest `limit` lines of a conversation, oldest first."""
@@ -121,7 +121,7 @@ class PostgresConversationStore:
         """Let the worker answer from now on."""
         async with self._database.transaction() as connection:
             if not await hand_back(connection, conversation_id, person, to_micros(at)):
-                raise rows.not_theirs(await one(connection, conversation_id), person)
+                raise conversation_rows.not_theirs(await one(connection, conversation_id), person)
             return await one(connection, conversation_id)
 
     async def say(self, conversation_id: int, person: str, reply: Reply, at: datetime) -> str:
@@ -130,8 +130,8 @@ class PostgresConversationStore:
         async with self._database.transaction() as connection:
             lane = await connection.fetchrow(SAID, to_micros(at), line, conversation_id, person)
             if lane is None:
-                raise rows.not_theirs(await one(connection, conversation_id), person)
-            row = rows.said(conversation_id, lane, person, reply, at)
+                raise conversation_rows.not_theirs(await one(connection, conversation_id), person)
+            row = outbound_rows.said(conversation_id, lane, person, reply, at)
             await outbox.insert(self._database, connection, [{**row, "owner": None}])
             await files.belong(connection, reply.attachments, str(row["id"]), conversation_id)
         self._database.bell.ring(Heard("outbound", conversation_id))
@@ -182,7 +182,7 @@ async def one(connection: Any, conversation_id: int) -> Conversation:
 def _one(row: Any, conversation_id: int) -> Conversation:
     if row is None:
         raise NoSuchConversation(f"There is no conversation c-{conversation_id}.")
-    return rows.conversation(row)
+    return conversation_rows.conversation(row)
 
 
 def _last_at(row: Any) -> tuple[int, int]:

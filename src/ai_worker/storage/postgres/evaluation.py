@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ai_worker.conversation.evaluation import RUNS_KEPT, EvalRun, GoldenQuestion, Threshold
 from ai_worker.foundation.clock import to_micros
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, evaluation_rows, rows
 from ai_worker.storage.postgres.database import PostgresDatabase
 
 GOLDEN = 'SELECT id, question, answer_ids, topic, source, added_at FROM golden_question ORDER BY id COLLATE "C"'
@@ -42,12 +42,12 @@ class PostgresEvaluationStore:
 
     async def golden(self) -> list[GoldenQuestion]:
         """Return all golden questions, by id."""
-        return [rows.golden(row) for row in await self._database.fetch(GOLDEN)]
+        return [evaluation_rows.golden(row) for row in await self._database.fetch(GOLDEN)]
 
     async def put_golden(self, questions: Sequence[GoldenQuestion], *, at: datetime) -> None:
         """Add golden questions; one with the same id is replaced."""
         last = {question.id: question for question in questions}  # one statement cannot change a row twice
-        if given := [rows.golden_row(question, at) for question in last.values()]:
+        if given := [evaluation_rows.golden_row(question, at) for question in last.values()]:
             await self._database.fetch(PUT, *(list(column) for column in zip(*given, strict=True)))
 
     async def remove_golden(self, ids: Sequence[str]) -> int:
@@ -67,11 +67,11 @@ class PostgresEvaluationStore:
 
     async def thresholds(self) -> list[Threshold]:
         """Return what was tuned, by base."""
-        return [rows.threshold(row) for row in await self._database.fetch(THRESHOLDS)]
+        return [evaluation_rows.threshold(row) for row in await self._database.fetch(THRESHOLDS)]
 
     async def put_threshold(self, threshold: Threshold) -> None:
         """Keep what a base was tuned to, in place of what it was before."""
-        await self._database.fetch(TUNE, *rows.threshold_row(threshold))
+        await self._database.fetch(TUNE, *evaluation_rows.threshold_row(threshold))
 
     async def remove_threshold(self, base: str) -> bool:
         """Let a base go by the product's own thresholds again; return whether it had its own."""

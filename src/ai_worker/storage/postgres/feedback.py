@@ -4,7 +4,7 @@ from typing import Any
 
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.learning.feedback import LATELY, Rating
-from ai_worker.storage import rows
+from ai_worker.storage import gap_rows, outbound_rows, rows
 from ai_worker.storage.postgres import gaps
 from ai_worker.storage.postgres.database import PostgresDatabase
 
@@ -61,12 +61,12 @@ class PostgresFeedbackStore:
                 return False
             text, result, before, now = row
             if result and now == "down" and before != "down":
-                await gaps.count(connection, [rows.disliked(rating.turn_id, text, result, rating.at)])
+                await gaps.count(connection, [gap_rows.disliked(rating.turn_id, text, result, rating.at)])
             return True
 
     async def latest_answer(self, channel: str, conversation_key: str) -> str | None:
         """Return the turn of a conversation's latest answer that may be rated."""
-        return rows.rateable(await self._database.fetch(LATEST, channel, rows.plain(conversation_key), LATELY))
+        return outbound_rows.rateable(await self._database.fetch(LATEST, channel, rows.plain(conversation_key), LATELY))
 
     async def of_turn(self, turn_id: str) -> list[Rating]:
         """Return what was said about an answer, oldest first."""

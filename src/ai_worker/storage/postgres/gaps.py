@@ -6,7 +6,7 @@ from typing import Any
 
 from ai_worker.foundation.clock import to_micros
 from ai_worker.knowledge.gaps import Gap, GapState
-from ai_worker.storage import rows
+from ai_worker.storage import gap_rows, rows
 from ai_worker.storage.postgres.database import PostgresDatabase
 
 KEPT = 5_000
@@ -29,12 +29,12 @@ RETURNING n
 
 TRIM = "DELETE FROM gap WHERE n IN (SELECT n FROM gap ORDER BY last_at DESC OFFSET $1)"
 
-OPEN = f"SELECT {', '.join(rows.GAP)} FROM gap WHERE state = 'open' ORDER BY times DESC, last_at DESC LIMIT $1"
+OPEN = f"SELECT {', '.join(gap_rows.GAP)} FROM gap WHERE state = 'open' ORDER BY times DESC, last_at DESC LIMIT $1"
 
-SETTLED = f"SELECT {', '.join(rows.GAP)} FROM gap WHERE state <> 'open' ORDER BY settled_at DESC, n DESC LIMIT $1"
+SETTLED = f"SELECT {', '.join(gap_rows.GAP)} FROM gap WHERE state <> 'open' ORDER BY settled_at DESC, n DESC LIMIT $1"
 
 BY_NUMBER = f"""
-SELECT {", ".join(rows.GAP)} FROM unnest($1::bigint[]) WITH ORDINALITY AS given (n, place) JOIN gap USING (n)
+SELECT {", ".join(gap_rows.GAP)} FROM unnest($1::bigint[]) WITH ORDINALITY AS given (n, place) JOIN gap USING (n)
 ORDER BY place
 """
 
@@ -81,4 +81,4 @@ class PostgresGapStore:
         return len(await self._database.fetch(SETTLE, *given))
 
     async def _fetch(self, statement: str, value: int | list[int]) -> list[Gap]:
-        return [rows.known_gap(row) for row in await self._database.fetch(statement, value)]
+        return [gap_rows.known_gap(row) for row in await self._database.fetch(statement, value)]

@@ -10,7 +10,7 @@ from ai_worker.conversation.outlook import Wait
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import Heard
-from ai_worker.storage import rows
+from ai_worker.storage import conversation_rows, outbound_rows, rows
 from ai_worker.storage.postgres import outbox
 from ai_worker.storage.postgres.conversation import LOCK, SAID, hand_back, one, take_over
 from ai_worker.storage.postgres.database import PostgresDatabase
@@ -98,7 +98,7 @@ class PostgresHandoffStore:
 
     async def speak(self, colleague: Colleague, reply: Reply, at: datetime, *, turn_id: str) -> Conversation | None:
         """Make a colleague's words durable and due for delivery, once for each turn."""
-        line, outbound_id = rows.plain(shorten(reply.text, rows.LINE)), rows.said_by_turn(turn_id)
+        line, outbound_id = rows.plain(shorten(reply.text, rows.LINE)), outbound_rows.said_by_turn(turn_id)
         async with self._database.transaction() as connection:
             before = await connection.fetchval(SAID_BEFORE, outbound_id)
             if before is not None:
@@ -108,11 +108,11 @@ class PostgresHandoffStore:
                 return None
             await connection.execute(LOCK, seat)
             spoken = await one(connection, seat)
-            rows.awake(spoken, await connection.fetchval(TAKEN, *_key(colleague)), at)
+            conversation_rows.awake(spoken, await connection.fetchval(TAKEN, *_key(colleague)), at)
             lane = await connection.fetchrow(SAID, to_micros(at), line, seat, colleague.person)
             if lane is None:  # handed back, by the console, a moment ago
                 return None
-            row = rows.said(seat, lane, spoken.person, reply, at, id=outbound_id)
+            row = outbound_rows.said(seat, lane, spoken.person, reply, at, id=outbound_id)
             await outbox.insert(self._database, connection, [rows.without_nul({**row, "owner": None})])
         self._database.bell.ring(Heard("outbound", spoken.id))
         self._database.bell.ring(Heard("turn", spoken.id))

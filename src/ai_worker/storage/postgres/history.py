@@ -6,7 +6,7 @@ from typing import Any
 
 from ai_worker.conversation.message import Utterance
 from ai_worker.conversation.store import show_reply
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, contact_rows
 
 UTTERANCES = 12
 """How many of the latest utterances a turn is told."""
@@ -57,7 +57,7 @@ async def latest(connection: Any, lanes: Sequence[tuple[int, bool, int | None]])
         if body is not None:
             said.append(((at, False, row, 0), Utterance("assistant", show_reply(codec.reply(body)))))
             continue
-        who = None if contact_id is None else rows.speaker(contact_id, name)
+        who = None if contact_id is None else contact_rows.speaker(contact_id, name)
         said.append(((at, True, row, 0), Utterance("user", text, who)))
         if reply is not None:
             said.append(((at, True, row, 1), Utterance("assistant", reply, tainted=tainted)))

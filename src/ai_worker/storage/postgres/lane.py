@@ -19,7 +19,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import COUNTED_BY_CLAIM, AnswererChanged, Claim, LeaseLost
-from ai_worker.storage import codec, owed, rows
+from ai_worker.storage import codec, contact_rows, conversation_rows, owed, rows
 from ai_worker.storage.postgres import history
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
 
@@ -235,7 +235,7 @@ def _due_at(lane: Any) -> tuple[int, int]:
 
 
 def _message(oldest: Any) -> InboundMessage:
-    return rows.by_directory(codec.message(oldest[2]), *oldest[6:8])
+    return contact_rows.by_directory(codec.message(oldest[2]), *oldest[6:8])
 
 
 def _claim(lane: Any, oldest: Any, message: InboundMessage, said: Any) -> Claim:
@@ -298,7 +298,7 @@ def lost(claim: Claim) -> LeaseLost:
 
 def changed(one: Finished, lane: Any) -> bool:
     """Return whether somebody else answers by now than when the turn began; `lane` is as `OWNED` selects it."""
-    return rows.answerer_changed(one.claim, one.result, lane[3])
+    return conversation_rows.answerer_changed(one.claim, one.result, lane[3])
 
 
 def answered_by_another(claim: Claim) -> AnswererChanged:
@@ -343,7 +343,7 @@ def _lane(one: Finished, lane: Any) -> tuple[Any, ...]:
     _id, _epoch, _owner, state, reason, since, waiting, unread, last_at, last_text, _owed_at = lane
     result, at = one.result, to_micros(one.now)
     if result.decision == "handoff" and state != State.HUMAN:
-        state, reason, since = rows.asking(state, reason, since, result, at)
+        state, reason, since = conversation_rows.asking(state, reason, since, result, at)
     if result.decision in ("answer", "clarify") and state != State.HUMAN:
         unread = waiting - 1
     if result.reply is not None:

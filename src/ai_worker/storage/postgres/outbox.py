@@ -10,7 +10,7 @@ from typing import Any
 
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.pipeline.store import OutboundMessage
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, outbound_rows
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
 
 LEASE_S = 12
@@ -206,7 +206,7 @@ async def renew(database: PostgresDatabase, messages: Sequence[OutboundMessage])
     return {row[0] for row in await database.fetch(RENEW, database.moment, ids, attempts)}
 
 
-async def settle(database: PostgresDatabase, ends: Sequence[tuple[OutboundMessage, rows.Ended]]) -> list[bool]:
+async def settle(database: PostgresDatabase, ends: Sequence[tuple[OutboundMessage, outbound_rows.Ended]]) -> list[bool]:
     """Record how sends ended, each once; the rows behind them move up. Return for each whether there is one.
 
     The word of a sender is ignored whose row another one has claimed since.

@@ -12,7 +12,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage, ProactiveMessage
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, gap_rows, outbound_rows, rows
 from ai_worker.storage.postgres import channels, contacts, files, gaps, inbound, lane, outbox, push, retention
 from ai_worker.storage.postgres.batch import Batch
 from ai_worker.storage.postgres.connect import DEADLINE_S
@@ -56,7 +56,7 @@ class PostgresPipelineStore:
         self._finishes = Batch[tuple[lane.Finished, Sequence[OutboundMessage]], set[str]](
             "finish", self._finish, key=_lane_key, deadline_s=DEADLINE_S
         )
-        self._settles = Batch[tuple[OutboundMessage, rows.Ended], bool](
+        self._settles = Batch[tuple[OutboundMessage, outbound_rows.Ended], bool](
             "settle", self._settle, key=_outbound_key, deadline_s=DEADLINE_S
         )
 
@@ -158,7 +158,7 @@ class PostgresPipelineStore:
         platform_id: str = "",
     ) -> bool:
         """Record how a send ended; these states are final. Of a send whose lease is lost nothing is recorded."""
-        ended = rows.Ended(state, now, rows.plain(error), rows.plain(platform_id))
+        ended = outbound_rows.Ended(state, now, rows.plain(error), rows.plain(platform_id))
         return await self._settles.put((outbound, ended))
 
     async def postpone(
@@ -246,14 +246,14 @@ class PostgresPipelineStore:
                 for row in _owned(outbound, held[turn.claim.seq][2] if turn.claim.seq in held else None)
             ]
             mine = await outbox.insert(database, connection, made)
-            if asked := [rows.gap(turn.claim, turn.result, turn.now) for turn, _ in turns if _is_gap(turn.result)]:
+            if asked := [gap_rows.gap(turn.claim, turn.result, turn.now) for turn, _ in turns if _is_gap(turn.result)]:
                 await gaps.count(connection, asked)
         for turn, _ in turns:
             database.bell.ring(Heard("turn", turn.claim.conversation_id, turn.claim.turn_id))
         kept = held.keys() | repeated
         return [mine if turn.claim.seq in kept else _refused(turn.claim, changed) for turn, _ in given]
 
-    async def _settle(self, ends: Sequence[tuple[OutboundMessage, rows.Ended]]) -> Sequence[bool]:
+    async def _settle(self, ends: Sequence[tuple[OutboundMessage, outbound_rows.Ended]]) -> Sequence[bool]:
         return await outbox.settle(self._database, ends)
 
 
@@ -273,7 +273,7 @@ def _lane_key(given: tuple[lane.Finished, Sequence[OutboundMessage]]) -> int:
     return given[0].claim.conversation_id
 
 
-def _outbound_key(given: tuple[OutboundMessage, rows.Ended]) -> str:
+def _outbound_key(given: tuple[OutboundMessage, outbound_rows.Ended]) -> str:
     return given[0].id
 
 
@@ -282,7 +282,7 @@ def _is_gap(result: TurnResult) -> bool:
 
 
 def _owned(messages: Sequence[OutboundMessage], owner: str | None) -> list[dict[str, Any]]:
-    return [rows.without_nul({**row, "owner": owner}) for row in rows.outbound(messages)]
+    return [rows.without_nul({**row, "owner": owner}) for row in outbound_rows.outbound(messages)]
 
 
 def _chosen(messages: Sequence[OutboundMessage], ids: set[str], send_before: float) -> list[OutboundMessage]:

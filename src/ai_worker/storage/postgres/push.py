@@ -5,7 +5,7 @@ from typing import Any
 
 from ai_worker.foundation.clock import to_micros
 from ai_worker.pipeline.store import OutboundMessage, ProactiveMessage
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, outbound_rows, rows
 from ai_worker.storage.postgres import outbox
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
 
@@ -33,7 +33,7 @@ WORDS = "UPDATE outbound SET body = $1 WHERE id = $2"
 
 async def push(database: PostgresDatabase, message: ProactiveMessage) -> tuple[int, bool]:
     """Store a message; return its conversation, and False if its id is known already."""
-    lane, row = rows.without_nul(rows.push_lane(message)), rows.without_nul(rows.pushed(message))
+    lane, row = rows.without_nul(outbound_rows.push_lane(message)), rows.without_nul(outbound_rows.pushed(message))
     async with database.transaction() as connection:
         number = await connection.fetchval(LANE, database.moment, *lane.values())
         if not await outbox.insert_new(database, connection, {**row, "conversation_id": number, "owner": None}):
@@ -51,7 +51,7 @@ async def merge(database: PostgresDatabase, message: OutboundMessage, most_bytes
         if await connection.fetchval(MINE, message.id, message.attempt) is None:
             return message
         waiting: list[Any] = await connection.fetch(WAITING, message.conversation_id, BUNDLE)
-        reply, taken = rows.merged(message.reply, waiting, most_bytes)
+        reply, taken = outbound_rows.merged(message.reply, waiting, most_bytes)
         if taken:
             await connection.execute(JOIN, to_micros(database.clock.now()), message.id, taken)
             await connection.execute(WORDS, codec.encode(reply), message.id)

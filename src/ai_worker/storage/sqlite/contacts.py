@@ -10,7 +10,7 @@ from ai_worker.conversation.message import Contact
 from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.ids import new_id
 from ai_worker.pipeline.store import RETENTION
-from ai_worker.storage import rows
+from ai_worker.storage import contact_rows, rows
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 BATCH = 200
@@ -89,7 +89,7 @@ class SqliteContactStore:
 
     async def keep(self, channel: str, contact: Contact, *, at: datetime) -> None:
         """Keep what the directory says of a contact."""
-        name, department = rows.directory(contact)
+        name, department = contact_rows.directory(contact)
         row = {"channel": channel, "id": contact.id, "name": name, "department": department, "at": to_micros(at)}
         await self._database.write(lambda connection: _run(connection, KEEP, row))
 
@@ -139,7 +139,7 @@ def sweep(connection: apsw.Connection, now: datetime) -> int:
 
 def _known(connection: apsw.Connection, key: ContactKey) -> KnownContact | None:
     row = connection.execute(KNOWN, _named(key)).fetchone()
-    return None if row is None else rows.contact(row)
+    return None if row is None else contact_rows.contact(row)
 
 
 def _expected(connection: apsw.Connection, key: ContactKey) -> KnownContact:
@@ -150,7 +150,7 @@ def _expected(connection: apsw.Connection, key: ContactKey) -> KnownContact:
 
 
 def _all(connection: apsw.Connection, statement: str, asked: dict[str, Any]) -> list[KnownContact]:
-    return [rows.contact(row) for row in connection.execute(statement, asked)]
+    return [contact_rows.contact(row) for row in connection.execute(statement, asked)]
 
 
 def _run(connection: apsw.Connection, statement: str, row: dict[str, Any]) -> None:

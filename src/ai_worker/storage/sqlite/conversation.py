@@ -13,7 +13,7 @@ from ai_worker.conversation.message import Reply
 from ai_worker.conversation.store import AlreadyTaken, NoSuchConversation, ThreadItem, TurnRecord, show_reply
 from ai_worker.foundation.clock import Clock, to_micros
 from ai_worker.foundation.text import shorten
-from ai_worker.storage import rows
+from ai_worker.storage import conversation_rows, outbound_rows, rows
 from ai_worker.storage.sqlite import files, outbox, thread
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
@@ -95,7 +95,7 @@ class SqliteConversationStore:
 
         def work(connection: apsw.Connection) -> Conversation | None:
             row = connection.execute(BY_KEY, (channel, key)).fetchone()
-            return None if row is None else rows.conversation(row)
+            return None if row is None else conversation_rows.conversation(row)
 
         return await self._database.read(work)
 
@@ -103,7 +103,7 @@ class SqliteConversationStore:
         """Return the private conversations with a contact, the latest first."""
         asked = (key.channel, key.id, limit)
         return await self._database.read(
-            lambda connection: [rows.conversation(row) for row in connection.execute(OF_CONTACT, asked)]
+            lambda connection: [conversation_rows.conversation(row) for row in connection.execute(OF_CONTACT, asked)]
         )
 
     async def thread(self, conversation_id: int, *, limit: int = 200) -> list[ThreadItem]:
@@ -123,7 +123,7 @@ class SqliteConversationStore:
 
         def work(connection: apsw.Connection) -> Conversation:
             if not hand_back(connection, conversation_id, person, to_micros(at)):
-                raise rows.not_theirs(one(connection, conversation_id), person)
+                raise conversation_rows.not_theirs(one(connection, conversation_id), person)
             return one(connection, conversation_id)
 
         return await self._database.write(work)
@@ -135,8 +135,8 @@ class SqliteConversationStore:
         def work(connection: apsw.Connection) -> str:
             lane = connection.execute(SAID, (moment, line, conversation_id, person)).fetchone()
             if lane is None:
-                raise rows.not_theirs(one(connection, conversation_id), person)
-            row = rows.said(conversation_id, lane, person, reply, at)
+                raise conversation_rows.not_theirs(one(connection, conversation_id), person)
+            row = outbound_rows.said(conversation_id, lane, person, reply, at)
             outbox.insert_waiting(connection, row, at)
             files.belong(connection, reply.attachments, row["id"], conversation_id)
             return str(row["id"])
@@ -185,7 +185,7 @@ def one(connection: apsw.Connection, conversation_id: int) -> Conversation:
     row = connection.execute(BY_ID, (conversation_id,)).fetchone()
     if row is None:
         raise NoSuchConversation(f"There is no conversation c-{conversation_id}.")
-    return rows.conversation(row)
+    return conversation_rows.conversation(row)
 
 
 def _listed(connection: apsw.Connection, states: frozenset[State], limit: int) -> list[Conversation]:
@@ -197,7 +197,7 @@ def _listed(connection: apsw.Connection, states: frozenset[State], limit: int) -
         for row in connection.execute(NEWEST, (state.value, limit - len(asking)))
     ]
     others.sort(key=_last_at, reverse=True)
-    return [rows.conversation(row) for row in [*asking, *others][:limit]]
+    return [conversation_rows.conversation(row) for row in [*asking, *others][:limit]]
 
 
 def _last_at(row: Any) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import apsw
 
 from ai_worker.conversation.evaluation import RUNS_KEPT, EvalRun, GoldenQuestion, Threshold
 from ai_worker.foundation.clock import to_micros
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, evaluation_rows
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 GOLDEN = "SELECT id, question, answer_ids, topic, source, added_at FROM golden_question ORDER BY id"
@@ -44,11 +44,11 @@ class SqliteEvaluationStore:
 
     async def golden(self) -> list[GoldenQuestion]:
         """Return all golden questions, by id."""
-        return [rows.golden(row) for row in await self._all(GOLDEN)]
+        return [evaluation_rows.golden(row) for row in await self._all(GOLDEN)]
 
     async def put_golden(self, questions: Sequence[GoldenQuestion], *, at: datetime) -> None:
         """Add golden questions; one with the same id is replaced."""
-        given = [rows.golden_row(question, at) for question in questions]
+        given = [evaluation_rows.golden_row(question, at) for question in questions]
 
         def work(connection: apsw.Connection) -> None:
             connection.executemany(PUT, given)
@@ -76,11 +76,11 @@ class SqliteEvaluationStore:
 
     async def thresholds(self) -> list[Threshold]:
         """Return what was tuned, by base."""
-        return [rows.threshold(row) for row in await self._all(THRESHOLDS)]
+        return [evaluation_rows.threshold(row) for row in await self._all(THRESHOLDS)]
 
     async def put_threshold(self, threshold: Threshold) -> None:
         """Keep what a base was tuned to, in place of what it was before."""
-        given = rows.threshold_row(threshold)
+        given = evaluation_rows.threshold_row(threshold)
         await self._database.write(lambda connection: _changed(connection, TUNE, given))
 
     async def remove_threshold(self, base: str) -> bool:

@@ -6,7 +6,7 @@ import apsw
 
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.learning.feedback import LATELY, Rating
-from ai_worker.storage import rows
+from ai_worker.storage import gap_rows, outbound_rows
 from ai_worker.storage.sqlite import gaps
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
@@ -57,7 +57,7 @@ class SqliteFeedbackStore:
             before = connection.execute(STANDS, whose).fetchone()
             connection.execute(RECORD, (*said, rating.turn_id))
             if asked[1] and connection.execute(STANDS, whose).fetchone() == ("down",) and before != ("down",):
-                gaps.count(connection, rows.disliked(rating.turn_id, asked[0], asked[1], rating.at))
+                gaps.count(connection, gap_rows.disliked(rating.turn_id, asked[0], asked[1], rating.at))
             return True
 
         return await self._database.write(work, deadline_s=self._database.accept_deadline_s)
@@ -67,7 +67,7 @@ class SqliteFeedbackStore:
         found = await self._database.read(
             lambda connection: connection.execute(LATEST, (channel, conversation_key, LATELY)).fetchall()
         )
-        return rows.rateable(found)
+        return outbound_rows.rateable(found)
 
     async def of_turn(self, turn_id: str) -> list[Rating]:
         """Return what was said about an answer, oldest first."""

@@ -8,7 +8,7 @@ import apsw
 
 from ai_worker.foundation.clock import to_micros
 from ai_worker.knowledge.gaps import Gap, GapState
-from ai_worker.storage import rows
+from ai_worker.storage import gap_rows
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
 KEPT = 5_000
@@ -28,13 +28,13 @@ RETURNING n, times
 
 TRIM = "DELETE FROM gap WHERE n IN (SELECT n FROM gap ORDER BY last_at DESC LIMIT -1 OFFSET ?)"
 
-OPEN = f"SELECT {', '.join(rows.GAP)} FROM gap WHERE state = 'open' ORDER BY times DESC, last_at DESC LIMIT ?"  # noqa: S608
+OPEN = f"SELECT {', '.join(gap_rows.GAP)} FROM gap WHERE state = 'open' ORDER BY times DESC, last_at DESC LIMIT ?"  # noqa: S608
 
 SETTLED = f"""
-SELECT {", ".join(rows.GAP)} FROM gap WHERE state <> 'open' ORDER BY settled_at DESC, n DESC LIMIT ?
+SELECT {", ".join(gap_rows.GAP)} FROM gap WHERE state <> 'open' ORDER BY settled_at DESC, n DESC LIMIT ?
 """  # noqa: S608
 
-BY_NUMBER = f"SELECT {', '.join(rows.GAP)} FROM gap WHERE n = ?"  # noqa: S608
+BY_NUMBER = f"SELECT {', '.join(gap_rows.GAP)} FROM gap WHERE n = ?"  # noqa: S608
 
 SETTLE = "UPDATE gap SET state = ?, base = ?, entry_id = ?, settled_at = ?, settled_by = ? WHERE n = ?"
 
@@ -81,5 +81,5 @@ class SqliteGapStore:
 
     async def _read(self, statement: str, value: int) -> list[Gap]:
         return await self._database.read(
-            lambda connection: [rows.known_gap(row) for row in connection.execute(statement, (value,))]
+            lambda connection: [gap_rows.known_gap(row) for row in connection.execute(statement, (value,))]
         )

@@ -10,7 +10,7 @@ from ai_worker.conversation.message import Reply
 from ai_worker.conversation.outlook import Wait
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
-from ai_worker.storage import rows
+from ai_worker.storage import conversation_rows, outbound_rows, rows
 from ai_worker.storage.sqlite import outbox
 from ai_worker.storage.sqlite.conversation import SAID, hand_back, one, take_over
 from ai_worker.storage.sqlite.database import SqliteDatabase
@@ -107,7 +107,7 @@ class SqliteHandoffStore:
 
     async def speak(self, colleague: Colleague, reply: Reply, at: datetime, *, turn_id: str) -> Conversation | None:
         """Make a colleague's words durable and due for delivery, once for each turn."""
-        line, outbound_id = shorten(reply.text, rows.LINE), rows.said_by_turn(turn_id)
+        line, outbound_id = shorten(reply.text, rows.LINE), outbound_rows.said_by_turn(turn_id)
 
         def work(connection: apsw.Connection) -> Conversation | None:
             if before := connection.execute(SAID_BEFORE, (outbound_id,)).fetchone():
@@ -117,9 +117,9 @@ class SqliteHandoffStore:
                 return None
             spoken = one(connection, seat)
             (taken_at,) = next(connection.execute(TAKEN, _key(colleague)))
-            rows.awake(spoken, taken_at, at)
+            conversation_rows.awake(spoken, taken_at, at)
             (lane,) = connection.execute(SAID, (to_micros(at), line, seat, spoken.person)).fetchall()
-            row = rows.said(seat, lane, spoken.person, reply, at, id=outbound_id)
+            row = outbound_rows.said(seat, lane, spoken.person, reply, at, id=outbound_id)
             outbox.insert_waiting(connection, row, at)
             return spoken
 

@@ -4,7 +4,7 @@ import apsw
 
 from ai_worker.conversation.message import Utterance
 from ai_worker.conversation.store import show_reply
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, contact_rows
 
 UTTERANCES = 12
 """How many of the latest utterances a turn is told."""
@@ -51,7 +51,7 @@ def latest(
     ):
         if (said := codec.said_of(result)) is not None:
             found.append((at, said))
-        found.append((at, Utterance("user", question, rows.speaker(*who) if who else None)))
+        found.append((at, Utterance("user", question, contact_rows.speaker(*who) if who else None)))
         if len(found) >= UTTERANCES:
             break
     for at, body in connection.execute(PERSONS, (conversation_id, UTTERANCES)):

@@ -16,7 +16,7 @@ from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.foundation.text import shorten
 from ai_worker.pipeline.store import COUNTED_BY_CLAIM, AnswererChanged, Claim, LeaseLost
-from ai_worker.storage import codec, owed, rows
+from ai_worker.storage import codec, contact_rows, conversation_rows, owed, rows
 from ai_worker.storage.sqlite import history
 
 LEASE = timedelta(seconds=15)
@@ -128,7 +128,7 @@ def claim(connection: apsw.Connection, owner: str, limit: int, now: datetime) ->
 def _claim(connection: apsw.Connection, lane: Any, oldest: Any) -> Claim:
     conversation_id, epoch, state, reason, pending, standalone, grouped, owed_at = lane
     seq, turn_id, body, attempts, held, progress, name, department, next_at, owed_under = oldest
-    message = rows.by_directory(codec.message(body), name, department)
+    message = contact_rows.by_directory(codec.message(body), name, department)
     said = message.history
     if said is None:
         before = None if owed_under is None else seq
@@ -185,11 +185,11 @@ def finish(
 ) -> str:
     """Store the turn, mark its message as done and free the lane; return who owned it."""
     owner, state, reason, since, waiting, unread, last_at, last_text, owed_at = owned(connection, claim)
-    if rows.answerer_changed(claim, result, state):
+    if conversation_rows.answerer_changed(claim, result, state):
         raise AnswererChanged(f"Somebody else answers c-{claim.conversation_id} by now; this turn was not kept.")
     at = to_micros(now)
     if result.decision == "handoff" and state != State.HUMAN:
-        state, reason, since = rows.asking(state, reason, since, result, at)
+        state, reason, since = conversation_rows.asking(state, reason, since, result, at)
     if result.decision in ("answer", "clarify") and state != State.HUMAN:
         unread = waiting - 1
     if result.reply is not None:

@@ -12,7 +12,7 @@ import apsw
 
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.pipeline.store import OutboundMessage
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, outbound_rows
 
 LEASE = timedelta(seconds=60)
 """How long a row stays its sender's without being renewed. Longer than any lock on the file that we foresee."""
@@ -147,7 +147,7 @@ def _message(row: Any) -> OutboundMessage:
     )
 
 
-def settle(connection: apsw.Connection, message: OutboundMessage, ended: rows.Ended) -> bool:
+def settle(connection: apsw.Connection, message: OutboundMessage, ended: outbound_rows.Ended) -> bool:
     """Record how a send ended, once; the row behind it moves up. Return whether there is one.
 
     The word of a sender is ignored whose row another one has claimed since.

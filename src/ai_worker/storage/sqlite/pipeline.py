@@ -14,7 +14,7 @@ from ai_worker.conversation.progress import Progress
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, LeaseLost, OutboundMessage, ProactiveMessage
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, gap_rows, outbound_rows, rows
 from ai_worker.storage.sqlite import channels, contacts, files, gaps, inbound, lane, outbox, push, retention
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
@@ -75,8 +75,12 @@ class SqlitePipelineStore:
     ) -> list[OutboundMessage]:
         """Store the result, the reply and "done", and free the conversation: one transaction."""
         send_before = self._send_before()
-        stored, replies = codec.encode(result), rows.outbound(outbound)
-        gap = rows.gap(claim, result, now) if result.decision == "handoff" and result.reason is Reason.UNKNOWN else None
+        stored, replies = codec.encode(result), outbound_rows.outbound(outbound)
+        gap = (
+            gap_rows.gap(claim, result, now)
+            if result.decision == "handoff" and result.reason is Reason.UNKNOWN
+            else None
+        )
 
         def work(connection: apsw.Connection) -> set[str]:
             try:
@@ -94,7 +98,7 @@ class SqlitePipelineStore:
     async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> list[OutboundMessage]:
         """Owe the message its answer, and store the holding notice if one is given."""
         send_before, notices = self._send_before(), [notice] if notice else []
-        replies = rows.outbound(notices)
+        replies = outbound_rows.outbound(notices)
         now = self._clock.now()
 
         def work(connection: apsw.Connection) -> set[str]:
@@ -116,7 +120,7 @@ class SqlitePipelineStore:
 
     async def announce(self, claim: Claim, notice: OutboundMessage) -> list[OutboundMessage]:
         """Store a holding notice while the turn goes on, and mark its message as held."""
-        send_before, replies = self._send_before(), rows.outbound([notice])
+        send_before, replies = self._send_before(), outbound_rows.outbound([notice])
         now = self._clock.now()
 
         def work(connection: apsw.Connection) -> set[str]:
@@ -143,7 +147,9 @@ class SqlitePipelineStore:
 
     async def push(self, message: ProactiveMessage) -> bool:
         """Store a proactive message, to be claimed at once; return False if its id is known already."""
-        work = partial(push.push, message=message, lane=rows.push_lane(message), row=rows.pushed(message))
+        work = partial(
+            push.push, message=message, lane=outbound_rows.push_lane(message), row=outbound_rows.pushed(message)
+        )
         return await self._database.write(work)
 
     async def merge(self, outbound: OutboundMessage, *, most_bytes: int) -> OutboundMessage:
@@ -168,7 +174,7 @@ class SqlitePipelineStore:
         platform_id: str = "",
     ) -> bool:
         """Record how a send ended; these states are final."""
-        ended = rows.Ended(state, now, error, platform_id)
+        ended = outbound_rows.Ended(state, now, error, platform_id)
         return await self._database.write(partial(outbox.settle, message=outbound, ended=ended))
 
     async def postpone(

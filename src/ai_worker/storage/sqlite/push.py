@@ -8,7 +8,7 @@ import apsw
 
 from ai_worker.foundation.clock import from_micros, to_micros
 from ai_worker.pipeline.store import OutboundMessage, ProactiveMessage
-from ai_worker.storage import codec, rows
+from ai_worker.storage import codec, outbound_rows
 from ai_worker.storage.sqlite import outbox
 
 BUNDLE = 200
@@ -56,7 +56,7 @@ def merge(
         for urgent in (1, 0)
         for row in connection.execute(WAITING, (message.conversation_id, urgent, BUNDLE)).fetchall()
     ]
-    reply, taken = rows.merged(message.reply, waiting, most_bytes)
+    reply, taken = outbound_rows.merged(message.reply, waiting, most_bytes)
     if taken:
         connection.executemany(JOIN, [(to_micros(now), message.id, number) for number in taken])
         connection.execute(WORDS, (codec.encode(reply), message.id))
