@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.fit import Question
 from ai_worker.knowledge.fusing import fuse
-from ai_worker.knowledge.index import View
 from ai_worker.knowledge.intents.calibration import ANY_SITE
 from ai_worker.knowledge.intents.lessons import lessons_in
 from ai_worker.knowledge.intents.model import Intents, Meta
 from ai_worker.knowledge.intents.training import Texts, tables_of
 from ai_worker.knowledge.search import lead_of
+from ai_worker.knowledge.view import View
 from ai_worker.knowledge.wording_search import by_wording
 from benchmarks.quality import material
 from benchmarks.quality.regression import dot, logistic_regression

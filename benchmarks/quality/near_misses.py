@@ -10,8 +10,8 @@ import tempfile
 from collections import Counter
 
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
-from ai_worker.knowledge.index import View
 from ai_worker.knowledge.search import find
+from ai_worker.knowledge.view import View
 from benchmarks.quality import material
 from benchmarks.quality.views import view_of
 

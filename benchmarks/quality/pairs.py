@@ -6,8 +6,9 @@ from typing import cast
 
 from ai_worker.knowledge import terms
 from ai_worker.knowledge.fit import Question
-from ai_worker.knowledge.index import FUNCTION_SHARE, View, Weights
 from ai_worker.knowledge.likeness import likeness
+from ai_worker.knowledge.view import View
+from ai_worker.knowledge.weights import FUNCTION_SHARE, Weights
 from ai_worker.knowledge.wording import Wording
 
 

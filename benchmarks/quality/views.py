@@ -7,8 +7,9 @@ from typing import Any
 
 import tantivy
 
-from ai_worker.knowledge.index import Standing, View, documents, revision_document, schema
+from ai_worker.knowledge.index import Standing, documents, revision_document, schema
 from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.view import View
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -11,10 +11,10 @@ from functools import cache
 from ai_worker.knowledge import confidence, terms
 from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question
-from ai_worker.knowledge.index import View
 from ai_worker.knowledge.language.meaning import MARK, lexicon, read
 from ai_worker.knowledge.likeness import RELATED
 from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.view import View
 from ai_worker.knowledge.wording import Wording
 
 RIVALS = 5

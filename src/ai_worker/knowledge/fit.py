@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from ai_worker.knowledge import terms
-from ai_worker.knowledge.index import UNHEARD_OF, View
 from ai_worker.knowledge.language.names import named
 from ai_worker.knowledge.spelling import corrected
 from ai_worker.knowledge.subsequence import Subsequences
 from ai_worker.knowledge.text_fit import Sought
+from ai_worker.knowledge.view import View
+from ai_worker.knowledge.weights import UNHEARD_OF
 from ai_worker.knowledge.wording import Wording
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question
-from ai_worker.knowledge.index import View, key_of
+from ai_worker.knowledge.index import key_of
 from ai_worker.knowledge.passage import Passage
+from ai_worker.knowledge.view import View
 
 if TYPE_CHECKING:
     from ai_worker.knowledge.intents.model import Guesses

@@ -14,8 +14,9 @@ import tantivy
 
 from ai_worker.foundation.errors import Busy
 from ai_worker.knowledge import terms
-from ai_worker.knowledge.index import REVISION, Standing, View, documents, key_of, revision_document, schema
+from ai_worker.knowledge.index import REVISION, Standing, documents, key_of, revision_document, schema
 from ai_worker.knowledge.store import Change
+from ai_worker.knowledge.view import View
 
 SCHEMA_VERSION = 8
 """Raise it with every change to the index's fields or to what they hold."""

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ai_worker.knowledge import confidence, terms
-from ai_worker.knowledge.index import Field, View
 from ai_worker.knowledge.passage import Scored
+from ai_worker.knowledge.view import View
+from ai_worker.knowledge.weights import Field
 
 CHARACTERS = 4_000
 """Of a longer letter the beginning is read."""

@@ -14,7 +14,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge import search
 from ai_worker.knowledge.desk import Entry
 from ai_worker.knowledge.fusion import NEAREST, fuse
-from ai_worker.knowledge.index import View, key_of
+from ai_worker.knowledge.index import key_of
 from ai_worker.knowledge.index_folder import IndexBusy, IndexFolder
 from ai_worker.knowledge.ingest.addition import Addition, AddReport, Failure
 from ai_worker.knowledge.ingest.found import Found, find_documents, uploaded
@@ -32,6 +32,7 @@ from ai_worker.knowledge.records.shelf import RecordShelves
 from ai_worker.knowledge.retrieve import ANYBODY, Nearness, Reader
 from ai_worker.knowledge.store import KnowledgeStore, Trouble
 from ai_worker.knowledge.trial import Trial
+from ai_worker.knowledge.view import View
 
 TROUBLES = 20
 """Rows that were left out of a document that are kept with it."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ai_worker.knowledge import terms
 from ai_worker.knowledge.fit import Question, share_of
-from ai_worker.knowledge.index import Weights
 from ai_worker.knowledge.language.meaning import MARK, lexicon
+from ai_worker.knowledge.weights import Weights
 from ai_worker.knowledge.wording import Wording
 
 RELATED = 0.5

@@ -9,9 +9,9 @@ from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.doubt import doubted
 from ai_worker.knowledge.fit import Question
 from ai_worker.knowledge.fusing import fuse
-from ai_worker.knowledge.index import View
 from ai_worker.knowledge.passage import Scored
 from ai_worker.knowledge.text_search import by_text, sure_of_text
+from ai_worker.knowledge.view import View
 from ai_worker.knowledge.wording_search import by_wording, sure_of_wording
 
 if TYPE_CHECKING:

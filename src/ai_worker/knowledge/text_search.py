@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question
-from ai_worker.knowledge.index import View
 from ai_worker.knowledge.text_fit import text_fits
+from ai_worker.knowledge.view import View
 
 TEXTS = 20
 """Candidates that the index proposes. With 50, no more of the right ones come first."""

@@ -6,11 +6,11 @@ from tempfile import TemporaryDirectory
 
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge import search
-from ai_worker.knowledge.index import View
 from ai_worker.knowledge.index_folder import IndexFolder
 from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
 from ai_worker.knowledge.store import Change
+from ai_worker.knowledge.view import View
 
 
 class Trial:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from ai_worker.knowledge import confidence
 from ai_worker.knowledge.candidate import Candidate
 from ai_worker.knowledge.fit import Question
-from ai_worker.knowledge.index import Hit, View
 from ai_worker.knowledge.likeness import likeness
+from ai_worker.knowledge.view import Hit, View
 
 WORDINGS = 60
 ENTRIES = 20

@@ -8,7 +8,8 @@ import msgspec
 import structlog
 
 from ai_worker.knowledge import terms
-from ai_worker.knowledge.index import View, key_of, wordings
+from ai_worker.knowledge.index import key_of, wordings
+from ai_worker.knowledge.view import View
 
 RECIPE = 3
 """Raise it with every change to how a model is made, features included: older ones are then made anew."""

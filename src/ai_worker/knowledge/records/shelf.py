@@ -9,12 +9,12 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from ai_worker.knowledge.index import View
 from ai_worker.knowledge.keeping import Keeping
 from ai_worker.knowledge.passage import Passage
 from ai_worker.knowledge.records.book import RecordBook
 from ai_worker.knowledge.records.table import tables_of
 from ai_worker.knowledge.retrieve import ANYBODY, Reader
+from ai_worker.knowledge.view import View
 
 RECORDS = 20_000
 """Rows of tables that are kept in memory as records. With more, none is: rows are then found as text alone."""
