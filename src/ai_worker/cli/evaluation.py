@@ -1,36 +1,25 @@
 """`ai-worker eval`: golden questions, whether they are still answered rightly, and thresholds tuned on them."""
 
 import asyncio
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ai_worker.cli import golden_file
+from ai_worker.cli.evaluation_showing import (
+    VERDICTS,
+    described,
+    outcome_object,
+    print_run,
+    print_tuned,
+    tuned_object,
+)
 from ai_worker.cli.invocation import Invocation, Json, both
-from ai_worker.foundation.errors import BadInput, NotFound
+from ai_worker.foundation.errors import NotFound
 
 if TYPE_CHECKING:
-    from ai_worker.conversation.evaluation import Comparison, EvalRun, GoldenQuestion, Outcome
-
-SHOWN = 20
-"""Questions that are named of those that got worse."""
-
-VERDICTS = {
-    "right": ("答对", "right"),
-    "refused": ("没有答案，也没有乱答", "rightly not answered"),
-    "offered": ("反问，选项里有对的", "asked back, the right one among the choices"),
-    "missed": ("有答案但没答", "has an answer, not given"),
-    "wrong": ("答错", "wrong"),
-    "invented": ("没有答案却答了", "has no answer, one was given"),
-}
-
-
-class BadGoldenFile(BadInput):
-    """The file with golden questions cannot be used; nothing of it was added."""
-
-    code = "eval.bad_file"
-    hint = "A CSV with the columns id, question, answer_id (several joined by |, empty: nobody knows), topic."
+    from ai_worker.conversation.evaluation import Comparison, EvalRun, GoldenQuestion
 
 
 class NoGoldenQuestions(NotFound):
@@ -71,7 +60,7 @@ def add(
     from ai_worker.foundation.clock import SystemClock
 
     invocation = Invocation.of(context)
-    questions = read(file)
+    questions = golden_file.read(file)
 
     async def work() -> None:
         async with opening.stores(invocation.settings()) as stores:
@@ -152,7 +141,7 @@ def run(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json(described(done_run, comparison))
     else:
-        _print_run(invocation, done_run, comparison)
+        print_run(invocation, done_run, comparison)
     if comparison is not None and comparison.worse:
         raise typer.Exit(PROBLEM)
 
@@ -230,121 +219,14 @@ def tune(
     if found is None:
         _said(as_json, {"base": base, "reset": True}, invocation.say("已回到默认阈值", "back to the defaults"))
         return
-    told = {
-        "base": base,
-        "target": precision,
-        "answer_at": found.threshold.answer_at,
-        "clarify_at": found.threshold.clarify_at,
-        "questions": found.threshold.questions,
-        "precision": round(found.precision, 4),
-        "coverage": round(found.coverage, 4),
-        "reached": found.reached,
-        "applied": apply,
-    }
     if as_json:
-        print_json(told)
+        print_json(tuned_object(found, applied=apply))
         return
-    if not found.reached:
-        print(invocation.say("任何阈值都达不到这个目标。", "No threshold reaches this target."))
-    print(
-        invocation.say(
-            f"知识库 {base}：{found.threshold.questions} 个标准问题；"
-            f"置信度 {found.threshold.answer_at:.2f} 起直接回答，"
-            f"{found.threshold.clarify_at:.2f} 起反问。答了的有 {found.precision:.0%} 是对的，"
-            f"有答案的问题答上 {found.coverage:.0%}。",
-            f"Base {base}, {found.threshold.questions} golden questions: answer from {found.threshold.answer_at:.2f}, "
-            f"ask back from {found.threshold.clarify_at:.2f}. Of the answers {found.precision:.0%} are right; "
-            f"{found.coverage:.0%} of the questions that have an answer get it.",
-        )
-    )
+    print_tuned(invocation, found)
     if apply:
         done(invocation.say("已生效；运行中的服务几秒内采用。", "In force; a running service follows within seconds."))
     else:
         print(invocation.say("接下来：加上 --apply 生效", "Next: --apply to go by it"))
-
-
-def read(file: Path) -> "list[GoldenQuestion]":
-    """Return the golden questions in a CSV.
-
-    Raises:
-        BadGoldenFile: It cannot be read, lacks a column or a value, or has an id twice; the words name the line.
-    """
-    from ai_worker.conversation.evaluation import GoldenQuestion
-    from ai_worker.knowledge.ingest.encoding import decode
-
-    try:
-        text = decode(file.read_bytes())
-        rows = list(csv.DictReader(text.splitlines()))
-    except (OSError, ValueError, csv.Error) as error:
-        raise BadGoldenFile(f"{file}: {error}") from None
-    if not rows or not {"question", "answer_id"} <= rows[0].keys():
-        raise BadGoldenFile(f"{file}: the columns question and answer_id are needed")
-    made: dict[str, GoldenQuestion] = {}
-    for line, row in enumerate(rows, start=2):
-        question = (row["question"] or "").strip()
-        id_ = (row.get("id") or "").strip() or f"q{line - 1}"
-        if not question:
-            raise BadGoldenFile(f"{file}, line {line}: there is no question")
-        if id_ in made:
-            raise BadGoldenFile(f"{file}, line {line}: the id {id_!r} is that of an earlier question, too")
-        ids = tuple(one.strip() for one in (row["answer_id"] or "").split("|") if one.strip())
-        made[id_] = GoldenQuestion(id_, question, ids, (row.get("topic") or "").strip())
-    return list(made.values())
-
-
-def described(run: "EvalRun", comparison: "Comparison | None") -> dict[str, Any]:
-    """Return a run as JSON has it."""
-    return {
-        "run": run.number,
-        "at": run.at.isoformat(),
-        "revision": run.revision,
-        "version": run.version,
-        "questions": len(run.outcomes),
-        "verdicts": {verdict: run.count(verdict) for verdict in VERDICTS},  # type: ignore[arg-type]
-        "precision": run.precision,
-        "score": run.score,
-        "topics": [{"topic": topic, "good": good, "questions": count} for topic, good, count in run.topics()],
-        "worse": [_changed(*pair) for pair in comparison.worse] if comparison else None,
-        "better": [_changed(*pair) for pair in comparison.better] if comparison else None,
-    }
-
-
-def outcome_object(outcome: "Outcome") -> dict[str, Any]:
-    """Return one outcome as JSON has it."""
-    fields = ("id", "question", "topic", "answer_ids", "decision", "answer_id", "best_id", "base", "offered", "verdict")
-    return {name: getattr(outcome, name) for name in fields} | {"confidence": round(outcome.confidence, 4)}
-
-
-def _changed(before: "Outcome", now: "Outcome") -> dict[str, Any]:
-    return {"id": now.id, "question": now.question, "before": before.verdict, "now": now.verdict}
-
-
-def _print_run(invocation: Invocation, run: "EvalRun", comparison: "Comparison | None") -> None:
-    unnamed = invocation.say("全部" if len(run.topics()) == 1 else "其他", "all" if len(run.topics()) == 1 else "other")
-    print(" · ".join(f"{topic or unnamed} {good}/{count}" for topic, good, count in run.topics()))
-    precision = "–" if run.precision is None else f"{run.precision:.1%}"
-    print(
-        invocation.say(
-            f"答了 {run.answered} 个，对 {precision}；该转人工而答了 {run.count('invented')}；"
-            f"反问里有对的 {run.count('offered')}；有答案没答 {run.count('missed')}",
-            f"{run.answered} answered, {precision} of them right; answered without an answer {run.count('invented')}; "
-            f"asked back with the right choice {run.count('offered')}; missed {run.count('missed')}",
-        )
-    )
-    if comparison is None:
-        print(invocation.say("这是第一次，没有可比的。", "This is the first run: nothing to compare with."))
-        return
-    worse, better = len(comparison.worse), len(comparison.better)
-    print(
-        invocation.say(
-            f"比上次：进步 {better} 条，退步 {worse} 条", f"Since the last run: {better} better, {worse} worse"
-        )
-    )
-    for before, now in comparison.worse[:SHOWN]:
-        was, is_ = invocation.say(*VERDICTS[before.verdict]), invocation.say(*VERDICTS[now.verdict])
-        print(f"  {now.id}「{now.question}」 {was} → {is_}   ai-worker eval show {now.id}")
-    if worse > SHOWN:
-        print(invocation.say(f"  还有 {worse - SHOWN} 条：--json", f"  {worse - SHOWN} more: --json"))
 
 
 def _said(as_json: bool, told: dict[str, Any], words: str) -> None:
