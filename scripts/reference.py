@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ai_worker
-from ai_worker.cli.connectors_catalogue import LEVEL_WORDS, MISSING_WORDS
+from ai_worker.cli.catalogue_showing import LEVEL_WORDS, MISSING_WORDS
 from ai_worker.cli.failures import chinese
 from ai_worker.cli.program import program
 from ai_worker.connectors.catalogue import reading
