@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from ai_worker.connectors.settings import ConnectorSettings
-from ai_worker.console.systems import credentials_of
+from ai_worker.console.system_cards import credentials_of
 from ai_worker.console.words import Words
 from ai_worker.skills.calls import Checked
 from ai_worker.skills.tool import Called

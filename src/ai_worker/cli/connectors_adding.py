@@ -17,7 +17,7 @@ from ai_worker.foundation.errors import BadInput
 
 if TYPE_CHECKING:
     from ai_worker.connectors.connection import Connection
-    from ai_worker.connectors.editing import Draft
+    from ai_worker.connectors.draft import Draft
 
 REFERENCES = ("env:", "file:")
 SECRET_FIELDS = ("secret", "refresh_token")
@@ -139,7 +139,7 @@ def _installed(
         ToolFailed: A running system that was asked for its contract did not give it.
     """
     from ai_worker.connectors import adding
-    from ai_worker.connectors.editing import Draft
+    from ai_worker.connectors.draft import Draft
 
     kind = adding.kind_named(told.kind)
     options = adding.options_of(kind, told.options, site.resolve)

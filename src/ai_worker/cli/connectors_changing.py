@@ -13,7 +13,7 @@ from ai_worker.cli.invocation import Invocation, Json, both
 from ai_worker.foundation.errors import BadInput
 
 if TYPE_CHECKING:
-    from ai_worker.connectors.editing import Changes
+    from ai_worker.connectors.changes import Changes
     from ai_worker.connectors.operation import Contract
     from ai_worker.connectors.registry import Described
 
@@ -60,7 +60,7 @@ def refresh(
 ) -> None:
     """Compare a connector's contract with the system's, and put it in its place."""
     from ai_worker.cli.output import done, print_json
-    from ai_worker.connectors.editing import Changes
+    from ai_worker.connectors.changes import Changes
 
     invocation = Invocation.of(context)
     site = Site.of(invocation)

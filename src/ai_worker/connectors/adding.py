@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ai_worker.connectors.editing import Draft
+from ai_worker.connectors.draft import Draft
 from ai_worker.connectors.fetching import fetched
 from ai_worker.connectors.kind import Kind, Options, Parts
 from ai_worker.connectors.operation import Contract

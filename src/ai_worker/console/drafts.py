@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import FormData
 
 from ai_worker.connectors.catalogue.system import System
-from ai_worker.connectors.editing import Draft
+from ai_worker.connectors.draft import Draft
 from ai_worker.connectors.operation import Contract, Operation, Scheme
 from ai_worker.console.catalogue import auth_of
 from ai_worker.console.option_fields import secret_of, told_options

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from ai_worker.connectors.adding import asked_for, compiled, kind_named
-from ai_worker.connectors.editing import Draft
+from ai_worker.connectors.draft import Draft
 from ai_worker.connectors.kind import Options
 from ai_worker.connectors.openapi.files import compile_file
 from ai_worker.connectors.operation import Contract, ContractRefused, ContractTooLarge

@@ -2,107 +2,36 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
 
 from ai_worker.connectors.adding import asked
 from ai_worker.connectors.connection import Connection
 from ai_worker.connectors.contract import Connector, NoSuchConnector
-from ai_worker.connectors.editing import Draft, Workbench
+from ai_worker.connectors.draft import Draft
+from ai_worker.connectors.editing import Workbench
 from ai_worker.connectors.folder import ConnectorsFolder
 from ai_worker.connectors.health import Health
-from ai_worker.connectors.registry import KINDS
-from ai_worker.connectors.settings import ConnectorSettings
+from ai_worker.console.system_cards import (
+    CallRow,
+    Card,
+    ToolRow,
+    call_row,
+    credentials_of,
+    fix_of,
+    name_of,
+    state_of,
+    tool_row,
+)
 from ai_worker.console.words import Words
 from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.secret import Secret
-from ai_worker.skills.calls import NO_CALLS, CallStore, CallSums, Checked, Standing, outcome_of
-from ai_worker.skills.tool import Called, Tool
+from ai_worker.skills.calls import NO_CALLS, CallStore, CallSums, Checked, Standing
+from ai_worker.skills.tool import Tool
 
 SUMS_S = 10.0
 """For so long the sums of calls are used again: every open page asks for them every few seconds."""
 
-PROGRAM_ENVIRONMENT = "env"
-"""The option with what a program finds in its environment: its credentials, as a rule."""
-
 A_DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One business system, as a card shows it."""
-
-    id: str
-    name: str
-    kind: str
-    state: str
-    """`ready`, `down`, `unchecked`, `off`, `refused`, `drifted`."""
-
-    tools: int
-    writes: int
-    sums: CallSums
-    standing: Standing | None
-    error: str
-    """What is wrong, verbatim; empty: nothing."""
-
-    code: str
-    fix: str
-    address: str
-    credentials: tuple["Credential", ...]
-    """Where its credentials stand; none: it is asked without any, or nobody knows yet."""
-
-    file: Path | None
-    """`None`: nobody has described it in a file."""
-
-    @property
-    def dot(self) -> str:
-        """The shape and colour of its state."""
-        return {"ready": "ready", "down": "down", "refused": "down", "drifted": "degraded"}.get(
-            self.state, "connecting"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """Where credentials stand in a `connector.toml`; never what they are."""
-
-    kind: str
-    """Of `[auth]`; `option` or `headers` for those that stand elsewhere."""
-
-    names: str = ""
-    """The settings, by name: `password`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolRow:
-    """One tool, as a list shows it."""
-
-    name: str
-    title: str
-    risk: str
-    approver: str
-    """`nobody`, `asker`, `colleague` or `never`."""
-
-    acts: bool
-    question: str
-    """The name of the question that it answers without a model; empty: of none."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    """One call, as the history shows it."""
-
-    tool: str
-    code: str
-    outcome: str
-    """`ok`, `refused` or `failed`."""
-
-    ms: float
-    at: datetime
-    asker: str
-    turn_id: str
 
 
 class SystemDesk:
@@ -276,9 +205,9 @@ class SystemDesk:
             fix = fix_of(t, standing.last)
         return Card(
             id=connector_id,
-            name=_name(t, settings.name, settings.name_en) if settings is not None else connector_id,
+            name=name_of(t, settings) if settings is not None else connector_id,
             kind=settings.kind if settings is not None else "",
-            state=_state(standing, refused=refused is not None, off=off is not None),
+            state=state_of(standing, refused=refused is not None, off=off is not None),
             tools=len(tools),
             writes=sum(tool.acts for tool in tools),
             sums=sums.get(connector_id, NO_CALLS),
@@ -290,60 +219,3 @@ class SystemDesk:
             credentials=credentials_of(settings) if settings is not None else (),
             file=self.folder.file_of(connector_id),
         )
-
-
-def credentials_of(settings: ConnectorSettings) -> tuple[Credential, ...]:
-    """Return where a connection's credentials stand."""
-    kinds = [auth.kind for auth in (settings.auth, *settings.auths.values()) if auth.kind != "none"]
-    found = [Credential(kind) for kind in dict.fromkeys(kinds)]
-    if settings.headers:
-        found.append(Credential("headers", ", ".join(settings.headers)))
-    if secrets := [name for name in secret_options(settings.kind) if settings.options.get(name)]:
-        found.append(Credential("option", ", ".join(secrets)))
-    return tuple(found)
-
-
-def secret_options(kind: str) -> list[str]:
-    """Return the names of those options of a kind that hold a secret."""
-    fields = KINDS[kind].options.model_fields.items() if kind in KINDS else ()
-    return [name for name, field in fields if name == PROGRAM_ENVIRONMENT or _holds_secret(field.annotation)]
-
-
-def _holds_secret(annotation: Any) -> bool:
-    return annotation is Secret or any(_holds_secret(one) for one in get_args(annotation))
-
-
-def fix_of(t: Words, checked: Checked) -> str:
-    """Return what to do about a check that was not well, in the reader's language where we have the words."""
-    key = f"connectors.fix.{checked.code}"
-    return t(key) if t.has(key) else checked.fix
-
-
-def tool_row(tool: Tool) -> ToolRow:
-    """Return how a list shows a tool."""
-    approver = "nobody" if not tool.acts or tool.unattended else tool.approved_by
-    question = tool.verb.name if tool.verb is not None else ""
-    return ToolRow(tool.name, tool.title or tool.description, tool.risk, approver, tool.acts, question)
-
-
-def call_row(called: Called) -> CallRow:
-    """Return how the history shows a call."""
-    return CallRow(
-        called.tool, called.code, outcome_of(called.code), called.ms, called.at, called.asker, called.turn_id
-    )
-
-
-def _name(t: Words, name: str, name_en: str) -> str:
-    return name_en if t.language == "en" and name_en else name
-
-
-def _state(standing: Standing | None, *, refused: bool, off: bool) -> str:
-    if refused:
-        return "refused"
-    if off:
-        return "off"
-    if standing is None:
-        return "unchecked"
-    if standing.last.code != "ok":
-        return "down"
-    return "drifted" if standing.last.drift else "ready"

@@ -15,7 +15,8 @@ from ai_worker.connectors.catalogue import reading
 from ai_worker.connectors.catalogue.reading import SystemUnknown
 from ai_worker.connectors.catalogue.system import System
 from ai_worker.connectors.contract import ConnectorRefused
-from ai_worker.connectors.editing import ConnectorExists, Draft
+from ai_worker.connectors.draft import Draft
+from ai_worker.connectors.editing import ConnectorExists
 from ai_worker.connectors.operation import Contract
 from ai_worker.console import drafts
 from ai_worker.console.catalogue import CatalogueDesk, auth_of

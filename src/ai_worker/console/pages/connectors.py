@@ -14,7 +14,8 @@ from ai_worker.console.arguments import ArgumentUnreadable, fields_of, filled
 from ai_worker.console.frame import Frame
 from ai_worker.console.guard import Guard
 from ai_worker.console.session import Session
-from ai_worker.console.systems import SystemDesk, tool_row
+from ai_worker.console.system_cards import tool_row
+from ai_worker.console.systems import SystemDesk
 from ai_worker.console.words import Words
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.store import ConversationStore
