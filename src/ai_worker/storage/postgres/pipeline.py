@@ -13,7 +13,19 @@ from ai_worker.foundation.clock import to_micros
 from ai_worker.foundation.errors import AiWorkerError
 from ai_worker.pipeline.store import Accepted, Claim, FinalState, Heard, OutboundMessage, ProactiveMessage
 from ai_worker.storage import codec, gap_rows, outbound_rows, rows
-from ai_worker.storage.postgres import channels, contacts, files, gaps, inbound, lane, outbox, push, retention
+from ai_worker.storage.postgres import (
+    channels,
+    claiming,
+    contacts,
+    files,
+    finishing,
+    gaps,
+    inbound,
+    lane,
+    outbox,
+    push,
+    retention,
+)
 from ai_worker.storage.postgres.batch import Batch
 from ai_worker.storage.postgres.connect import DEADLINE_S
 from ai_worker.storage.postgres.database import MOMENT, PostgresDatabase
@@ -53,7 +65,7 @@ class PostgresPipelineStore:
         self._accepts = Batch[Mapping[str, Any], Accepted](
             "accept", self._accept, key=_message_key, deadline_s=database.accept_deadline_s
         )
-        self._finishes = Batch[tuple[lane.Finished, Sequence[OutboundMessage]], set[str]](
+        self._finishes = Batch[tuple[finishing.Finished, Sequence[OutboundMessage]], set[str]](
             "finish", self._finish, key=_lane_key, deadline_s=DEADLINE_S
         )
         self._settles = Batch[tuple[OutboundMessage, outbound_rows.Ended], bool](
@@ -66,11 +78,11 @@ class PostgresPipelineStore:
 
     async def claim(self, *, owner: str, limit: int, now: datetime) -> list[Claim]:
         """Take the oldest due message of up to `limit` conversations that nobody owns."""
-        return await lane.claim(self._database, owner, limit)
+        return await claiming.claim(self._database, owner, limit)
 
     async def renew(self, claims: Sequence[Claim], *, now: datetime) -> None:
         """Extend the leases of turns that are still in progress."""
-        await lane.renew(self._database, claims)
+        await claiming.renew(self._database, claims)
 
     async def finish(
         self,
@@ -83,7 +95,7 @@ class PostgresPipelineStore:
     ) -> list[OutboundMessage]:
         """Store the result, the reply and "done", and free the conversation: one transaction."""
         send_before = self._send_before()
-        turn = lane.Finished(claim, result, codec.encode(result), now, response_ms)
+        turn = finishing.Finished(claim, result, codec.encode(result), now, response_ms)
         return _chosen(outbound, await self._finishes.put((turn, outbound)), send_before)
 
     async def hold(self, claim: Claim, notice: OutboundMessage | None, *, until: datetime) -> list[OutboundMessage]:
@@ -226,19 +238,19 @@ class PostgresPipelineStore:
         return await inbound.accept(self._database, made)
 
     async def _finish(
-        self, given: Sequence[tuple[lane.Finished, Sequence[OutboundMessage]]]
+        self, given: Sequence[tuple[finishing.Finished, Sequence[OutboundMessage]]]
     ) -> Sequence[set[str] | AiWorkerError]:
         """Store turns whose lease still holds, and their replies; the others are refused one by one."""
         database = self._database
         async with database.transaction() as connection:
             held = await lane.owners(connection, [turn.claim for turn, _ in given])
             stale = [turn.claim for turn, _ in given if turn.claim.seq not in held]
-            repeated = await lane.finished_before(connection, stale)
+            repeated = await finishing.finished_before(connection, stale)
             changed = {turn.claim.seq for turn, _ in given if _changed(turn, held)}
             held = {seq: row for seq, row in held.items() if seq not in changed}
             turns = [(turn, held[turn.claim.seq]) for turn, _ in given if turn.claim.seq in held]
             if turns:
-                await lane.finish(database, connection, turns)
+                await finishing.finish(database, connection, turns)
             made = [
                 row
                 for turn, outbound in given
@@ -257,19 +269,19 @@ class PostgresPipelineStore:
         return await outbox.settle(self._database, ends)
 
 
-def _changed(turn: lane.Finished, held: Mapping[int, Any]) -> bool:
-    return turn.claim.seq in held and lane.changed(turn, held[turn.claim.seq])
+def _changed(turn: finishing.Finished, held: Mapping[int, Any]) -> bool:
+    return turn.claim.seq in held and finishing.changed(turn, held[turn.claim.seq])
 
 
 def _refused(claim: Claim, changed: Collection[int]) -> AiWorkerError:
-    return lane.answered_by_another(claim) if claim.seq in changed else lane.lost(claim)
+    return finishing.answered_by_another(claim) if claim.seq in changed else lane.lost(claim)
 
 
 def _message_key(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["channel"], row["message_id"]
 
 
-def _lane_key(given: tuple[lane.Finished, Sequence[OutboundMessage]]) -> int:
+def _lane_key(given: tuple[finishing.Finished, Sequence[OutboundMessage]]) -> int:
     return given[0].claim.conversation_id
 
 
