@@ -8,13 +8,37 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import structlog
 
 from ai_worker import __version__
 from ai_worker.api.app import create_api, create_watch
 from ai_worker.api.server import DoorServer
+from ai_worker.app.chores import (
+    CALL_S,
+    GAUGES_S,
+    NOTED_S,
+    REFRESH_S,
+    REVIEWS_S,
+    SWEEP_S,
+    SYNC_S,
+    TUNED_S,
+    Chore,
+    every,
+    gauging,
+    reloading,
+    sweeping,
+    tuning,
+    watching,
+)
+from ai_worker.app.doors import make_doors, url_of
+from ai_worker.app.handing_over import HandingOver
+from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
+from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model
+from ai_worker.app.readiness import count, make_readiness
+from ai_worker.app.systems import open_systems
+from ai_worker.app.trials import make_trials
+from ai_worker.app.work import at_work, spare_the_collector
 from ai_worker.channels import registry
 from ai_worker.channels.roster import Roster
 from ai_worker.channels.sightings import Sightings
@@ -53,35 +77,6 @@ from ai_worker.skills.shelf import SkillShelf
 from ai_worker.sources.opening import open_sync
 from ai_worker.storage.folder import held
 from ai_worker.storage.opening import open_stores
-
-if TYPE_CHECKING:
-    pass
-
-from ai_worker.app.chores import (
-    CALL_S,
-    GAUGES_S,
-    NOTED_S,
-    REFRESH_S,
-    REVIEWS_S,
-    SWEEP_S,
-    SYNC_S,
-    TUNED_S,
-    Chore,
-    every,
-    gauging,
-    reloading,
-    sweeping,
-    tuning,
-    watching,
-)
-from ai_worker.app.doors import make_doors, url_of
-from ai_worker.app.handing_over import HandingOver
-from ai_worker.app.line import Line, fetch_of, look_up_of, make_line, nobody, open_callbacks
-from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model
-from ai_worker.app.readiness import count, make_readiness
-from ai_worker.app.systems import open_systems
-from ai_worker.app.trials import make_trials
-from ai_worker.app.work import at_work, spare_the_collector
 
 log = structlog.get_logger(__name__)
 

@@ -11,13 +11,15 @@ import structlog
 
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge.archive import Archive, Due, NoSuchThing, Thing, Version
+from ai_worker.knowledge.base_name import check_base
 from ai_worker.knowledge.desk import Entry
 from ai_worker.knowledge.ingest.rows import row_of
 from ai_worker.knowledge.keeping import OPEN, Keeping
-from ai_worker.knowledge.library import PAGE, Library, check_base
+from ai_worker.knowledge.library import Library
 from ai_worker.knowledge.passage import ENTRIES, Passage
 from ai_worker.knowledge.store import KnowledgeStore
 from ai_worker.knowledge.twins import Twins, find_twins
+from ai_worker.knowledge.upkeep import PAGE
 
 COMPARED = 20_000
 """Entries and passages that are compared with one another when somebody looks for twins."""

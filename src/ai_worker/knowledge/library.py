@@ -1,30 +1,25 @@
-"""The library: takes knowledge in, keeps the index up to date, and answers searches."""
+"""The library: takes knowledge in, and answers searches. `upkeep` keeps its index up to date."""
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
-
-import structlog
 
 from ai_worker.foundation.clock import Clock
 from ai_worker.knowledge import search
+from ai_worker.knowledge.base_name import check_base
 from ai_worker.knowledge.desk import Entry
+from ai_worker.knowledge.entries import passages_of
 from ai_worker.knowledge.fusion import NEAREST, fuse
 from ai_worker.knowledge.index import key_of
-from ai_worker.knowledge.index_folder import IndexBusy, IndexFolder
+from ai_worker.knowledge.index_folder import IndexFolder
 from ai_worker.knowledge.ingest.addition import Addition, AddReport, Failure
 from ai_worker.knowledge.ingest.found import Found, find_documents, uploaded
 from ai_worker.knowledge.ingest.parsed import Refusal
 from ai_worker.knowledge.ingest.reader import DocumentReader, Limits
-from ai_worker.knowledge.ingest.refusals import BadBaseName, DocumentRefused, DuplicateRow, Empty
-from ai_worker.knowledge.ingest.rows import row_of
+from ai_worker.knowledge.ingest.refusals import DocumentRefused, Empty
 from ai_worker.knowledge.intents.folder import IntentFolder
-from ai_worker.knowledge.intents.lessons import lessons_in
-from ai_worker.knowledge.keeping import OPEN, Keeping
+from ai_worker.knowledge.keeping import Keeping
 from ai_worker.knowledge.mapped import MappedFiles
 from ai_worker.knowledge.passage import ENTRIES, Passage, Scored
 from ai_worker.knowledge.records.book import RecordBook
@@ -32,26 +27,13 @@ from ai_worker.knowledge.records.shelf import RecordShelves
 from ai_worker.knowledge.retrieve import ANYBODY, Nearness, Reader
 from ai_worker.knowledge.store import KnowledgeStore, Trouble
 from ai_worker.knowledge.trial import Trial
-from ai_worker.knowledge.view import View
+from ai_worker.knowledge.upkeep import Upkeep
 
 TROUBLES = 20
 """Rows that were left out of a document that are kept with it."""
 
-PAGE = 1_000
-COMMIT_EVERY = 20_000
-"""Changes between two commits of the index: each makes a file, and waits for the disk."""
-
-BUSY_TRIES = 100
-BUSY_PAUSE_S = 0.05
-
 Progress = Callable[[str], None]
 """Hears the id of each document before it is read."""
-
-Result = TypeVar("Result")
-
-_BASE_NAME = re.compile(r"[\w.-]{1,64}")
-
-log = structlog.get_logger(__name__)
 
 
 class Library:
@@ -90,10 +72,9 @@ class Library:
         self._intents = IntentFolder(index_folder / "intents", learns=learns)
         self._limits = limits
         self._nearness = nearness
-        self._view: View | None = None
         self._records = RecordShelves()
+        self._upkeep = Upkeep(store, self._folder, records=self._records, intents=self._intents)
         self._adding = asyncio.Lock()
-        self._refreshing = asyncio.Lock()
 
     def search(
         self,
@@ -105,10 +86,10 @@ class Library:
         vector: Sequence[float] | None = None,
     ) -> list[Scored]:
         """Return the best passages, best first; see `Retriever.search`."""
-        if self._view is None:
+        if self._upkeep.view is None:
             return []
         moment = self._clock.now()
-        view = self._view.for_reader(reader, moment)
+        view = self._upkeep.view.for_reader(reader, moment)
         found = search.find(view, question, bases=bases, limit=limit, intents=self._intents.current)
         self._mapped.searched()
         if vector is None or self._nearness is None:
@@ -174,7 +155,7 @@ class Library:
             BadBaseName: `base` cannot be the name of a knowledge base.
             RowRefused: An entry lacks something, or two have the same id; the words say which.
         """
-        passages = _entries(entries, base)
+        passages = passages_of(entries, base)
         if passages:
             told = {entry.id for entry in entries if isinstance(entry, Entry) and entry.keeping is not None}
             inherit = {passage.id for passage in passages} - told
@@ -190,47 +171,23 @@ class Library:
             RowRefused: As for `put_entries`.
             IndexBusy: Another process is changing the index.
         """
-        passages = _entries(entries, base)
+        passages = passages_of(entries, base)
         await self.refresh()
         return await asyncio.to_thread(Trial.of, self._folder, self._root, passages, self._clock)
 
     @property
     def revision(self) -> int:
         """The store's revision that searches see; 0 before the first `refresh`."""
-        return self._view.revision if self._view is not None else 0
+        return self._upkeep.view.revision if self._upkeep.view is not None else 0
 
     @property
     def restricted(self) -> bool:
         """Whether there is anything that some departments may read and others not."""
-        return self._view is not None and self._view.restricts
+        return self._upkeep.view is not None and self._upkeep.view.restricts
 
     async def refresh(self) -> bool:
-        """Bring the index up to the store's revision; return whether there was anything to do.
-
-        It costs one look at the revision when there is nothing new, so it may be called every second.
-        When another process is at it, this one waits and then takes over what that one made.
-        """
-        async with self._refreshing:
-            revision = await self._store.revision()
-            if self._view is not None and self._view.revision == revision:
-                return False
-            for _ in range(BUSY_TRIES):
-                self._view = await asyncio.to_thread(self._look)
-                if self._view is not None and self._view.revision == revision:
-                    await self._intents.tend(await asyncio.to_thread(lessons_in, self._view))
-                    return True
-                try:
-                    await self._write(revision)
-                except IndexBusy:
-                    await asyncio.sleep(BUSY_PAUSE_S)
-            log.warning("knowledge.index_behind", wanted=revision, shown=self._view.revision if self._view else 0)
-            return False
-
-    def _look(self) -> View | None:
-        view = self._folder.view()
-        if view is not None:
-            self._records.take(view)
-        return view
+        """Bring the index up to the store's revision; return whether there was anything to do: see `Upkeep`."""
+        return await self._upkeep.refresh()
 
     async def settle(self) -> None:
         """Wait until what the latest `refresh` set going in the background is done."""
@@ -239,24 +196,6 @@ class Library:
     async def close(self) -> None:
         """End what goes on in the background."""
         await self._intents.close()
-
-    async def _write(self, revision: int) -> None:
-        writing = await _in_thread(self._folder.begin)
-        try:
-            # A restored database or another one, a new index, or one whose files hold what must be gone.
-            if writing.revision > revision or not writing.revision or writing.built < await self._store.purged():
-                writing.clear(revision)
-            waiting = 0
-            while changes := await self._store.changes(writing.revision, PAGE):
-                await _in_thread(partial(writing.apply, changes))
-                waiting += len(changes)
-                if waiting >= COMMIT_EVERY:
-                    await _in_thread(partial(writing.commit, writing.revision))
-                    waiting = 0
-            await _in_thread(partial(writing.commit, max(revision, writing.revision)))
-            log.info("knowledge.index_refreshed", revision=writing.revision)
-        finally:
-            await _in_thread(writing.end)
 
     async def take(
         self,
@@ -315,44 +254,5 @@ class Library:
         await self._store.put_document(failed, [], by=run.by)
 
 
-async def _in_thread(work: Callable[[], Result]) -> Result:
-    """Run `work` in a thread and wait for its end even when cancelled: two must never write at once."""
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
-
-
 def _key(passage: Passage) -> str:
     return key_of(passage.base, passage.id)
-
-
-def _entries(entries: Sequence[Entry | Mapping[str, object]], base: str) -> list[Passage]:
-    """Return entries as passages of the table that single entries are put in.
-
-    Raises:
-        BadBaseName: `base` cannot be the name of a knowledge base.
-        RowRefused: An entry lacks something, or two have the same id; the words say which.
-    """
-    check_base(base)
-    passages: dict[str, Passage] = {}
-    for number, entry in enumerate(entries, 1):
-        values = asdict(entry) if isinstance(entry, Entry) else entry
-        keeping = (entry.keeping if isinstance(entry, Entry) else None) or OPEN
-        row = row_of(values, f"entry {number}", ENTRIES)
-        if row.id in passages:
-            raise DuplicateRow(f"entry {number}: the id {row.id!r} is that of an earlier entry, too")
-        passages[row.id] = Passage(row.id, base, ENTRIES, row.kind, row.title, row.text, row.aliases, keeping=keeping)
-    return list(passages.values())
-
-
-def check_base(base: str) -> None:
-    """Make sure that a knowledge base can be called so.
-
-    Raises:
-        BadBaseName: It cannot.
-    """
-    if not _BASE_NAME.fullmatch(base):
-        raise BadBaseName(f"{base!r} is no name for a knowledge base: letters, digits, '.', '-', '_', at most 64")
