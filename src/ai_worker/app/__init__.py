@@ -2,6 +2,8 @@
 
 from ai_worker.app.line import API_CHANNEL
 from ai_worker.app.parts import Role
-from ai_worker.app.service import Service, running, serve
+from ai_worker.app.service import Service
+from ai_worker.app.serving import serve
+from ai_worker.app.wiring import running
 
 __all__ = ["API_CHANNEL", "Role", "Service", "running", "serve"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,9 +12,11 @@ from ai_worker.channels.roster import Roster
 from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import AiWorkerError
+from ai_worker.foundation.events import EventBus
 from ai_worker.knowledge.curator import Curator
 from ai_worker.ops.host import HostMetrics
 from ai_worker.ops.metrics import Metrics
+from ai_worker.pipeline.fetching import Fetching
 from ai_worker.settings import Settings
 from ai_worker.settings.watch import SettingsWatch
 from ai_worker.storage.opening import Stores
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from ai_worker.queue.opening import Queue
 
 from ai_worker.app.handing_over import HandingOver
-from ai_worker.app.line import Line
+from ai_worker.app.line import Line, fetch_of
 
 log = structlog.get_logger(__name__)
 
@@ -147,3 +150,13 @@ def gauging(
             metrics.queue(up=queue.inbox.healthy, unread=queue.reader.unread)
 
     return gauge
+
+
+def line_chores(line: Line, stores: Stores, channels: Roster, events: EventBus, clock: Clock) -> list[Chore]:
+    """Return what is done where messages are answered: calling colleagues, fetching files, deleting what is old."""
+    return [
+        partial(every, SWEEP_S, sweeping(stores, clock), "storage.sweep"),
+        partial(every, CALL_S, line.caller.look, "handoff.call"),
+        partial(every, CALL_S, line.approvals.look, "approval.call"),
+        Fetching(partial(fetch_of, channels), store=stores.files, events=events, clock=clock).run,
+    ]

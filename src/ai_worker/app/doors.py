@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -10,10 +9,6 @@ from ai_worker.api.app import Api
 from ai_worker.api.server import DoorServer, make_server
 from ai_worker.console.app import Console
 from ai_worker.settings import Settings
-
-if TYPE_CHECKING:
-    pass
-
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -36,10 +36,6 @@ from ai_worker.pipeline.sending import Deliverer
 from ai_worker.pipeline.store import Claim
 from ai_worker.settings import Settings
 from ai_worker.storage.opening import Stores
-
-if TYPE_CHECKING:
-    pass
-
 
 log = structlog.get_logger(__name__)
 

@@ -4,19 +4,14 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import structlog
-
-from ai_worker.channels.contract import Rate, Receive
-from ai_worker.channels.roster import Roster
-
-if TYPE_CHECKING:
-    pass
 
 from ai_worker.app.chores import Chore
 from ai_worker.app.doors import Doors
 from ai_worker.app.line import Line
+from ai_worker.channels.contract import Rate, Receive
+from ai_worker.channels.roster import Roster
 
 log = structlog.get_logger(__name__)
 
