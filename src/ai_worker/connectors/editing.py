@@ -1,7 +1,5 @@
 """Changing the connectors folder: nothing there is replaced before what replaces it has been loaded."""
 
-import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,8 +17,9 @@ from ai_worker.connectors.contract import ConnectorRefused
 from ai_worker.connectors.draft import Draft, text_of
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.operation import Contract
+from ai_worker.connectors.placing import copy, hand_over, put, writing
 from ai_worker.connectors.registry import Described, connect, describe, id_of, is_id
-from ai_worker.foundation.errors import Conflict, Misconfigured, NotFound
+from ai_worker.foundation.errors import Conflict, NotFound
 
 TRASH = ".trash"
 """What was removed lies here; hidden folders are no connectors."""
@@ -31,13 +30,6 @@ class ConnectorExists(Conflict):
 
     code = "connector.exists"
     hint = "Choose another id, or remove the other one first: ai-worker connectors remove ID"
-
-
-class NotWritable(Misconfigured):
-    """The connectors folder cannot be written."""
-
-    code = "connector.not_writable"
-    hint = "Give the user that runs this command the right to write the folder."
 
 
 class NothingRemoved(NotFound):
@@ -72,11 +64,11 @@ class Workbench:
             if isinstance(contract, bytes):
                 (new / draft.contract).write_bytes(contract)
             elif contract is not None:
-                _copy(contract, new / draft.contract)
+                copy(contract, new / draft.contract)
             file = new / "connector.toml"
             file.write_text(text_of(draft, language), "utf-8")
             made = self._tried(file, home / "connector.toml")
-            _hand_over(new, self.root)
+            hand_over(new, self.root)
             new.rename(home)
         return made
 
@@ -119,7 +111,7 @@ class Workbench:
             described = self._described(candidate, file)
             if described.settings.enabled:
                 connect(described, self.parts)
-            _put(candidate, file)
+            put(candidate, file)
 
     def enable(self, file: Path, *, enabled: bool) -> None:
         """Switch a connector on or off.
@@ -142,7 +134,7 @@ class Workbench:
         """
         described = describe(file, self.resolve)
         with self._staging(described.id) as new:
-            _copy(contract, new / described.settings.contract)
+            copy(contract, new / described.settings.contract)
             return connect(replace(described, file=new / "connector.toml"), self.parts).contract
 
     def replace_contract(self, file: Path, contract: Path) -> None:
@@ -154,12 +146,12 @@ class Workbench:
         place = file.parent / describe(file, self.resolve).settings.contract
         with self._staging(id_of(file)) as new:
             fresh = new / place.name
-            _copy(contract, fresh)
+            copy(contract, fresh)
             if place.is_dir():
                 place.rename(new / "former")
                 fresh.rename(place)
             else:
-                _put(fresh, place)
+                put(fresh, place)
 
     def remove(self, file: Path, *, now: datetime) -> Path:
         """Move a connector into the trash, and return where it lies now.
@@ -169,7 +161,7 @@ class Workbench:
         """
         alone = file.name != "connector.toml"
         place = self.root / TRASH / f"{id_of(file)}.{now:%Y%m%dT%H%M%S%fZ}"
-        with _told(self.root):
+        with writing(self.root):
             place.mkdir(parents=True)
             if alone:  # whatever it needs lies beside it, and may be another's too
                 file.rename(place / file.name)
@@ -191,7 +183,7 @@ class Workbench:
             raise NothingRemoved(f"no connector {connector_id!r} was removed")
         home, alone = self.root / connector_id, self.root / f"{connector_id}.toml"
         self.vacant(connector_id)
-        with _told(self.root):
+        with writing(self.root):
             if (gone[-1] / alone.name).exists():
                 (gone[-1] / alone.name).rename(alone)
                 gone[-1].rmdir()
@@ -215,7 +207,7 @@ class Workbench:
     @contextmanager
     def _staging(self, connector_id: str) -> Iterator[Path]:
         """Yield an empty folder beside the connectors, called as this one; it is gone afterwards."""
-        with _told(self.root):
+        with writing(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             stage = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
             try:
@@ -224,38 +216,3 @@ class Workbench:
                 yield new
             finally:
                 shutil.rmtree(stage, ignore_errors=True)
-
-
-@contextmanager
-def _told(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise NotWritable(f"{root}: {error.strerror or type(error).__name__}") from None
-
-
-def _copy(source: Path, place: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, place)
-    else:
-        shutil.copyfile(source, place)
-
-
-def _put(fresh: Path, place: Path) -> None:
-    """Put a file in another's place, with its rights; whoever reads meanwhile sees one of both."""
-    mode = place.stat().st_mode & 0o7777 if place.exists() else 0o644
-    with fresh.open("rb") as file:
-        os.fsync(file.fileno())
-    fresh.chmod(mode)
-    _hand_over(fresh, place.parent)
-    fresh.replace(place)
-
-
-def _hand_over(path: Path, like: Path) -> None:
-    """Let whoever owns the folder own what is new in it: root may set up what another user runs."""
-    if os.geteuid() != 0:
-        return
-    owner = like.stat()
-    for one in (path, *path.rglob("*")):
-        with contextlib.suppress(OSError):
-            os.chown(one, owner.st_uid, owner.st_gid)

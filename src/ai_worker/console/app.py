@@ -10,11 +10,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ai_worker.channels.contract import Channel
 from ai_worker.channels.manifest import SetupGuide
+from ai_worker.console.assets import Assets
 from ai_worker.console.attaching import Attaching
 from ai_worker.console.catalogue import CatalogueDesk
 from ai_worker.console.channels import ChannelNames
@@ -152,7 +152,6 @@ def create_console(
         dead_letters: What was given up, for a person to decide about.
         files: Pictures and files of conversations.
         contacts: Who contacts are, and which of them are one person.
-        files: Pictures and files of conversations.
         channels: By configured name; they may change while the console runs.
         guides: How each kind of channel is connected, and what it is called.
         memory: Where the processes of this installation keep what their channels have seen.
@@ -286,17 +285,6 @@ def create_console(
     return Console(
         Gate(GZipMiddleware(app), allow=settings.allow, names=(settings.host, *settings.names)), live, imports
     )
-
-
-class Assets(StaticFiles):
-    """Static files. Their addresses carry a digest of the content, so browsers may keep them for good."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return a file, to be kept if it was asked for by its digest."""
-        response = await super().get_response(path, scope)
-        kept = b"v=" in scope.get("query_string", b"") and response.status_code == 200
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
-        return response
 
 
 def _note_peaks(peaks: HourlyPeak, concurrency: Callable[[], tuple[int, int, int]], events: EventBus) -> None:
