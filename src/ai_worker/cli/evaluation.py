@@ -8,9 +8,9 @@ import typer
 
 from ai_worker.cli import golden_file
 from ai_worker.cli.evaluation_showing import (
-    VERDICTS,
     described,
     outcome_object,
+    print_outcome,
     print_run,
     print_tuned,
     tuned_object,
@@ -20,6 +20,7 @@ from ai_worker.foundation.errors import NotFound
 
 if TYPE_CHECKING:
     from ai_worker.conversation.evaluation import Comparison, EvalRun, GoldenQuestion
+    from ai_worker.conversation.thresholds import Tuned
 
 
 class NoGoldenQuestions(NotFound):
@@ -167,18 +168,8 @@ def show(
     (outcome,) = outcomes
     if as_json:
         print_json(outcome_object(outcome))
-        return
-    known = [
-        ("问题", "question", outcome.question),
-        ("应当", "should be", " | ".join(outcome.answer_ids) or "–"),
-        ("结果", "result", invocation.say(*VERDICTS[outcome.verdict])),
-        ("决定", "decision", outcome.decision),
-        ("答案", "answer", outcome.answer_id or "–"),
-        ("最像的", "best candidate", f"{outcome.best_id or '–'}  {outcome.confidence:.2f}"),
-        ("选项", "choices", ", ".join(outcome.offered) or "–"),
-    ]
-    for chinese, english, value in known:
-        print(invocation.say(f"{chinese}：{value}", f"{english}: {value}"))
+    else:
+        print_outcome(invocation, outcome)
 
 
 def tune(
@@ -193,32 +184,14 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Find the threshold from which on so many answers are right; a running service takes it over within seconds."""
-    from ai_worker.cli import opening
     from ai_worker.cli.output import done, print_json
-    from ai_worker.conversation.steps.look_up import Bars
-    from ai_worker.conversation.thresholds import Tuned
-    from ai_worker.conversation.thresholds import tune as tuned_to
-    from ai_worker.foundation.clock import SystemClock
-    from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
 
     invocation = Invocation.of(context)
-
-    async def work() -> Tuned | None:
-        async with opening.evaluator(invocation.settings()) as (evaluator, store, _):
-            if reset:
-                await store.remove_threshold(base)
-                return None
-            asked = await evaluator.run()
-            now, default = SystemClock().now(), Bars(ANSWER_AT, CLARIFY_AT)
-            found = tuned_to(asked.outcomes, base=base, target=precision, default=default, now=now)
-            if apply:
-                await store.put_threshold(found.threshold)
-            return found
-
-    found = asyncio.run(work())
-    if found is None:
+    if reset:
+        asyncio.run(_reset(invocation, base))
         _said(as_json, {"base": base, "reset": True}, invocation.say("已回到默认阈值", "back to the defaults"))
         return
+    found = asyncio.run(_tuned(invocation, base, precision, apply=apply))
     if as_json:
         print_json(tuned_object(found, applied=apply))
         return
@@ -227,6 +200,30 @@ def tune(
         done(invocation.say("已生效；运行中的服务几秒内采用。", "In force; a running service follows within seconds."))
     else:
         print(invocation.say("接下来：加上 --apply 生效", "Next: --apply to go by it"))
+
+
+async def _reset(invocation: Invocation, base: str) -> None:
+    from ai_worker.cli import opening
+
+    async with opening.evaluator(invocation.settings()) as (_, store, _):
+        await store.remove_threshold(base)
+
+
+async def _tuned(invocation: Invocation, base: str, precision: float, *, apply: bool) -> "Tuned":
+    """Ask all golden questions and return the thresholds that give this precision; `apply` puts them in force."""
+    from ai_worker.cli import opening
+    from ai_worker.conversation.steps.look_up import Bars
+    from ai_worker.conversation.thresholds import tune as tuned_to
+    from ai_worker.foundation.clock import SystemClock
+    from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
+
+    async with opening.evaluator(invocation.settings()) as (evaluator, store, _):
+        asked = await evaluator.run()
+        now, default = SystemClock().now(), Bars(ANSWER_AT, CLARIFY_AT)
+        found = tuned_to(asked.outcomes, base=base, target=precision, default=default, now=now)
+        if apply:
+            await store.put_threshold(found.threshold)
+        return found
 
 
 def _said(as_json: bool, told: dict[str, Any], words: str) -> None:

@@ -78,6 +78,21 @@ def print_run(invocation: Invocation, run: "EvalRun", comparison: "Comparison | 
         print(invocation.say(f"  还有 {worse - SHOWN} 条：--json", f"  {worse - SHOWN} more: --json"))
 
 
+def print_outcome(invocation: Invocation, outcome: "Outcome") -> None:
+    """Print what became of one question, beside what should have."""
+    known = [
+        ("问题", "question", outcome.question),
+        ("应当", "should be", " | ".join(outcome.answer_ids) or "–"),
+        ("结果", "result", invocation.say(*VERDICTS[outcome.verdict])),
+        ("决定", "decision", outcome.decision),
+        ("答案", "answer", outcome.answer_id or "–"),
+        ("最像的", "best candidate", f"{outcome.best_id or '–'}  {outcome.confidence:.2f}"),
+        ("选项", "choices", ", ".join(outcome.offered) or "–"),
+    ]
+    for chinese, english, value in known:
+        print(invocation.say(f"{chinese}：{value}", f"{english}: {value}"))
+
+
 def tuned_object(found: "Tuned", *, applied: bool) -> dict[str, Any]:
     """Return what was found for a base as JSON has it."""
     return {
