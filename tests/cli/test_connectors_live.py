@@ -121,6 +121,20 @@ async def test_a_system_is_added_tried_and_called(run: Run, erp: Erp, site: Path
     assert "不可撤销的写" in told
 
 
+async def test_adding_says_why_no_conversation_can_use_the_system_yet(run: Run, erp: Erp) -> None:
+    words = ("--contract", "erp.json", "--base-url", erp.url, "--operations", "*")
+
+    assert "[[verbs]]" in (await run("add", "erp", *words)).err
+    assert "[options.queries]" in (await run("add", "db", "--kind", "sql", "--option", "url=sqlite:////tmp/none")).err
+
+
+async def test_the_history_of_what_is_not_there_is_refused(run: Run, erp: Erp) -> None:
+    await added(run, erp)
+
+    assert (await run("history", "erp")).code == 0
+    assert "connector.unknown" in (await run("history", "crm")).err
+
+
 async def test_a_write_is_shown_first_and_sent_only_when_somebody_says_yes(run: Run, erp: Erp) -> None:
     await added(run, erp)
 

@@ -142,7 +142,9 @@ def _value(text: str) -> Any:
 def _tool(connection: "Connection", name: str) -> "Tool":
     found = next((tool for tool in connection.tools() if tool.name == name), None)
     if found is None:
-        raise NoSuchConnector(f"{connection.id} offers no tool {name!r}")
+        raise NoSuchConnector(
+            f"{connection.id} offers no tool {name!r}; see ai-worker connectors tools {connection.id}"
+        )
     return found
 
 

@@ -131,11 +131,17 @@ def history(
     ),
     as_json: Json = False,
 ) -> None:
-    """Print the latest calls, the newest first. Nobody keeps what was asked or answered."""
+    """Print the latest calls, the newest first. Nobody keeps what was asked or answered.
+
+    Raises:
+        NoSuchConnector: No connector has this id, and none ever had that was called.
+    """
     from ai_worker.cli.output import local, print_json, print_table
 
     invocation = Invocation.of(context)
     calls = asyncio.run(_calls(invocation, connector_id, limit))
+    if connector_id is not None and not calls:
+        Site.of(invocation).file_of(connector_id)
     if as_json:
         rows = [
             {
