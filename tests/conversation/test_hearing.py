@@ -62,7 +62,7 @@ def test_the_language_is_the_askers(text: str, language: str) -> None:
 
 
 def test_clauses_are_folded_and_bare() -> None:
-    assert clauses("您好，ＯＫ！ 在吗 在的🙏") == ["您好", "ok", "在吗", "在的"]
+    assert clauses("您好，ＯＫ！ 在吗 在的🙏") == ("您好", "ok", "在吗", "在的")
     assert squash("「怎么 退货？」") == "怎么退货"
 
 

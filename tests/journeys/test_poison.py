@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ai_worker.drills.site import SiteFailed
-from ai_worker.pipeline.runner import MAX_ATTEMPTS
+from ai_worker.pipeline.recorder import MAX_ATTEMPTS
 from tests.drills.broken import broken
 from tests.journeys.talking import house
 

@@ -8,7 +8,7 @@ import pytest
 from ai_worker.conversation.handoff import Reason
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.turn import TurnInput, TurnResult
-from ai_worker.pipeline import runner as runner_module
+from ai_worker.pipeline import recorder
 from ai_worker.storage.opening import open_stores
 from tests.pipeline.desk import CLOCK, SQLITE, desk
 
@@ -39,8 +39,8 @@ class Model:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "SHORTEST_PAUSE_S", 0.3)
-    monkeypatch.setattr(runner_module, "LONGEST_PAUSE_S", 0.3)
+    monkeypatch.setattr(recorder, "SHORTEST_PAUSE_S", 0.3)
+    monkeypatch.setattr(recorder, "LONGEST_PAUSE_S", 0.3)
 
 
 async def test_the_next_question_is_answered_at_once_and_the_owed_answer_comes_when_the_model_is_back(

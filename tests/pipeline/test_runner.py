@@ -8,6 +8,7 @@ import pytest
 
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.turn import TurnInput, TurnResult
+from ai_worker.pipeline import caution, recorder
 from ai_worker.pipeline import runner as runner_module
 from ai_worker.pipeline.board import Delta, Finished, Restart
 from ai_worker.pipeline.facts import TurnGivenUp
@@ -82,7 +83,7 @@ async def test_a_message_that_breaks_its_turn_is_tried_again_and_the_others_go_o
 async def test_a_message_that_always_breaks_becomes_a_dead_letter_and_its_conversation_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner_module, "RETRY_BASE_S", 0.01)
+    monkeypatch.setattr(recorder, "RETRY_BASE_S", 0.01)
     given_up: list[TurnGivenUp] = []
 
     async def poison(given: TurnInput) -> TurnResult:
@@ -122,7 +123,7 @@ async def test_a_slow_turn_tells_the_contact_once_and_answers_after_it(
 async def test_a_held_message_is_announced_once_and_answered_when_it_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner_module, "SHORTEST_PAUSE_S", 0.05)
+    monkeypatch.setattr(recorder, "SHORTEST_PAUSE_S", 0.05)
 
     async def later(given: TurnInput) -> TurnResult:
         if len(at.turns.given) < 4:
@@ -140,7 +141,7 @@ async def test_a_held_message_is_announced_once_and_answered_when_it_can_be(
 async def test_a_message_that_waited_too_long_for_the_model_gets_its_last_chance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner_module, "SHORTEST_PAUSE_S", 0.05)
+    monkeypatch.setattr(recorder, "SHORTEST_PAUSE_S", 0.05)
     monkeypatch.setattr(runner_module, "HELD_AT_MOST_S", 0.5)
 
     async def never(given: TurnInput) -> TurnResult:
@@ -288,13 +289,13 @@ async def test_after_a_death_a_few_are_begun_and_what_waits_behind_them_does_not
             await at.say("在吗", who=f"u{number}")
         at.runner.begin_carefully()
         running = asyncio.create_task(at.runner.run())
-        await at.until(lambda: at.runner.active == runner_module.CAREFUL_TURNS)
+        await at.until(lambda: at.runner.active == caution.CAREFUL_TURNS)
         running.cancel()
         await at.runner.drain(0)
 
         await stores.pipeline.recover(owner="run-2")
         claims = await stores.pipeline.claim(owner="run-2", limit=200, now=CLOCK.now())
-        assert sum(claim.attempt > 1 for claim in claims) == runner_module.CAREFUL_TURNS
+        assert sum(claim.attempt > 1 for claim in claims) == caution.CAREFUL_TURNS
 
 
 async def test_each_turn_that_ends_lets_some_more_begin(tmp_path: Path) -> None:
@@ -312,7 +313,7 @@ async def test_what_earlier_processes_may_have_died_of_waits_until_this_one_has_
     async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as stores:
         at = Desk(stores, tmp_path, echo, limit=500)
         await at.say("在吗", who="suspect")
-        for death in range(runner_module.ALONE_FROM - 1):
+        for death in range(caution.ALONE_FROM - 1):
             assert len(await stores.pipeline.claim(owner=f"run-{death}", limit=10, now=CLOCK.now())) == 1
             await stores.pipeline.recover(owner="the next")
         for number in range(30):
@@ -324,9 +325,9 @@ async def test_what_earlier_processes_may_have_died_of_waits_until_this_one_has_
         await at.runner.drain(1)
 
         assert [given.message.contact.id for given in at.turns.given if given.message.contact.id == "suspect"] == []
-        later = CLOCK.now() + timedelta(seconds=runner_module.SETTLED_S)
+        later = CLOCK.now() + timedelta(seconds=caution.SETTLED_S)
         [claim] = await stores.pipeline.claim(owner="run-9", limit=10, now=later)
-        assert claim.attempt == runner_module.ALONE_FROM
+        assert claim.attempt == caution.ALONE_FROM
 
 
 async def test_what_a_process_may_have_died_of_is_tried_with_nothing_beside_it(tmp_path: Path) -> None:
@@ -335,7 +336,7 @@ async def test_what_a_process_may_have_died_of_is_tried_with_nothing_beside_it(t
     async with open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as stores:
 
         async def count(given: TurnInput) -> TurnResult:
-            if given.attempt >= runner_module.ALONE_FROM:
+            if given.attempt >= caution.ALONE_FROM:
                 beside.append(at.runner.active)
             await asyncio.sleep(0.01)
             return await echo(given)
@@ -343,7 +344,7 @@ async def test_what_a_process_may_have_died_of_is_tried_with_nothing_beside_it(t
         at = Desk(stores, tmp_path, count, limit=500)
         for number in range(10):
             await at.say("在吗", who=f"u{number}")
-        for death in range(runner_module.ALONE_FROM - 1):
+        for death in range(caution.ALONE_FROM - 1):
             assert len(await stores.pipeline.claim(owner=f"run-{death}", limit=10, now=CLOCK.now())) == 10
             await stores.pipeline.recover(owner="the next")
         for number in range(10, 40):

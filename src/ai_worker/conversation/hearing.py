@@ -4,11 +4,12 @@ All languages are heard at once, because people mix them.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Literal, get_args
 
 from ai_worker.conversation.phrases import LANGUAGES, catalogue
+from ai_worker.foundation.remembered import remembered
 from ai_worker.foundation.text import fold
 from ai_worker.learning.feedback import Mark
 
@@ -69,7 +70,7 @@ class Hearing:
             return kinds[-1] if kinds else None
         return "goodbye" if self._says_goodbye(said, kinds) else None
 
-    def _says_goodbye(self, said: list[str], kinds: list[SmallTalk | None]) -> bool:
+    def _says_goodbye(self, said: Sequence[str], kinds: list[SmallTalk | None]) -> bool:
         """Return whether clauses say goodbye, and besides nothing that wants an answer."""
         if len(said) > REMARKS or not any(self._farewell.search(clause) for clause in said):
             return False
@@ -141,9 +142,10 @@ def hearing() -> Hearing:
     return Hearing()
 
 
-def clauses(text: str) -> list[str]:
+@remembered(texts=2_048, characters=400)
+def clauses(text: str) -> tuple[str, ...]:
     """Return the folded clauses of `text` without punctuation and emoji."""
-    return [clause.strip() for clause in _CLAUSE_END.split(fold(text)) if clause.strip()]
+    return tuple(clause.strip() for clause in _CLAUSE_END.split(fold(text)) if clause.strip())
 
 
 def unnumbered(text: str) -> str:

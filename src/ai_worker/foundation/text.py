@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from ai_worker.foundation.remembered import remembered
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SENTENCE_END = re.compile(r"(?<=[。！？!?；;\n])|(?<=\.)(?=\s)")
@@ -18,6 +20,7 @@ def clean(text: str) -> str:
     return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text)).strip()
 
 
+@remembered(texts=4_096, characters=200)
 def fold(text: str) -> str:
     """Return `text` in the form that is compared and searched: NFKC, lower case, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

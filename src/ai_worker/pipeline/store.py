@@ -131,6 +131,10 @@ class Claim:
     promised: bool = False
     """Of a message behind one that is owed: a holding notice is the last that its contact was told."""
 
+    def waited_s(self, now: datetime) -> float:
+        """Return seconds since the message was accepted, on the wall clock: it may have been days ago."""
+        return (now - self.message.received_at).total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:

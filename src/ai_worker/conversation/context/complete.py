@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ai_worker.conversation.context.rewrite import points, rewrite
 from ai_worker.conversation.hearing import hearing, squash
 from ai_worker.conversation.message import Utterance
+from ai_worker.foundation.remembered import remembered
 from ai_worker.foundation.text import fold
 from ai_worker.knowledge import terms
 
@@ -65,8 +66,10 @@ def _questions_before(history: Sequence[Utterance]) -> list[str]:
     return asked
 
 
-def _matter(text: str) -> set[str]:
-    return {word for word in terms.words(fold(text[:KEPT])) if len(word) > 1 and word not in terms.FUNCTION_WORDS}
+@remembered(texts=1_024, characters=400)
+def _matter(text: str) -> frozenset[str]:
+    words = terms.words(fold(text[:KEPT]))
+    return frozenset(word for word in words if len(word) > 1 and word not in terms.FUNCTION_WORDS)
 
 
 def _put_in_place(text: str, before: str) -> str:

@@ -31,8 +31,7 @@ def questions(text: str) -> list[str]:
         items = [item for item in items if _matters(item)]
         asked = [*_asked([opening]), *items] if hearing().asks(opening) else items
         return asked if len(asked) > 1 else [text]
-    found = _asked([piece for piece in _ENDS.split(text) if piece.strip()])
-    return found if len(found) > 1 else [text]
+    return _several([piece for piece in _ENDS.split(text) if piece.strip()]) or [text]
 
 
 def questions_between_commas(text: str) -> list[str]:
@@ -43,8 +42,7 @@ def questions_between_commas(text: str) -> list[str]:
     if len(text) > LONGEST:
         return [text]
     pieces = [piece for part in _ENDS.split(text) for piece in _COMMAS.split(part) if piece.strip()]
-    found = _asked(pieces)
-    return found if len(found) > 1 else [text]
+    return _several(pieces) or [text]
 
 
 def core_of(text: str) -> str:
@@ -55,6 +53,12 @@ def core_of(text: str) -> str:
     sentences = [piece.strip() for piece in _ENDS.split(text) if squash(piece)]
     asking = [sentence for sentence in sentences if hearing().asks(sentence) and _matters(sentence)]
     return _JOINS.sub("", asking[0]) if len(asking) == 1 else text
+
+
+def _several(pieces: list[str]) -> list[str]:
+    """Return the questions among pieces; none if there are not at least two."""
+    found = _asked(pieces) if len(pieces) > 1 else []
+    return found if len(found) > 1 else []
 
 
 def _asked(pieces: list[str]) -> list[str]:

@@ -32,6 +32,9 @@ INSIDE = 0.9
 ANOTHER_FITS = 0.75
 """A clause that fits this well, compared with the best one, may be what was meant instead."""
 
+REMEMBERED, REMEMBERED_CHARACTERS = 128, 2_000
+"""Sources that stay taken apart, and how long they may be: one of 400 characters is about 22 KB."""
+
 _RUN = re.compile(r"[\u3400-\u9fff]+|[a-z][a-z']*")
 _FUNCTION = frozenset(
     "的了吗呢啊吧呀哦嘛么我你您他她它们这那是有在和与或也都就还要会能可以请为什怎如何下一个把被对到从上里去来得地着过很将则即由于及等而且并但若其所向给让"
@@ -124,11 +127,10 @@ class Source:
 
     @classmethod
     def of(cls, text: str, *, title: str = "") -> "Source":
-        """Take a text apart."""
-        parts = split(text)
-        sentences = tuple(terms(part) for part in parts)
-        pieces = tuple(Clause.of(piece) for part in parts for piece in clauses(part))
-        return cls(sentences, pieces, terms(title), joined(sentences))
+        """Take a text apart, or remember how it was: the same few passages answer most questions."""
+        return (
+            _taken_apart(text, title) if len(text) <= REMEMBERED_CHARACTERS else _taken_apart.__wrapped__(text, title)
+        )
 
     def nearest(self, said: Terms) -> Terms:
         """Return the terms of the few sentences here that are most like a sentence, and of the title."""
@@ -138,6 +140,14 @@ class Source:
     def share_of(self, said: Terms) -> float:
         """Return which share of a sentence's terms stands in those."""
         return said.share_in(self.nearest(said))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _taken_apart(text: str, title: str) -> Source:
+    parts = split(text)
+    sentences = tuple(terms(part) for part in parts)
+    pieces = tuple(Clause.of(piece) for part in parts for piece in clauses(part))
+    return Source(sentences, pieces, terms(title), joined(sentences))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +176,7 @@ def contradicts(sentence: str, sources: Sequence[Source]) -> bool:
     denied and the other is not, or if both have numbers and no number is the same; unless a clause
     that is about as like it agrees.
     """
-    return any(_contradicts(Clause.of(piece), sources) for piece in clauses(sentence))
+    return bool(sources) and any(_contradicts(Clause.of(piece), sources) for piece in clauses(sentence))
 
 
 def _contradicts(said: Clause, sources: Sequence[Source]) -> bool:

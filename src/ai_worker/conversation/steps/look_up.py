@@ -118,8 +118,7 @@ def look_up(
     alone = Findings(tuple(_news(found, heard) if corrects else found), text, leans=False)
     if alone.best < bars.answer_at and (core := core_of(text)) != text:
         alone = _better(alone, Findings(tuple(shelves.search(core)), core, leans=False), bars)
-    before = leaned_on(text, history)
-    if not before or not (corrects or _leans(text, alone.best, bars)):
+    if not (corrects or _leans(text, alone.best, bars)) or not (before := leaned_on(text, history)):
         return alone
     in_full = completions(text, before, history, corrects=corrects)
     if alone.best >= bars.answer_at:  # what stands by itself needs no words of another question

@@ -7,6 +7,7 @@ from ai_worker.conversation.context.questions import questions, questions_betwee
 from ai_worker.conversation.message import Reply
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.turn import TurnResult
+from ai_worker.foundation.remembered import remembered
 from ai_worker.foundation.text import shorten
 
 AT_ONCE = 5
@@ -31,6 +32,7 @@ class Parts:
     """Marks or numbers separate them; commas alone may also join what is one question."""
 
 
+@remembered(texts=512, characters=400)
 def parts_of(text: str) -> Parts | None:
     """Return the questions of a message; `None` if it is one."""
     found, certain = questions(text), True
