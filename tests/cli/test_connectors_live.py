@@ -168,6 +168,7 @@ async def test_the_exit_code_says_who_has_to_act(run: Run, erp: Erp) -> None:
     assert (await run("call", "erp.get_order", "id=ORD12345")).code == 3
     down = await run("test", "erp", "--json")
     assert (down.code, down.json["ok"]) == (3, False)
+    assert (await run("test", "erp")).err.startswith("✗ 业务系统拒绝了、失败了，或没有回答。")
     (listed,) = (await run("list", "--json")).json["connectors"]
     assert listed["state"] == "down"
     assert listed["check"]["fix"]
