@@ -121,6 +121,20 @@ async def test_a_system_is_added_tried_and_called(run: Run, erp: Erp, site: Path
     assert "不可撤销的写" in told
 
 
+async def test_adding_says_why_no_conversation_can_use_the_system_yet(run: Run, erp: Erp) -> None:
+    words = ("--contract", "erp.json", "--base-url", erp.url, "--operations", "*")
+
+    assert "[[verbs]]" in (await run("add", "erp", *words)).err
+    assert "[options.queries]" in (await run("add", "db", "--kind", "sql", "--option", "url=sqlite:////tmp/none")).err
+
+
+async def test_the_history_of_what_is_not_there_is_refused(run: Run, erp: Erp) -> None:
+    await added(run, erp)
+
+    assert (await run("history", "erp")).code == 0
+    assert "connector.unknown" in (await run("history", "crm")).err
+
+
 async def test_a_write_is_shown_first_and_sent_only_when_somebody_says_yes(run: Run, erp: Erp) -> None:
     await added(run, erp)
 
@@ -154,6 +168,7 @@ async def test_the_exit_code_says_who_has_to_act(run: Run, erp: Erp) -> None:
     assert (await run("call", "erp.get_order", "id=ORD12345")).code == 3
     down = await run("test", "erp", "--json")
     assert (down.code, down.json["ok"]) == (3, False)
+    assert (await run("test", "erp")).err.startswith("✗ 业务系统拒绝了、失败了，或没有回答。")
     (listed,) = (await run("list", "--json")).json["connectors"]
     assert listed["state"] == "down"
     assert listed["check"]["fix"]

@@ -77,6 +77,26 @@ def test_what_could_not_be_read_is_named_and_the_rest_is_kept(cli: Cli, document
     assert "程序.exe" in told.err
 
 
+def test_a_row_that_could_not_be_taken_is_named_wherever_it_is_told(cli: Cli, documents: Path) -> None:
+    (documents / "缺答案.csv").write_text("问题,答案\n年会在哪里开,在总部。\n年会几点开,\n", encoding="utf-8")
+
+    added = cli("knowledge", "add", str(documents / "缺答案.csv"))
+    checked = cli("knowledge", "check")
+
+    for told in (added, checked):
+        assert told.code == 1
+        assert "缺答案.csv  第 3 行：表里有一行不能收" in told.err
+    assert "1 处没有收下" in cli("knowledge", "list").out
+
+
+def test_where_nothing_was_added_nothing_is_called_done(cli: Cli, site: Path) -> None:
+    (site / "程序.exe").write_bytes(b"MZ")
+
+    called = cli("knowledge", "add", str(site / "程序.exe"))
+
+    assert (called.code, called.out) == (1, "")
+
+
 def test_a_path_that_is_not_there_is_a_problem(cli: Cli) -> None:
     called = cli("knowledge", "add", "没有这个文件夹", "--json")
 

@@ -78,7 +78,12 @@ async def test_a_card_says_how_a_system_does_and_what_to_do_about_it(
     assert "list_orders: 401" in trouble
     assert "connector.credentials_refused" in trouble
     assert "凭据过期或不对" in trouble
-    assert texts(page, "#system-erp dl div") == ["工具4 2 个会改动内容", "24 小时调用2", "失败50.0 %", "P951 200 毫秒"]
+    assert texts(page, "#system-erp dl div") == [
+        "工具4 其中 2 个会改动内容",
+        "24 小时调用2",
+        "失败50.0 %",
+        "P951 200 毫秒",
+    ]
 
 
 @pytest.mark.usefixtures("erp_file")

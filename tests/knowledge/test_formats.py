@@ -37,6 +37,25 @@ async def test_a_faq_table_keeps_ids_questions_aliases_and_answers(library: Libr
     assert found(library, "我要退货").answer_id == "f1"
 
 
+async def test_a_faq_table_may_have_chinese_headings_and_no_ids(library: Library, folder: Path) -> None:
+    rows = [
+        "2,发票怎么开,,在订单详情里点开具发票。",
+        '1,怎么申请退货,"如何退货\n我要退货",七天内在订单页申请退货。',
+        "3,,,没有问题的一行",
+    ]
+    (folder / "faq.csv").write_text("\n".join(["序号,标准问题,相似问法,答案", *rows]), "utf-8")
+
+    report = await library.add([folder / "faq.csv"])
+    (folder / "faq.csv").write_text("\n".join(["序号,标准问题,相似问法,答案", *reversed(rows)]), "utf-8")
+    await library.add([folder / "faq.csv"])
+
+    assert [(one.code, one.place) for one in report.failed] == [("knowledge.row_bad", "第 4 行")]
+    passage = found(library, "我要退货")
+    assert (passage.id, passage.kind, passage.title) == ("faq.csv:怎么申请退货", "entry", "怎么申请退货")
+    assert passage.aliases == ("如何退货", "我要退货")
+    assert passage.text == "七天内在订单页申请退货。"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"])
 async def test_a_table_is_read_whatever_excel_saved_it_as(library: Library, folder: Path, encoding: str) -> None:
     (folder / "faq.csv").write_bytes(FAQ.replace("\n", "\r\n").encode(encoding))

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,7 +89,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Connect a business system; what is missing is asked for at a terminal."""
-    from ai_worker.cli.output import done, print_json
+    from ai_worker.cli.output import done, print_json, warned
 
     invocation = Invocation.of(context)
     site = Site.of(invocation)
@@ -119,7 +120,24 @@ def add(
             f"{draft.name} is connected: {count} tools, {writes} of which change something. {file}",
         )
     )
+    for line in _not_yet(invocation, made):
+        warned(line)
     print(invocation.say("接下来：", "Next: "), f"ai-worker connectors test {connector_id}", sep="")
+
+
+def _not_yet(invocation: Invocation, made: "Connection") -> Iterator[str]:
+    """Yield why the worker cannot use the system in a conversation as it stands."""
+    tools = made.tools()
+    if not tools:
+        yield invocation.say(
+            "还没有一个工具，数字员工用不上它：在 connector.toml 里写 operations，数据库写 [options.queries]。",
+            "There is no tool yet, so the worker cannot use it: write operations, for a database [options.queries].",
+        )
+    elif invocation.settings().model is None and not any(tool.verb for tool in tools):
+        yield invocation.say(
+            "没有配置大模型，对话里还用不上它：在 connector.toml 里写 [[verbs]]，或者配置 [model]。",
+            "Without a model no conversation can use it yet: write [[verbs]] in connector.toml, or set [model].",
+        )
 
 
 def _installed(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ai_worker.cli.connectors_site import Id, Site, Yes, opened
+from ai_worker.cli.connectors_site import Id, Site, Yes, fault_of, opened
 from ai_worker.cli.invocation import Invocation, Json, both
 from ai_worker.connectors.contract import NoSuchConnector
 from ai_worker.foundation.errors import BadInput
@@ -59,8 +59,10 @@ def try_out(context: typer.Context, connector_id: Id, as_json: Json = False) -> 
     elif checked.code == "ok":
         done(f"{connection.settings.name}  {checked.detail}  {checked.ms:.0f} ms")
     else:
-        failed(checked.detail)
-        print(f"  → {checked.fix}\n  {invocation.say('代码', 'code')} {checked.code}", file=sys.stderr)
+        first, *others = fault_of(invocation, checked.code, checked.detail, checked.fix)
+        failed(first)
+        for line in (*others, f"  {invocation.say('代码', 'code')} {checked.code}"):
+            print(line, file=sys.stderr)
     refused = checked.code in ("tool.refused", "connector.credentials_refused")
     raise typer.Exit(OK if checked.code == "ok" else REFUSED if refused else UNREACHABLE)
 
@@ -142,7 +144,9 @@ def _value(text: str) -> Any:
 def _tool(connection: "Connection", name: str) -> "Tool":
     found = next((tool for tool in connection.tools() if tool.name == name), None)
     if found is None:
-        raise NoSuchConnector(f"{connection.id} offers no tool {name!r}")
+        raise NoSuchConnector(
+            f"{connection.id} offers no tool {name!r}; see ai-worker connectors tools {connection.id}"
+        )
     return found
 
 

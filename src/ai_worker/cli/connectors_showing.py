@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ai_worker.cli.connectors_site import APPROVERS, RISKS, Id, Site, check_in_json, tool_in_json
+from ai_worker.cli.connectors_site import APPROVERS, RISKS, Id, Site, check_in_json, fault_of, tool_in_json
 from ai_worker.cli.invocation import Invocation, Json, both
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
         if row["problem"]:
             print(f"\n{row['id']}: {row['problem']}")
         elif row["check"] and not row["check"]["ok"]:
-            print(f"\n{row['id']}: {row['check']['detail']}\n  → {row['check']['fix']}")
+            print(f"\n{row['id']}: " + "\n".join(_fault(invocation, row["check"])))
 
 
 def show(context: typer.Context, connector_id: Id, as_json: Json = False) -> None:
@@ -96,7 +96,7 @@ def show(context: typer.Context, connector_id: Id, as_json: Json = False) -> Non
     for label, value in facts:
         print(say(f"{label}：{value}", f"{label}: {value}"))
     if row["check"] and not row["check"]["ok"]:
-        print(f"  {row['check']['detail']}\n  → {row['check']['fix']}")
+        print("  " + "\n".join(_fault(invocation, row["check"])))
     print()
     _print_tools(invocation, connection.tools())
 
@@ -131,11 +131,17 @@ def history(
     ),
     as_json: Json = False,
 ) -> None:
-    """Print the latest calls, the newest first. Nobody keeps what was asked or answered."""
+    """Print the latest calls, the newest first. Nobody keeps what was asked or answered.
+
+    Raises:
+        NoSuchConnector: No connector has this id, and none ever had that was called.
+    """
     from ai_worker.cli.output import local, print_json, print_table
 
     invocation = Invocation.of(context)
     calls = asyncio.run(_calls(invocation, connector_id, limit))
+    if connector_id is not None and not calls:
+        Site.of(invocation).file_of(connector_id)
     if as_json:
         rows = [
             {
@@ -217,6 +223,10 @@ def _cells(invocation: Invocation, row: dict[str, Any]) -> tuple[str, ...]:
         *(invocation.say(*STATES[row["state"]]), str(row["calls_24h"]), f"{row['failed_percent']:g} %"),
         f"{row['p95_ms']:.0f} ms" if row["p95_ms"] is not None else "–",
     )
+
+
+def _fault(invocation: Invocation, check: "Mapping[str, Any]") -> list[str]:
+    return fault_of(invocation, check["code"], check["detail"], check["fix"])
 
 
 def _print_tools(invocation: Invocation, found: "Sequence[Tool]") -> None:

@@ -127,6 +127,16 @@ def tool_in_json(tool: Any) -> dict[str, Any]:
     }
 
 
+def fault_of(invocation: Invocation, code: str, detail: str, fix: str) -> list[str]:
+    """Return what a failed check is told in, line by line: in words first, then what was seen, then what to do."""
+    from ai_worker.cli.failures import chinese
+
+    known = chinese().get(code) if invocation.language == "zh-CN" else None
+    if known is None:
+        return [detail, f"  → {fix}"]
+    return [known["words"], f"  {detail}", f"  → {known.get('hint', fix)}"]
+
+
 def check_in_json(standing: Any) -> dict[str, Any] | None:
     """Return what is said of a connector's last check in JSON; `None` if it was never looked at. Times are UTC."""
     if standing is None:

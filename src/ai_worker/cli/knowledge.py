@@ -158,26 +158,36 @@ def list_documents(
         print_table(
             chinese if invocation.language == "zh-CN" else english,
             [
-                (d.id, d.base, states[d.state], str(d.passages), local(d.added_at, settings.time_zone), d.reason)
+                (
+                    *(d.id, d.base, states[d.state], str(d.passages), local(d.added_at, settings.time_zone)),
+                    _trouble(invocation, d),
+                )
                 for d in documents
             ],
         )
 
 
+def _trouble(invocation: Invocation, document: "Document") -> str:
+    """Return why a document could not be read, or how much of it was left out."""
+    if document.reason:
+        return knowledge_checking.why(invocation, document.code, document.reason, document.place)
+    left_out = len(document.troubles)
+    said = invocation.say(f"{left_out} 处没有收下", f"{left_out} left out")
+    return f"{said} → ai-worker knowledge check" if left_out else ""
+
+
 def _show_report(invocation: Invocation, report: "AddReport") -> None:
-    from ai_worker.cli.failures import chinese
     from ai_worker.cli.output import done, failed
 
-    done(
-        invocation.say(
-            f"{report.documents} 份文档，{report.passages} 段",
-            f"{report.documents} documents, {report.passages} passages",
+    if report.documents or not report.failed:
+        done(
+            invocation.say(
+                f"{report.documents} 份文档，{report.passages} 段",
+                f"{report.documents} documents, {report.passages} passages",
+            )
         )
-    )
     for failure in report.failed:
-        words = failure.reason
-        if invocation.language == "zh-CN" and (known := chinese().get(failure.code)):
-            words = f"{known['words']}{known.get('hint', '')}"
+        words = knowledge_checking.why(invocation, failure.code, failure.reason, failure.place)
         failed(f"{failure.document}  {words}  {failure.code}")
 
 

@@ -101,7 +101,9 @@ def check(context: typer.Context, as_json: Json = False) -> None:
         for one in due:
             failed(f"{invocation.say('该复查', 'review')}  {one.thing.id}  {one.review_by}  {one.owner}")
         for document in bad:
-            failed(f"{document.id}  {document.place} {document.reason or len(document.troubles)}  {document.code}")
+            for trouble in document.troubles or [document]:
+                words = why(invocation, trouble.code, trouble.reason, trouble.place)
+                failed(f"{document.id}  {words}  {trouble.code}")
         if not (twins or due or bad):
             done(invocation.say("没有要处理的。", "There is nothing to do."))
     if twins or due or bad:
@@ -114,6 +116,17 @@ def _report(report: "RunReport | None") -> Mapping[str, Any] | None:
     failed = [{"document": one.document, "code": one.code, "reason": one.reason} for one in report.failed]
     counts = {name: getattr(report, name) for name in ("checked", "changed", "removed", "missing")}
     return {**counts, "failed": failed, "code": report.code, "error": report.error}
+
+
+def why(invocation: Invocation, code: str, reason: str, place: str) -> str:
+    """Return why something was not taken, and where it stands, in the person's language."""
+    from ai_worker.cli.failures import chinese
+
+    words = reason
+    if invocation.language == "zh-CN" and (known := chinese().get(code)):
+        words = f"{known['words']}{known.get('hint', '')}"
+        return f"{place}：{words}" if place else words
+    return words
 
 
 def pair_line(invocation: Invocation, twins: "Twins") -> str:

@@ -99,6 +99,7 @@ class RowRefused(BadInput):
     """A row of a table cannot be taken. The other rows of a file are not affected."""
 
     code = "knowledge.row_bad"
+    hint = "Every row needs an answer, and an id or a question: at most 1,000 characters, answers 100,000."
 
 
 class DuplicateRow(RowRefused):

@@ -7,8 +7,19 @@ from ai_worker.foundation.text import clean, shorten
 from ai_worker.knowledge.ingest.parsed import Refusal, Row
 from ai_worker.knowledge.ingest.refusals import DuplicateRow, RowRefused
 
-COLUMNS = frozenset(("id", "question", "answer"))
-"""A sheet that has these columns is a table of entries; `aliases` may be missing."""
+COLUMNS = frozenset(("question", "answer"))
+"""A sheet that has these columns is a table of entries; `id` and `aliases` may be missing."""
+
+HEADINGS = {
+    "编号": "id",
+    **dict.fromkeys(("问题", "问法", "标准问", "标准问题", "标准问法"), "question"),
+    **dict.fromkeys(("相似问", "相似问题", "相似问法", "其他问法", "别的问法", "扩展问", "扩展问法"), "aliases"),
+    **dict.fromkeys(("答案", "回答", "标准答案"), "answer"),
+}
+"""What the tables of companies and of other products head these columns with. 序号 is not here: it counts the rows of
+one file, so two files would claim the same entries."""
+
+_BETWEEN_ALIASES = re.compile(r"[|｜\n]")
 
 _WHERE = re.compile(r"(?:sheet '(.*)' )?(?:row|line) (\d+)")
 
@@ -70,6 +81,20 @@ def place_of(where: str) -> str:
     return "" if found is None else f"{f'表 {found[1]} ' if found[1] else ''}第 {found[2]} 行"
 
 
+def column_of(heading: str) -> str:
+    """Return what a column holds: one of the keys of `row_of`, or its heading where it is none of them."""
+    return HEADINGS.get(heading, heading.lower())
+
+
+def id_by_question(question: str, document: str) -> str:
+    """Return the id of a row of a table without ids: the same when the file is added again in another order.
+
+    It is empty where there is no question; such a row is refused.
+    """
+    asked = " ".join(question.split())
+    return f"{document}:{asked}"[:ID_CHARACTERS] if asked else ""
+
+
 def _text(values: Mapping[str, object], key: str, where: str, limit: int) -> str:
     value = values.get(key)
     if value is None:
@@ -86,7 +111,7 @@ def _aliases(value: object, where: str) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value, str):
-        found = value.split("|")
+        found = _BETWEEN_ALIASES.split(value)
     elif isinstance(value, list | tuple) and all(isinstance(alias, str) for alias in value):
         found = list(value)
     else:

@@ -13,7 +13,7 @@ from ai_worker.knowledge.ingest.encoding import check_whole, decode
 from ai_worker.knowledge.ingest.outline import LONGEST, PIECES, SEPARATOR, cut
 from ai_worker.knowledge.ingest.parsed import Parsed, Piece, Refusal
 from ai_worker.knowledge.ingest.refusals import CutOff, DocumentRefused, Encrypted, RowRefused, TooCostly
-from ai_worker.knowledge.ingest.rows import COLUMNS, TEXT_CHARACTERS, rows_of
+from ai_worker.knowledge.ingest.rows import COLUMNS, TEXT_CHARACTERS, column_of, id_by_question, rows_of
 from ai_worker.knowledge.records.row import written
 
 Sheet = Sequence[Sequence[str]]
@@ -103,11 +103,11 @@ def _read_sheets(title: str, sheets: Sequence[tuple[str, Sheet]], document: str)
         if start is None:
             continue
         header = [clean(cell) for cell in sheet[start]]
-        named = [cell.lower() for cell in header]
+        named = [column_of(cell) for cell in header]
         body = [(number, row) for number, row in enumerate(sheet[start + 1 :], start + 2) if any(map(str.strip, row))]
         if set(named) >= COLUMNS:
             place = f"sheet {name!r} " if name else ""
-            numbered += [(f"{place}row {number}", dict(zip(named, row, strict=False))) for number, row in body]
+            numbered += [(f"{place}row {number}", _entry(named, row, document)) for number, row in body]
         else:
             where = SEPARATOR.join(part for part in (title, name) if part)
             pieces += _by_rows(where, f"表 {name}!A" if name else "第 {} 行", header, body)
@@ -116,6 +116,13 @@ def _read_sheets(title: str, sheets: Sequence[tuple[str, Sheet]], document: str)
     if len(pieces) > PIECES:
         raise TooCostly(f"The document has more than {PIECES} passages")
     return Parsed(title, tuple(pieces), tuple(rows), tuple(refused))
+
+
+def _entry(named: Sequence[str], row: Sequence[str], document: str) -> dict[str, object]:
+    values: dict[str, object] = dict(zip(named, row, strict=False))
+    if "id" not in named:
+        values["id"] = id_by_question(str(values.get("question", "")), document)
+    return values
 
 
 def _by_rows(title: str, locator: str, header: list[str], body: list[tuple[int, Sequence[str]]]) -> Iterator[Piece]:
