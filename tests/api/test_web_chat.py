@@ -99,6 +99,27 @@ async def test_choices_are_offered(world: World) -> None:
     assert [choice["label"] for choice in reply["choices"]] == ["打印机卡纸", "打印机离线"]
 
 
+async def test_an_answer_is_rated_by_the_visitor_who_got_it_and_the_last_word_counts(world: World) -> None:
+    async with page(world) as (chat, _), page(world) as (stranger, _):
+        await chat.say("评一评")
+        reply = await chat.until("reply")
+        await chat.send(type="rate", turn=reply["turn"], rating="down")
+        noted = await chat.until("rated", "not_rated")
+        await stranger.send(type="rate", turn=reply["turn"], rating="up")
+        foreign = await stranger.until("rated", "not_rated")
+        await chat.send(type="rate", turn="no-such-turn", rating="up")
+        unknown = await chat.until("rated", "not_rated")
+        first = await world.feedback.of_turn(reply["turn"])
+        await chat.send(type="rate", turn=reply["turn"], rating="up")
+        await chat.until("rated")
+
+    assert reply["rateable"]
+    assert noted == {"type": "rated", "turn": reply["turn"], "rating": "down"}
+    assert (foreign["type"], unknown["type"]) == ("not_rated", "not_rated")
+    assert [(rating.mark, rating.channel) for rating in first] == [("down", "site")]
+    assert [rating.mark for rating in await world.feedback.of_turn(reply["turn"])] == ["up"]
+
+
 async def test_a_person_who_takes_over_is_heard(world: World) -> None:
     async with page(world) as (chat, welcome):
         await chat.say("人工")

@@ -60,6 +60,18 @@ async def test_a_choice_is_asked_by_its_button(page: Page, world: World) -> None
     assert world.turns.seen[-1].message.text == "打印机离线"
 
 
+async def test_an_answer_is_rated_by_its_buttons_and_the_page_remembers(page: Page, world: World) -> None:
+    await page.goto(f"{world.url}/chat/site")
+    await say(page, "评一评")
+    await page.get_by_role("button", name="没帮助").click()
+    await expect(page.get_by_text("谢谢，记下了")).to_be_visible()
+    await page.reload()
+
+    await expect(page.get_by_role("button", name="没帮助", pressed=True)).to_be_visible()
+    turn = world.turns.seen[-1].turn_id
+    assert [rating.mark for rating in await world.feedback.of_turn(turn)] == ["down"]
+
+
 async def test_whatever_a_text_holds_it_stays_text(page: Page, world: World) -> None:
     await page.goto(f"{world.url}/chat/site")
     hostile = "<img src=x onerror=alert(1)> **<b>粗</b>** [点我](javascript:alert(1)) [好](https://example.com/a) https://example.com/b"

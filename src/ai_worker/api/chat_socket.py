@@ -19,6 +19,7 @@ from ai_worker.conversation.message import Attachment
 from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.errors import AiWorkerError, Busy
 from ai_worker.foundation.text import clean
+from ai_worker.learning.feedback import Mark
 from ai_worker.pipeline.board import Board, Finished, GivenUp, Listener, Note, PersonSaid
 
 log = structlog.get_logger(__name__)
@@ -112,6 +113,8 @@ class ChatSocket:
             match wire.read(await self._receive()):
                 case wire.Say(id=message_id, text=text, files=files):
                     await self._take(message_id, text, files)
+                case wire.Rate(turn=turn_id, rating=mark):
+                    await self._take_opinion(turn_id, mark)
                 case None:
                     await self._socket.close(POLICY)
                     return
@@ -144,6 +147,19 @@ class ChatSocket:
         await self._send(wire.kept(message_id, accepted.turn_id))
         if accepted.duplicate or in_queue:
             await self._catch_up(accepted.turn_id)
+
+    async def _take_opinion(self, turn_id: str, mark: Mark) -> None:
+        """Keep what the visitor thinks of an answer, if it is one of theirs."""
+        try:
+            kept = self._bucket.wait() == 0 and await self._is_theirs(turn_id)
+            kept = kept and await self._channel.rate(self._visitor, turn_id, mark)
+        except Busy:
+            kept = False
+        await self._send(wire.rated(turn_id, mark) if kept else wire.not_rated(turn_id))
+
+    async def _is_theirs(self, turn_id: str) -> bool:
+        record = await self._conversations.turn(turn_id)
+        return record is not None and (record.channel, record.conversation_key) == (self._channel.name, self._visitor)
 
     def _listen(self, conversation_id: int, ready: asyncio.Event | None = None) -> None:
         """Begin to tell the page what happens in its conversation, from this moment on."""

@@ -5,7 +5,7 @@ after a reconnect until it has heard `kept` (on disk) or `refused` for that id.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -30,10 +30,17 @@ class Say(msgspec.Struct, tag="say"):
     """Ids of what the visitor has brought for it."""
 
 
+class Rate(msgspec.Struct, tag="rate"):
+    """The visitor says whether an answer helped. What they say later takes the place of it."""
+
+    turn: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    rating: Literal["up", "down"]
+
+
 Told = Callable[[Attachment], dict[str, Any]]
 """Returns what a page is told of a file."""
 
-FromPage = Hello | Say
+FromPage = Hello | Say | Rate
 _decoder: msgspec.json.Decoder[FromPage] = msgspec.json.Decoder(FromPage)
 
 
@@ -68,6 +75,16 @@ def kept(message_id: str, turn_id: str) -> dict[str, Any]:
 def refused(message_id: str, code: str, retry_after: float | None = None) -> dict[str, Any]:
     """Tell that a message was not taken; with `retry_after` the page tries again by itself."""
     return {"type": "refused", "id": message_id, "code": code, "retry_after": retry_after}
+
+
+def rated(turn_id: str, rating: str) -> dict[str, Any]:
+    """Tell that an opinion of an answer is on disk."""
+    return {"type": "rated", "turn": turn_id, "rating": rating}
+
+
+def not_rated(turn_id: str) -> dict[str, Any]:
+    """Tell that it could not be kept; the visitor may say it again."""
+    return {"type": "not_rated", "turn": turn_id}
 
 
 def said(turn_id: str, text: str) -> dict[str, Any]:
@@ -108,5 +125,6 @@ def _result(result: TurnResult) -> dict[str, Any]:
 
 def _reply(reply: Reply | None) -> dict[str, Any]:
     if reply is None:
-        return {"text": "", "choices": []}
-    return {"text": reply.text, "choices": [{"id": each.id, "label": each.label} for each in reply.choices]}
+        return {"text": "", "choices": [], "rateable": False}
+    choices = [{"id": each.id, "label": each.label} for each in reply.choices]
+    return {"text": reply.text, "choices": choices, "rateable": reply.rateable}

@@ -14,12 +14,13 @@ const PLACE = `ai-worker.chat.${channel}`;
 const FIRST_WAIT = 500; // milliseconds
 const LONGEST_WAIT = 30_000;
 const OFFLINE_AFTER = 1_500; // a short break needs no banner
+const MOST_RATED = 50; // answers whose rating the browser remembers
 
 let socket = null;
 let attempts = 0;
 let retry = 0;
 let banner = 0;
-let memory = { token: null, unsent: [] };
+let memory = { token: null, unsent: [], rated: [] };
 const pieces = new Map(); // turn -> the answer that is being written
 
 const bringing = bringer(document.getElementById("files"), document.getElementById("brought"), {
@@ -144,6 +145,18 @@ const hearing = {
   silent({ turn }) {
     settle(turn);
   },
+  rated({ turn, rating }) {
+    memory.rated = [...memory.rated.filter((each) => each.turn !== turn), { turn, rating }].slice(-MOST_RATED);
+    remember();
+    const line = byTurn(turn, ".theirs:not(.held)");
+    if (!line) return;
+    for (const one of line.querySelectorAll(".opinion button")) one.ariaPressed = `${one.value === rating}`;
+    line.querySelector(".opinion span").textContent = words.rated;
+  },
+  not_rated({ turn }) {
+    const note = byTurn(turn, ".theirs:not(.held)")?.querySelector(".opinion span");
+    if (note) note.textContent = words.not_rated;
+  },
   human(said) {
     show({ author: "human", ...said });
   },
@@ -184,7 +197,7 @@ function forget(id) {
 
 // What is to be seen
 
-function show({ author, text, name: who = "", turn = "", id = "", held = false, choices = [], citations = [], files = [] }) {
+function show({ author, text, name: who = "", turn = "", id = "", held = false, rateable = false, choices = [], citations = [], files = [] }) {
   const mine = author === "contact";
   const line = element("div", author === "notice" ? "line happened" : `line ${mine ? "mine" : "theirs"}`);
   line.dataset.turn = turn;
@@ -201,6 +214,7 @@ function show({ author, text, name: who = "", turn = "", id = "", held = false, 
     if (files.length) line.append(filed(files));
     if (citations.length) line.append(sources(citations));
     if (choices.length) line.append(buttons(choices));
+    else if (rateable && turn && !held) line.append(opinion(turn));
   }
   if (mine) for (const old of log.querySelectorAll(".choices")) old.remove();
   log.append(line);
@@ -255,6 +269,27 @@ function buttons(choices) {
     button.onclick = () => say(label);
     box.append(button);
   }
+  return box;
+}
+
+function opinion(turn) {
+  const before = memory.rated.find((each) => each.turn === turn);
+  const box = element("div", "opinion");
+  box.role = "group";
+  box.ariaLabel = words.rate;
+  for (const rating of ["up", "down"]) {
+    const button = element("button", "", words[rating]);
+    button.type = "button";
+    button.value = rating;
+    button.ariaPressed = `${before?.rating === rating}`;
+    button.onclick = () => {
+      if (!send({ type: "rate", turn, rating })) hearing.not_rated({ turn });
+    };
+    box.append(button);
+  }
+  const note = element("span");
+  note.role = "status";
+  box.append(note);
   return box;
 }
 

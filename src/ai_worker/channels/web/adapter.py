@@ -22,6 +22,7 @@ from ai_worker.channels.web.origin import Origins, origin_problem
 from ai_worker.conversation.message import Attachment, Contact, InboundMessage, Part
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Busy
+from ai_worker.learning.feedback import Mark, Rating
 from ai_worker.pipeline.channel_store import ChannelStore
 from ai_worker.pipeline.files import KeptFile
 from ai_worker.pipeline.sending import Limit, Need
@@ -72,15 +73,16 @@ class WebChannel(Channel):
         self.origins = Origins(settings.allowed_origins)
         self._clock, self._store = clock, store
         self._receive: Receive | None = None
+        self._rate: Rate | None = None
         self._last_inbound_at: datetime | None = None
 
     async def start(self, receive: Receive, rate: Rate, *, connects: bool) -> None:
         """Begin to receive."""
-        self._receive = receive
+        self._receive, self._rate = receive, rate
 
     async def stop(self) -> None:
         """Receive no more."""
-        self._receive = None
+        self._receive = self._rate = None
 
     async def admit_file(self, visitor: str) -> None:
         """Count one file that a visitor brings.
@@ -121,6 +123,20 @@ class WebChannel(Channel):
         accepted = await self._receive(message)
         self._last_inbound_at = now
         return accepted
+
+    async def rate(self, visitor: str, turn_id: str, mark: Mark) -> bool:
+        """Make durable what a visitor thinks of an answer that was given to them.
+
+        Returns:
+            Whether there is such an answer.
+
+        Raises:
+            StoreBusy: It is not on disk.
+            NotStarted: The channel does not receive.
+        """
+        if self._rate is None:
+            raise NotStarted("The chat is not open")
+        return await self._rate(Rating(turn_id, mark, self._clock.now(), self.name, visitor))
 
     async def callback(self, request: CallbackRequest) -> CallbackResponse:
         """Refuse: no platform calls here."""
