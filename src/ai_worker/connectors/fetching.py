@@ -28,8 +28,11 @@ async def fetched(described: Described, parts: Parts, *, into: Path) -> Path:
 
 
 async def drifted(described: Described, sha256: str, parts: Parts) -> bool | None:
-    """Return whether a running system's contract differs from the one in use; `None`: it cannot be told."""
-    if described.kind.fetch is None:
+    """Return whether a running system's contract differs from the one in use; `None`: it cannot be told.
+
+    What was never fetched has nothing to differ from: named queries need no contract.
+    """
+    if described.kind.fetch is None or not described.settings.contract:
         return None
     with tempfile.TemporaryDirectory(prefix="ai-worker-") as folder:
         try:

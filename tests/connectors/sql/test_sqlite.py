@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from ai_worker.connectors.contract import ArgumentsRefused, ConnectorRefused
+from ai_worker.connectors.fetching import drifted
+from ai_worker.connectors.registry import describe
 from ai_worker.connectors.sql import sqlite
 from ai_worker.connectors.sql.faults import DatabaseBusy, DatabaseFailed, DatabaseGone
 from ai_worker.skills.tool import ToolRefused
-from tests.connectors.sql.shop import connected, load, refreshed, settings, sqlite_shop
+from tests.connectors.sql.shop import PARTS, connected, load, refreshed, settings, sqlite_shop
 from tests.connectors.sql.test_postgres import ask, query
 
 ENDLESS = "SELECT count(*) FROM orders a, orders b, orders c, orders d WHERE (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n) > 0"  # noqa: E501
@@ -33,6 +35,30 @@ async def test_a_free_query_knows_the_tables_of_the_file(tmp_path: Path) -> None
         assert (await ask(connection, "query", sql="select no from orders order by no"))["count"] == 2
         with pytest.raises(ArgumentsRefused, match="not among the allowed"):
             await ask(connection, "query", sql="select * from salaries")
+
+
+async def test_named_queries_alone_have_no_contract_that_could_change(tmp_path: Path) -> None:
+    text = settings(sqlite_shop(tmp_path))
+    async with connected(tmp_path, text) as connection:
+        used = connection.contract.sha256
+    described = describe(tmp_path / "shop" / "connector.toml", str)
+
+    assert await drifted(described, used, PARTS) is None
+
+
+async def test_a_table_that_came_since_is_a_change(tmp_path: Path) -> None:
+    url = sqlite_shop(tmp_path)
+    text = settings(url, options='query = true\ntables = ["orders"]', more='contract = "tables.json"')
+    await refreshed(tmp_path, text)
+    async with connected(tmp_path, text) as connection:
+        used = connection.contract.sha256
+    described = describe(tmp_path / "shop" / "connector.toml", str)
+    before = await drifted(described, used, PARTS)
+    shop = sqlite3.connect(url.removeprefix("sqlite:///"))
+    shop.execute("ALTER TABLE orders ADD COLUMN carrier TEXT")
+    shop.close()
+
+    assert (before, await drifted(described, used, PARTS)) == (False, True)
 
 
 @pytest.mark.parametrize(
