@@ -423,3 +423,20 @@ async def test_a_row_of_a_table_is_offered_by_what_it_is_about() -> None:
 
     assert result.reply is not None
     assert [choice.label for choice in result.reply.choices] == ["晨风碎纸机 S5"]
+
+
+@pytest.mark.parametrize("text", ["2", "第二个"])
+async def test_who_picks_one_of_no_choices_is_asked_what_they_want(office: Office, text: str) -> None:
+    await office.say("怎么退货")
+
+    result = await office.say(text)
+
+    assert (result.decision, words(result)) == ("clarify", "现在没有要选的。您想问什么，请直接告诉我。")
+
+
+@pytest.mark.parametrize("text", ["确认", "确定", "我确认", "agreed"])
+async def test_a_word_given_to_nothing_is_acknowledged_and_asks_nothing(office: Office, text: str) -> None:
+    result = await office.say(text)
+
+    assert result.decision == "answer"
+    assert "随时" in words(result) or "any time" in words(result)

@@ -300,8 +300,11 @@ def _fixed(heard: Understood, given: TurnInput, worker: Worker, words: Phrases, 
         case "none_of_these" | "no_such_choice" | "misunderstood":
             if not asks_again(given.pending):
                 return compose.handed_over(words, Reason.UNCLEAR)
-            if heard.kind == "no_such_choice" and given.pending is not None:
-                return compose.which_of(words, given.pending.choices, times=times(given))
+            if heard.kind == "no_such_choice":
+                offered = given.pending.choices if given.pending else ()
+                if not offered:
+                    return compose.nothing_offered(words, times=times(given))
+                return compose.which_of(words, offered, times=times(given))
             return compose.rephrase(words, times=times(given))
         case "date":
             return replace(compose.date(words, now.astimezone(ZoneInfo(worker.time_zone))), pending=given.pending)

@@ -134,6 +134,11 @@ def rephrase(words: Phrases, *, times: int) -> TurnResult:
     return TurnResult("clarify", Reply(words.say("rephrase")), pending=PendingQuestion(times=times))
 
 
+def nothing_offered(words: Phrases, *, times: int) -> TurnResult:
+    """Ask what is wanted of whoever picks one of no choices."""
+    return TurnResult("clarify", Reply(words.say("nothing_offered")), pending=PendingQuestion(times=times))
+
+
 def ask_slot(plan: Plan, *, times: int) -> TurnResult:
     """Ask for the value that a verb misses."""
     assert plan.missing is not None
