@@ -12,6 +12,9 @@ from ai_worker.skills.tool import Tool
 SHOWN = 400
 """Characters of one argument that a person is shown before the rest is counted."""
 
+LABEL = 20
+"""Characters of a description that stands before its argument's value; a longer one explains, and names nothing."""
+
 STARS = "***"
 
 
@@ -52,7 +55,12 @@ def _title(tool: Tool, argument: str) -> str:
     if own := next((one.title for one in tool.bound if one.argument == argument), ""):
         return own
     schema = tool.parameters.get("properties", {}).get(argument, {})
-    return str(schema.get("title") or argument) if isinstance(schema, Mapping) else argument
+    if not isinstance(schema, Mapping):
+        return argument
+    if title := schema.get("title"):
+        return str(title)
+    described = plainly(str(schema.get("description") or "")).rstrip("。.：:")
+    return f"{described}（{argument}）" if 0 < len(described) <= LABEL else argument
 
 
 def plainly(value: Any) -> str:
