@@ -36,7 +36,7 @@ class ToolFailed(AiWorkerError):
     """The business system refused, failed or did not answer. The words may be shown to the model."""
 
     code = "tool.failed"
-    hint = "See base_url and the credentials in the connector's connector.toml, and whether its system is up."
+    hint = "See base_url (of a local program: command) and the credentials in its connector.toml, and whether it is up."
 
 
 class ToolRefused(ToolFailed):
