@@ -62,7 +62,8 @@ async def call(hub: ConnectorHub, name: str, order: str = "ORD12345") -> Any:
 async def test_a_program_is_listed_and_called_and_its_refusals_are_ours(tmp_path: Path) -> None:
     async with opened(await snapshot(tmp_path, STDIO)) as hub:
         tools = {tool.name: tool for tool in hub.tools()}
-        assert tools["shop.get_order"].title == "查订单"
+        titles = [tools[f"shop.{name}"].title for name in ("get_order", "cancel_order", "rename")]
+        assert titles == ["查订单", "Cancel an order", "rename"]
         assert {name: tool.risk for name, tool in tools.items()} == {
             "shop.get_order": "read",
             "shop.cancel_order": "write-irreversible",

@@ -26,6 +26,9 @@ MAX_TOOLS = 2_000
 MAX_SCHEMA = 64 * 1024
 """Bytes of one tool's schema."""
 
+NAMES = 40
+"""Characters of a description that names a tool without a title; a longer one explains."""
+
 
 class McpOptions(Options):
     """How the server is reached: `base_url` over HTTP, or a command on this machine."""
@@ -103,13 +106,15 @@ def _unfit(tool: Mapping[str, Any], made: Mapping[str, Operation]) -> str | None
 def _operation(name: str, tool: Mapping[str, Any]) -> Operation:
     hints = tool.get("annotations") if isinstance(tool.get("annotations"), Mapping) else {}
     assert isinstance(hints, Mapping)
-    title = cut(tool.get("title") or hints.get("title"), 120) or cut(name.replace("_", " "), 120)
+    described = cut(tool.get("description"), 600)
+    short = described if len(described) <= NAMES else ""
+    title = cut(tool.get("title") or hints.get("title"), 120) or short or cut(name.replace("_", " "), 120)
     return Operation(
         name=_plain(name),
         method="GET" if hints.get("readOnlyHint") is True else "POST",
         path=f"/{name}",
         title=title,
-        description=cut(tool.get("description"), 600) or title,
+        description=described or title,
         input_schema={"type": "object", **tool["inputSchema"]},
         risk=_risk(name, title, hints),
         transport="mcp",
