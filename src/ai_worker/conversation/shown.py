@@ -12,6 +12,9 @@ from ai_worker.skills.tool import Tool
 SHOWN = 400
 """Characters of one argument that a person is shown before the rest is counted."""
 
+UNSEEN = ("Cf", "Cc", "Cs")
+"""Kinds of characters that show nothing, or move what is around them."""
+
 STARS = "***"
 
 
@@ -52,17 +55,20 @@ def _title(tool: Tool, argument: str) -> str:
     if own := next((one.title for one in tool.bound if one.argument == argument), ""):
         return own
     schema = tool.parameters.get("properties", {}).get(argument, {})
-    return str(schema.get("title") or argument) if isinstance(schema, Mapping) else argument
+    return plainly(str(schema.get("title") or argument) if isinstance(schema, Mapping) else argument)
 
 
 def plainly(value: Any) -> str:
     """Return a value on one line, as people read it."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     # No line of an argument may look like a line of ours, and nothing in it may turn the reading round.
-    text = " ".join("".join(one for one in text if unicodedata.category(one) != "Cf").split())
+    text = " ".join("".join(one for one in text if one.isspace() or unicodedata.category(one) not in UNSEEN).split())
     return text if len(text) <= SHOWN else f"{shorten(text, SHOWN)}（{len(text)}）"
 
 
 def too_long(arguments: Mapping[str, Any]) -> bool:
     """Return whether a person could not be shown all of it: then nobody is asked, and a person does it."""
-    return any(len(json.dumps(value, ensure_ascii=False, default=str)) > SHOWN for value in arguments.values())
+    return any(
+        len(name) > SHOWN or len(json.dumps(value, ensure_ascii=False, default=str)) > SHOWN
+        for name, value in arguments.items()
+    )
