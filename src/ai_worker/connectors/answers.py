@@ -1,8 +1,10 @@
 """Read what a business system answered: whatever its type, its encoding and its size."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -27,7 +29,10 @@ def decoded(content: bytes, content_type: str) -> tuple[Any, str]:
         for text in _texts(content, charset, sure=True):
             try:
                 return msgspec.json.decode(text), "" if "json" in kind or not kind else f"JSON, sent as {kind}"
-            except (msgspec.DecodeError, RecursionError):
+            except RecursionError:
+                # Not even as text: nothing in it could be masked.
+                return {"bytes": len(content)}, "nested too deeply; its content is left out"
+            except msgspec.DecodeError:
                 continue
     if _binary(kind, content):
         return {"file": kind or "application/octet-stream", "bytes": len(content)}, "a file; its content is left out"
@@ -52,7 +57,7 @@ def _texts(content: bytes, charset: str, *, sure: bool) -> Iterable[str]:
         try:
             if encoding:
                 yield content.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):  # `undefined` is an encoding, too, and raises the former
             continue
 
 
@@ -64,8 +69,10 @@ def _binary(kind: str, content: bytes) -> bool:
 
 def masked(value: Any, fields: frozenset[str], *, path: str = "", depth: int = 0) -> Any:
     """Return a value whose masked fields read `***`, at any depth."""
-    if not fields or depth > MAX_DEPTH:
+    if not fields:
         return value
+    if depth > MAX_DEPTH:
+        return STARS if isinstance(value, Mapping | list) else value
     if isinstance(value, Mapping):
         result = {}
         for key, item in value.items():
@@ -82,8 +89,16 @@ def without(content: bytes, secrets: Sequence[str]) -> bytes:
     """Return an answer without the secrets that we sent, should the system say them back."""
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
-            content = content.replace(secret.encode(), STARS.encode())
+            for written in _written(secret):
+                content = content.replace(written.encode(), STARS.encode())
     return content
+
+
+def _written(secret: str) -> set[str]:
+    """Return a secret as it may stand in an answer: plain, in JSON of several makes, and in an address."""
+    in_json = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
+    slashed = {one.replace("/", "\\/") for one in in_json}
+    return {secret, *in_json, *slashed, quote(secret), quote(secret, safe="")}
 
 
 def clipped(data: Any, limit: int) -> tuple[Any, str]:

@@ -15,6 +15,9 @@ SHOWN = 400
 LABEL = 20
 """Characters of a description that stands before its argument's value; a longer one explains, and names nothing."""
 
+UNSEEN = ("Cf", "Cc", "Cs")
+"""Kinds of characters that show nothing, or move what is around them."""
+
 STARS = "***"
 
 
@@ -56,21 +59,24 @@ def _title(tool: Tool, argument: str) -> str:
         return own
     schema = tool.parameters.get("properties", {}).get(argument, {})
     if not isinstance(schema, Mapping):
-        return argument
+        return plainly(argument)
     if title := schema.get("title"):
-        return str(title)
+        return plainly(str(title))
     described = plainly(str(schema.get("description") or "")).rstrip("。.：:")
-    return f"{described}（{argument}）" if 0 < len(described) <= LABEL else argument
+    return f"{described}（{plainly(argument)}）" if 0 < len(described) <= LABEL else plainly(argument)
 
 
 def plainly(value: Any) -> str:
     """Return a value on one line, as people read it."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     # No line of an argument may look like a line of ours, and nothing in it may turn the reading round.
-    text = " ".join("".join(one for one in text if unicodedata.category(one) != "Cf").split())
+    text = " ".join("".join(one for one in text if one.isspace() or unicodedata.category(one) not in UNSEEN).split())
     return text if len(text) <= SHOWN else f"{shorten(text, SHOWN)}（{len(text)}）"
 
 
 def too_long(arguments: Mapping[str, Any]) -> bool:
     """Return whether a person could not be shown all of it: then nobody is asked, and a person does it."""
-    return any(len(json.dumps(value, ensure_ascii=False, default=str)) > SHOWN for value in arguments.values())
+    return any(
+        len(name) > SHOWN or len(json.dumps(value, ensure_ascii=False, default=str)) > SHOWN
+        for name, value in arguments.items()
+    )

@@ -7,6 +7,9 @@ from typing import Any
 from ai_worker.foundation.text import fold
 from ai_worker.skills.tool import Tool
 
+SHORT = 4
+"""Characters from which on a value that stands inside of other words was hardly put there by chance."""
+
 
 def of_contact(value: Any, said: Sequence[str]) -> bool:
     """Return whether every value in arguments stands in what the contact said: nobody else has put it there."""
@@ -17,8 +20,11 @@ def of_contact(value: Any, said: Sequence[str]) -> bool:
             return all(of_contact(one, said) for one in value)
         case None | bool():
             return True
-    written = "".join(str(value).lower().split())
-    return any(written in "".join(text.lower().split()) for text in said)
+    written = " ".join(str(value).lower().split())
+    if len(written) < SHORT:  # `5` stands in `ORD12345`, and nobody said it
+        alone = re.compile(rf"(?<![0-9a-z]){re.escape(written)}(?![0-9a-z])")
+        return bool(written) and any(alone.search(text.lower()) for text in said)
+    return any(written.replace(" ", "") in "".join(text.lower().split()) for text in said)
 
 
 def is_meant(tool: Tool, text: str, *, tools: Sequence[Tool]) -> bool:

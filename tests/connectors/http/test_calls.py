@@ -31,7 +31,8 @@ ACT = {"order": "ORD1"}
         (b"<ok/>", "application/json", "<ok/>"),
         (b"", "application/json", None),
         (b"\x89PNG\x00", "image/png", {"file": "image/png", "bytes": 5}),
-        (b"[" * 5_000, "application/json", "[" * 5_000),
+        ("已发货".encode("gb18030"), "text/plain; charset=undefined", "已发货"),
+        (b"[" * 5_000, "application/json", {"bytes": 5_000}),
     ],
 )
 async def test_an_answer_is_read_whatever_it_is_called(content: bytes, content_type: str, data: object) -> None:
@@ -214,6 +215,13 @@ async def test_masked_fields_are_seen_by_nobody() -> None:
         with pytest.raises(ToolRefused) as caught:
             await caller.call(READ, ASK)
         assert "张三" not in str(caught.value)
+
+
+@pytest.mark.parametrize("depth", [70, 500, 5_000])
+async def test_masked_fields_are_seen_by_nobody_however_deep_they_stand(depth: int) -> None:
+    async with connected(masked=frozenset({"phone"})) as (business, caller):
+        business.says(raw(b'{"a":' * depth + b'{"phone":"13800138000"}' + b"}" * depth, "application/json"))
+        assert "13800138000" not in repr((await caller.call(READ, ASK)).data)
 
 
 async def test_an_answer_unlike_the_contract_is_a_warning() -> None:

@@ -9,7 +9,7 @@ from ai_worker.connectors.http.serialise import Request
 from ai_worker.connectors.http.sigv4 import SigV4, sigv4
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.secret import Secret
-from tests.connectors.http.business import READ, connected, json
+from tests.connectors.http.business import READ, connected, json, raw
 
 SIGNER = SigV4("AKIDEXAMPLE", Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), "us-east-1", "service")
 MOMENT = datetime(2015, 8, 30, 12, 36, tzinfo=UTC)
@@ -43,6 +43,12 @@ async def test_a_call_goes_out_signed_and_without_the_key() -> None:
     async with connected(credentials={EVERYWHERE: SIGNER}, clock=clock) as (business, caller):
         business.says(json({"seen": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}))
         answer = await caller.call(READ, {"id": "1"})
+        for said in (
+            b'{"seen": "wJalrXUtnFEMI\\/K7MDENG+bPxRfiCYEXAMPLEKEY"}',
+            b"wJalrXUtnFEMI%2FK7MDENG%2BbPxRfiCYEXAMPLEKEY",
+        ):
+            business.says(raw(said, "application/json"))
+            assert "K7MDENG" not in repr((await caller.call(READ, {"id": "1"})).data)
         headers = business.asked[0][2]
     assert headers["x-amz-date"] == "20150830T123600Z"
     assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")

@@ -188,6 +188,13 @@ async def test_the_challenge_leads_to_no_other_host(claims: Claims) -> None:
         await found(claims)
 
 
+@pytest.mark.parametrize("address", ["http://[::1/about", "http://127.0.0.1:99999/about", "http://:80/about"])
+async def test_an_address_that_is_none_is_refused(claims: Claims, address: str) -> None:
+    claims.challenge = f'Bearer resource_metadata="{address}"'
+    with pytest.raises(NotFoundOut, match="no proper address"):
+        await found(claims)
+
+
 @pytest.mark.parametrize(
     ("registers", "words"),
     [

@@ -241,9 +241,23 @@ async def test_a_free_query_reads_the_allowed_tables_alone(shop: Shop, tmp_path:
         for _ in range(3):
             sql = f"select {doubled} as a from ({sql}) t"
         assert (await ask(connection, "query", sql=sql))["count"] == 0
+        joined = "with t(a) as (select o.no from orders o) select t.a, u.b, p.title from t "
+        joined += "join (select no from orders) as u(b) on u.b = t.a join public.orders p on p.no = u.b"
+        assert (await ask(connection, "query", sql=joined))["count"] == 2
         found = await ask(connection, "query", sql="select no || ':x' as a from orders where no = 'ORD12345' limit 1")
         assert found["rows"] == [{"a": "ORD12345:x"}]
-        for sql in ("select * from salaries", "select phone from orders", "delete from orders", "select pg_sleep(9)"):
+        for sql in (
+            "select * from salaries",
+            "select phone from orders",
+            "delete from orders",
+            "select pg_sleep(9)",
+            # A function over the whole row that is written like a column, and columns that get new names by place.
+            "select o.to_jsonb as whole from orders o",
+            "select 1 as to_jsonb, public.orders.to_jsonb from public.orders",
+            "with orders as (select orders.row_to_json as j from orders) select j from orders",
+            "select o.f from orders as o(a, b, c, d, e, f, g)",
+            "select f from (orders join orders p using (no)) as o(a, b, c, d, e, f, g)",
+        ):
             with pytest.raises(ArgumentsRefused):
                 await ask(connection, "query", sql=sql)
 

@@ -204,3 +204,25 @@ def test_a_hidden_column_comes_out_in_no_way(sql: str) -> None:
 
 def test_where_a_column_is_hidden_the_others_can_be_read_and_rows_counted() -> None:
     assert rewritten("SELECT no, count(*) FROM orders GROUP BY no", "postgres", HIDDEN, max_rows=5)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("tsql", "SELECT 1 DELETE FROM orders"),
+        ("tsql", "SELECT no FROM orders UPDATE orders SET no = 1"),
+        ("tsql", "SELECT NEXT VALUE FOR numbers"),
+        ("oracle", "SELECT numbers.NEXTVAL FROM dual"),
+        ("postgres", "SELECT pg_stat_statements_reset()"),
+        ("postgres", "SELECT gin_clean_pending_list('i')"),
+        ("postgres", "SELECT * FROM aws_s3.query_export_to_s3('select 1')"),
+        ("postgres", "SELECT cron.schedule('x', 'y')"),
+    ],
+)
+def test_what_looks_like_a_name_and_acts_is_refused(dialect: str, sql: str) -> None:
+    with pytest.raises(StatementRefused):
+        parsed(sql, dialect)
+
+
+def test_a_quoted_name_may_be_a_word_that_begins_a_statement() -> None:
+    parsed("SELECT [delete] AS [update], 'drop' FROM orders", "tsql")

@@ -194,9 +194,13 @@ class _Seeker:
         return await self._send("POST", address, {**JSON, "Content-Type": "application/json"}, content)
 
     def _proper(self, address: str) -> None:
-        url = urlsplit(address)
-        plain = url.scheme == "http" and urlsplit(self._base_url).scheme == "http"
-        if not (url.scheme == "https" or plain) or "@" in url.netloc or url.fragment:
+        plain = urlsplit(self._base_url).scheme == "http"
+        try:
+            url, sent = urlsplit(address), URL(address, encoded=True)
+            proper = (url.scheme == "https" or (url.scheme == "http" and plain)) and bool(sent.raw_host)
+        except ValueError:  # a port or brackets that no address has
+            proper = False
+        if not proper or "@" in url.netloc or url.fragment:
             raise NotFoundOut(f"{address[:100]} is named, and no proper address: https, without user or fragment")
 
     async def _trust(self, address: str) -> None:

@@ -50,7 +50,8 @@ class Known:
         """Return it as names."""
         by_name = {f"{one.schema}.{one.name}": one.schema for one in self.tables if one.schema}
         by_name |= {one.name: one.schema for one in self.tables if one.schema == self.default_schema}
-        return Allowed(by_name, hidden)
+        columns = frozenset(column.name for one in self.tables for column in one.columns)
+        return Allowed(by_name, hidden, columns)
 
 
 class SqlCaller:

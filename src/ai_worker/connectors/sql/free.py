@@ -38,6 +38,9 @@ class Allowed:
     hidden: frozenset[str]
     """Columns that nobody gets to see, in small letters."""
 
+    columns: frozenset[str] | None = None
+    """Of all tables; `None`: they are not known."""
+
 
 def rewritten(sql: str, dialect: str, allowed: Allowed, *, max_rows: int) -> str:
     """Return the statement to send for one that a model wrote.
@@ -62,6 +65,8 @@ def rewritten(sql: str, dialect: str, allowed: Allowed, *, max_rows: int) -> str
         raise StatementRefused(f"more than {MAX_SELECTS} selects")
     _check_hidden(tree, allowed.hidden)
     _qualify(tree, allowed)
+    if dialect == "postgres" and allowed.columns is not None:
+        _check_columns(tree, allowed.columns)
     return _limited(tree, max_rows).sql(dialect, identify=True, comments=False)
 
 
@@ -99,9 +104,25 @@ def _check_hidden(tree: Expr, hidden: frozenset[str]) -> None:
     for column in tree.find_all(exp.Column):
         if column.name.lower() in tables and not column.table:
             raise StatementRefused("a whole row as a value is not taken: some of its columns are hidden")
+    for alias in tree.find_all(exp.TableAlias):
+        # Of a table, new names would be given to its columns by their place: to the hidden ones, too.
+        made = isinstance(alias.parent, exp.CTE) or isinstance(alias.parent and alias.parent.this, exp.Query)
+        if alias.columns and not made:
+            raise StatementRefused("new names for the columns of a table are not taken: some of them are hidden")
     for star in tree.find_all(exp.Star):
         if not isinstance(star.parent, exp.Count):
             raise StatementRefused("* is not taken: some columns are hidden; name the ones you need")
+
+
+def _check_columns(tree: Expr, known: frozenset[str]) -> None:
+    """Raise if what looks like a column is a call: PostgreSQL reads `o.to_jsonb` as `to_jsonb(o)`, the whole row.
+
+    Of what a select gives it can be nothing but what was selected, so that only real tables are looked at.
+    """
+    real = {table.alias_or_name for table in tree.find_all(exp.Table) if table.db}
+    for column in tree.find_all(exp.Column):
+        if column.table in real and column.name not in known and not isinstance(column.this, exp.Star):
+            raise StatementRefused(f"{column.table!r} has no column {column.name!r}")
 
 
 def _qualify(tree: Expr, allowed: Allowed) -> None:

@@ -13,6 +13,10 @@ _DENIED = re.compile(
     # PostgreSQL: SQL in a text that nobody has read.
     | (query|table|cursor|schema|database)_to_xml.* | ts_stat | ts_rewrite | crosstab.* | connectby | xpath_table
     | plpy.* | http(_.*)?
+    # PostgreSQL: what its extensions do, and upkeep.
+    | pg_stat_statements_reset | pg_buffercache_.* | pg_truncate_.* | heap_force_.* | gin_clean_.*
+    | brin_(de)?summarize_.*
+    | binary_upgrade_.* | query_export_to_s3 | table_import_from_s3 | cron | aws_lambda
     # MySQL.
     | sleep | benchmark | load_file | (get|release|is_free|is_used)_.*lock.* | release_all_locks | master_pos_wait
     | source_pos_wait | wait_for_executed_gtid_set | wait_until_.* | sys_(exec|eval|get|set) | lib_mysqludf.*
@@ -21,6 +25,7 @@ _DENIED = re.compile(
     | load_extension | readfile | writefile | edit | fts3_tokenizer | pragma_.* | lsdir | fsdir | zipfile.*
     # SQL Server.
     | xp_.* | sp_.* | openrowset | opendatasource | openquery | openxml | fn_(xe|trace|db|dump|get_audit)_?.*
+    | next_value_for
     # Oracle.
     | dbms_.* | utl_.* | httpuritype | dburitype | sys_dburigen | owa_.* | ctx_.* | ctxsys | xmltransform
     """

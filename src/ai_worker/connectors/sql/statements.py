@@ -23,6 +23,15 @@ class StatementRefused(ValueError):
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _UNICODE_NAMES = re.compile(r"(?i)\bu&\s*[\"']")
 _BEGINNINGS = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
+_NAMES = (TokenType.IDENTIFIER, TokenType.STRING, TokenType.NATIONAL_STRING)
+_STARTS = frozenset(
+    """
+    ALTER BACKUP BEGIN BULK CHECKPOINT COMMIT CREATE DBCC DECLARE DELETE DENY DROP EXEC EXECUTE GRANT INSERT KILL MERGE
+    RECONFIGURE RESTORE REVERT REVOKE ROLLBACK SAVE SET SHUTDOWN TRUNCATE UPDATE USE WAITFOR
+    """.split()  # noqa: SIM905  (easier to read)
+)
+"""Words that end a statement of SQL Server's and begin the next: to our parser they look like an alias."""
+
 _READS = (exp.Select, exp.SetOperation, exp.Subquery)
 _WRITES: tuple[type[Expr], ...] = (
     exp.Insert,
@@ -99,6 +108,8 @@ def _check_tokens(sql: str, dialect: str) -> None:
     for token in tokens:
         if token.token_type is TokenType.SEMICOLON:
             raise StatementRefused("there is more than one statement")
+        if dialect == "tsql" and token.token_type not in _NAMES and token.text.upper() in _STARTS:
+            raise StatementRefused(f"{token.text.upper()} begins another statement there, also without a semicolon")
         if token.token_type is TokenType.HINT:
             raise StatementRefused("hints could lift the limits and are not taken")
         if any(comment.lstrip().startswith(("!", "M!", "+")) for comment in token.comments):
@@ -115,6 +126,8 @@ def _check_node(node: Expr) -> None:
             raise StatementRefused("hints could lift the limits and are not taken")
         case exp.PropertyEQ() | exp.SessionParameter():
             raise StatementRefused("variables of the database are left alone")
+        case exp.Column() if node.table and node.name.lower() == "nextval":
+            raise StatementRefused(f"{node.name} after a dot does more than read")
         case exp.Func():
             for name in names_of(node):
                 if is_denied(name):
