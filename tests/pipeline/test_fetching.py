@@ -152,6 +152,19 @@ async def test_a_channel_that_is_gone_cannot_be_asked(tmp_path: Path) -> None:
         assert "no longer configured" in failed.error
 
 
+async def test_one_that_comes_later_does_not_wait_for_a_slow_one(tmp_path: Path) -> None:
+    platform = Platform()
+    platform.hold.clear()
+    async with room(tmp_path, platform) as at:
+        for number in range(AT_ONCE):
+            await at.bring(PICTURE, id=f"m{number}")
+            async with asyncio.timeout(20):
+                while platform.now <= number:
+                    await asyncio.sleep(0.01)
+        platform.hold.set()
+        await at.until(lambda found: all(file.state == "kept" for file in found))
+
+
 async def test_a_crowd_of_pictures_is_fetched_a_few_at_a_time(tmp_path: Path) -> None:
     platform = Platform()
     platform.hold.clear()

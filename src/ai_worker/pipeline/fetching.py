@@ -69,15 +69,28 @@ class Fetching:
 
     async def run(self) -> None:
         """Fetch until cancelled."""
-        while True:
-            try:
-                found = await self._store.claim(limit=AT_ONCE, lease=LEASE, now=self._clock.now())
-            except Busy:
-                log.warning("fetching.store_busy")
-                found = []
-            await asyncio.gather(*(self._one(wanted) for wanted in found))
-            if len(found) < AT_ONCE:
-                await asyncio.sleep(self._poll_s)
+        at_work: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                room = AT_ONCE - len(at_work)
+                found = await self._claim(room)
+                at_work |= {asyncio.create_task(self._one(wanted)) for wanted in found}
+                if len(at_work) == AT_ONCE:
+                    await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
+                elif len(found) < room:
+                    await asyncio.sleep(self._poll_s)
+                at_work = {task for task in at_work if not task.done()}
+        finally:
+            for task in at_work:
+                task.cancel()
+            await asyncio.gather(*at_work, return_exceptions=True)
+
+    async def _claim(self, limit: int) -> list[Wanted]:
+        try:
+            return await self._store.claim(limit=limit, lease=LEASE, now=self._clock.now())
+        except Busy:
+            log.warning("fetching.store_busy")
+            return []
 
     async def _one(self, wanted: Wanted) -> None:
         """Fetch one file and keep it, or write down why not."""
