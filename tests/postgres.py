@@ -19,6 +19,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.certificate import certify
+
 USERS = ("postgres", "nobody")
 """Whom the server runs as when we are root, which it refuses; the first that exists."""
 
@@ -37,7 +39,9 @@ def _binaries() -> Path | None:
 class Server:
     """A running server that can be stopped, killed and started again on the same data."""
 
-    def __init__(self, bin: Path, *, durable: bool = False, settings: Sequence[str] = ()) -> None:
+    def __init__(
+        self, bin: Path, *, durable: bool = False, encrypted: bool = False, settings: Sequence[str] = ()
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="aiw-postgres-"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -45,10 +49,18 @@ class Server:
         self._bin = bin
         self._options = ["-h", "127.0.0.1", "-p", f"{self.port}", "-k", f"{self.folder}"]
         self._options += [word for one in (*([] if durable else ["fsync=off"]), *settings) for word in ("-c", one)]
+        self.certificate = self.folder / "cert.pem"
+        if encrypted:
+            certify(self.folder)
+            key = self.folder / "key.pem"
+            key.chmod(0o600)
+            for word in ("ssl=on", f"ssl_cert_file={self.certificate}", f"ssl_key_file={key}"):
+                self._options += ["-c", word]
         self._who: dict[str, Any] = {}
         if os.getuid() == 0:
             user = next(name for name in USERS if _known(name))
-            shutil.chown(self.folder, user)
+            for path in (self.folder, *self.folder.iterdir()):
+                shutil.chown(path, user)
             self._who = {"user": user, "extra_groups": []}
         self._process: subprocess.Popen[bytes] | None = None
         command = [f"{bin}/initdb", "-D", f"{self._data}", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
@@ -123,15 +135,16 @@ def _known(user: str) -> bool:
     return True
 
 
-def own_server(*settings: str) -> Server:
+def own_server(*settings: str, encrypted: bool = False) -> Server:
     """Return a server that is the caller's alone, to stop and to remove; skips where there are no binaries.
 
     Args:
         settings: More of its settings, `name=value` each.
+        encrypted: Whether it speaks TLS, with the `certificate` that it made for itself.
     """
     if (bin := _binaries()) is None:
         pytest.skip("PostgreSQL's initdb and postgres are not installed")
-    return Server(bin, settings=settings)
+    return Server(bin, encrypted=encrypted, settings=settings)
 
 
 @contextmanager

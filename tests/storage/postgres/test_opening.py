@@ -1,6 +1,7 @@
 """What is refused at the start, in words without a password; schemas that are made whole or not at all."""
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 
@@ -137,6 +138,17 @@ def test_the_schema_is_taken_out_of_the_address_and_the_rest_stays() -> None:
     assert (address.schema, address.shown) == ("drill_1", "h:6432/db")
     assert address.dsn.reveal() == "postgresql://u:p@h:6432/db?sslmode=require"
     assert "p@" not in repr(address)
+
+
+async def test_of_several_servers_the_one_that_serves_is_taken(tmp_path: Path) -> None:
+    url = shared_server().url()
+    with socket.socket() as nobody:  # bound and not listening: every connection is refused
+        nobody.bind(("127.0.0.1", 0))
+        first = f"127.0.0.1:{nobody.getsockname()[1]}"
+        several = url.replace("@", f"@{first},") + "&target_session_attrs=primary"
+        assert parse(several).shown == f"{first},127.0.0.1:{shared_server().port}/postgres"
+        async with open_stores(several, data_dir=tmp_path, clock=CLOCK) as stores:
+            assert not (await stores.pipeline.accept(message(0))).duplicate
 
 
 def test_a_node_keeps_its_name_and_another_folder_is_another_node(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Connections: how they are made, what ends them, and what their failures mean."""
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +53,13 @@ class DatabaseRefused(Misconfigured):
     hint = "The user named in storage.url needs a password that fits, and the right to create a schema in the database."
 
 
+class DatabaseUntrusted(Misconfigured):
+    """The server cannot prove that it is the one that `storage.url` names."""
+
+    code = "storage.untrusted"
+    hint = "Check sslrootcert and the host in storage.url, and the certificate that the server shows."
+
+
 class Unstorable(BadInput):
     """PostgreSQL refuses this one row: a value is longer or other than it can keep."""
 
@@ -99,9 +107,12 @@ def told_apart() -> Iterator[None]:
         Contended: As `StoreBusy`, because of rows that another session holds.
         Unstorable: A value cannot be kept; what was stored with it is undone too.
         DatabaseRefused: The user may not do this.
+        DatabaseUntrusted: The server's certificate does not hold.
     """
     try:
         yield
+    except ssl.SSLCertVerificationError as error:
+        raise DatabaseUntrusted(f"The database's certificate is not accepted: {error.verify_message}.") from None
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
         raise Contended("Another node holds the same conversation; nothing was stored.") from error
     except (asyncpg.QueryCanceledError, TimeoutError) as error:
@@ -139,6 +150,8 @@ async def open_pool(address: Address) -> Any:
                 timeout=CONNECT_S,
                 init=keep_alive,
             )
+        except ssl.SSLCertVerificationError:  # a ValueError, too
+            raise
         except (ValueError, asyncpg.ClientConfigurationError):  # their words hold parts of the address
             raise DatabaseRefused("The driver cannot use the address in storage.url.") from None
 
