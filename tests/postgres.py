@@ -40,7 +40,13 @@ class Server:
     """A running server that can be stopped, killed and started again on the same data."""
 
     def __init__(
-        self, bin: Path, *, durable: bool = False, encrypted: bool = False, settings: Sequence[str] = ()
+        self,
+        bin: Path,
+        *,
+        durable: bool = False,
+        encrypted: bool = False,
+        settings: Sequence[str] = (),
+        follows: "Server | None" = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="aiw-postgres-"))
         with socket.socket() as probe:
@@ -63,15 +69,21 @@ class Server:
                 shutil.chown(path, user)
             self._who = {"user": user, "extra_groups": []}
         self._process: subprocess.Popen[bytes] | None = None
-        command = [f"{bin}/initdb", "-D", f"{self._data}", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        if follows is None:
+            self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        else:
+            self._run("pg_basebackup", *_at(follows.port), "-U", "postgres", "-R", "-c", "fast", "--no-sync")
+        self.start()
+
+    def _run(self, program: str, *words: str) -> None:
+        """Run one of PostgreSQL's programs on the data."""
         subprocess.run(
-            [*command, "--locale=C.UTF-8", "--no-sync"],
+            [f"{self._bin}/{program}", "-D", f"{self._data}", *words],
             check=True,
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             **self._who,
         )
-        self.start()
 
     @property
     def _data(self) -> Path:
@@ -94,7 +106,7 @@ class Server:
                 **self._who,
             )
         deadline = time.monotonic() + START_S
-        ready = [f"{self._bin}/pg_isready", "-q", "-h", "127.0.0.1", "-p", f"{self.port}"]
+        ready = [f"{self._bin}/pg_isready", "-q", *_at(self.port)]
         while subprocess.run(ready, check=False).returncode:
             assert time.monotonic() < deadline, self.log()[-2000:]
             time.sleep(0.02)
@@ -112,6 +124,17 @@ class Server:
             _, alive = psutil.wait_procs(backends, timeout=30)
             assert not alive, f"backends outlived their server: {alive}"
 
+    def standby(self) -> "Server":
+        """Return a running copy that follows this server; nothing is committed any more before it is there, too."""
+        copy = Server(self._bin, durable=True, follows=self)
+        for statement in ("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"):
+            subprocess.run([f"{self._bin}/psql", *_at(self.port), "-qtU", "postgres", "-c", statement], check=True)
+        return copy
+
+    def promote(self) -> None:
+        """Let a standby be the server from now on; return once it takes writes."""
+        self._run("pg_ctl", "promote", "-w")
+
     def log(self) -> str:
         """Return what it has logged so far."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
@@ -125,6 +148,10 @@ class Server:
         """Return the address of a schema: a new one unless it is named."""
         schema = schema or f"s{next(_numbers)}"
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/postgres?schema={schema}"
+
+
+def _at(port: int) -> tuple[str, ...]:
+    return ("-h", "127.0.0.1", "-p", f"{port}")
 
 
 def _known(user: str) -> bool:
