@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from ai_worker.keys.store import StoredKey
+from ai_worker.keys.store import PepperRequest, StoredKey
 from tests.contract.material import Stores
 
 
@@ -70,3 +70,38 @@ async def test_a_link_that_is_unknown_or_too_old_opens_nothing(stores: Stores) -
 
     assert not await stores.keys.take_link(b"digest", stores.clock.now())
     assert not await stores.keys.take_link(b"another", stores.clock.now())
+
+
+async def test_the_first_check_of_a_pepper_counts(stores: Stores) -> None:
+    assert await stores.keys.agreed() is None
+
+    assert await stores.keys.agree(b"first") == b"first"
+    assert await stores.keys.agree(b"second") == b"first"
+    assert await stores.keys.agreed() == b"first"
+
+
+async def test_a_request_is_answered_once_and_its_answer_taken_once(stores: Stores) -> None:
+    now = stores.clock.now()
+    one, two = (PepperRequest(name, bytes(32), now) for name in ("one", "two"))
+    for request in (one, two):
+        await stores.keys.ask(request, forget_before=now)
+
+    await stores.keys.answer("one", b"sealed")
+    await stores.keys.answer("one", b"another")
+    await stores.keys.answer("gone", b"sealed")
+
+    assert await stores.keys.asked(since=now) == [two]
+    assert await stores.keys.asked(since=now + timedelta(seconds=1)) == []
+    assert await stores.keys.take_answer("two") is None
+    assert [await stores.keys.take_answer("one") for _ in range(2)] == [b"sealed", None]
+
+
+async def test_old_requests_are_forgotten_with_their_answers(stores: Stores) -> None:
+    now = stores.clock.now()
+    await stores.keys.ask(PepperRequest("old", bytes(32), now), forget_before=now)
+    await stores.keys.answer("old", b"sealed")
+
+    later = now + timedelta(minutes=2)
+    await stores.keys.ask(PepperRequest("new", bytes(32), later), forget_before=later)
+
+    assert await stores.keys.take_answer("old") is None

@@ -22,6 +22,7 @@ from ai_worker.app.chores import (
 from ai_worker.app.console import make_console
 from ai_worker.app.doors import make_doors
 from ai_worker.app.handing_over import HandingOver
+from ai_worker.app.keyring import open_keyring
 from ai_worker.app.knowledge import open_knowledge
 from ai_worker.app.line import Line, look_up_of, make_line, nobody, open_callbacks
 from ai_worker.app.parts import Role, comfortable, make_queue, open_meanings, open_model
@@ -39,10 +40,8 @@ from ai_worker.conversation.steps.look_up import Bars
 from ai_worker.conversation.thresholds import Thresholds
 from ai_worker.foundation.clock import Clock, SystemClock
 from ai_worker.foundation.events import EventBus
-from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.links import ConsoleLinks
 from ai_worker.keys.network import Networks
-from ai_worker.keys.pepper import load_pepper
 from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
 from ai_worker.ops.host import HostMetrics
 from ai_worker.ops.metrics import Metrics
@@ -79,9 +78,7 @@ async def running(
         stack.enter_context(held(settings.data_dir, role=role))
         opened = open_stores(settings.storage.url, data_dir=settings.data_dir, clock=clock)
         stores = await stack.enter_async_context(opened)
-        keyring = Keyring(stores.keys, pepper=load_pepper(settings.data_dir), clock=clock)
-        if settings.api_key is not None:
-            await keyring.adopt(settings.api_key)
+        keyring, keyring_chores = await open_keyring(settings, stores, clock)
         meanings = await stack.enter_async_context(open_meanings(settings, stores, clock, role))
         knowledge = await stack.enter_async_context(open_knowledge(settings, stores, meanings, clock, role))
         library = knowledge.library
@@ -196,6 +193,7 @@ async def running(
             partial(every, REFRESH_S, reloading(changes, settings, channels, handing_over), "settings.reload")
         )
         chores.append(partial(every, REFRESH_S, skills.refresh, "skills.refresh"))
+        chores += keyring_chores
         if role != "console":
             sightings = Sightings(channels, stores.channels, holds=line is not None, clock=clock)
             chores.append(partial(every, NOTED_S, sightings.note, "channels.sightings"))

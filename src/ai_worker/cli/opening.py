@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ai_worker.foundation.clock import SystemClock
 from ai_worker.foundation.ids import new_id
+from ai_worker.keys.joining import settle
 from ai_worker.keys.keyring import Keyring
 from ai_worker.keys.links import ConsoleLinks
-from ai_worker.keys.pepper import load_pepper
 from ai_worker.settings import Settings
 from ai_worker.settings.references import resolver
 from ai_worker.storage.opening import Stores, open_stores
@@ -60,7 +60,8 @@ def _missing(file: Path) -> bool:
 async def keyring(settings: Settings) -> AsyncIterator[Keyring]:
     """Open the API keys."""
     async with stores(settings) as opened:
-        yield Keyring(opened.keys, pepper=load_pepper(settings.data_dir), clock=SystemClock())
+        clock = SystemClock()
+        yield Keyring(opened.keys, pepper=await settle(settings.data_dir, opened.keys, clock=clock), clock=clock)
 
 
 @asynccontextmanager

@@ -24,11 +24,28 @@ def load_pepper(data_dir: Path) -> bytes:
     Raises:
         BadPepper: The file cannot be read or made, or has another length.
     """
-    path = data_dir / "secrets" / "pepper"
+    path = _path(data_dir)
     try:
         if not path.exists():
-            _make(path)
+            _put(path, secrets.token_bytes(LENGTH), replaces=False)
+    except OSError as error:
+        raise BadPepper(f"{path}: {error.strerror}") from None
+    pepper = find_pepper(data_dir)
+    assert pepper is not None
+    return pepper
+
+
+def find_pepper(data_dir: Path) -> bytes | None:
+    """Return the pepper that lies in this data folder; `None` if there is none.
+
+    Raises:
+        BadPepper: The file cannot be read, or has another length.
+    """
+    path = _path(data_dir)
+    try:
         pepper = path.read_bytes()
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise BadPepper(f"{path}: {error.strerror}") from None
     if len(pepper) != LENGTH:
@@ -36,20 +53,41 @@ def load_pepper(data_dir: Path) -> bytes:
     return pepper
 
 
-def _make(path: Path) -> None:
-    """Write the whole file under another name, then give it its own unless somebody was faster."""
+def keep_pepper(data_dir: Path, pepper: bytes) -> bytes:
+    """Keep a pepper that another node has handed over, in place of what may lie there; return it.
+
+    Raises:
+        BadPepper: The file cannot be made.
+    """
+    path = _path(data_dir)
+    try:
+        _put(path, pepper, replaces=True)
+    except OSError as error:
+        raise BadPepper(f"{path}: {error.strerror}") from None
+    return pepper
+
+
+def _path(data_dir: Path) -> Path:
+    return data_dir / "secrets" / "pepper"
+
+
+def _put(path: Path, pepper: bytes, *, replaces: bool) -> None:
+    """Write the whole file under another name, then give it its own; `replaces`: also if somebody was faster."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"pepper.{secrets.token_hex(8)}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as file:
-        file.write(secrets.token_bytes(LENGTH))
+        file.write(pepper)
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(draft, path)
+        if replaces:
+            draft.replace(path)
+        else:
+            os.link(draft, path)
     except FileExistsError:
         return
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
         _flush(path.parent)
 
 

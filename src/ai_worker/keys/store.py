@@ -29,8 +29,19 @@ class StoredKey:
     last_used_from: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PepperRequest:
+    """A node that joins the installation asks for its pepper; see `keys.joining`."""
+
+    id: str
+    public_key: bytes
+    """For which the answer is to be sealed: 32 bytes, X25519."""
+
+    asked_at: datetime
+
+
 class KeyStore(Protocol):
-    """Keeps API keys and the console's one-time links."""
+    """Keeps API keys, the console's one-time links, and what nodes agree on the pepper by."""
 
     async def put(self, key: StoredKey) -> None:
         """Add a key, or replace the one with the same id."""
@@ -54,4 +65,28 @@ class KeyStore(Protocol):
 
     async def take_link(self, digest: bytes, now: datetime) -> bool:
         """Use a link up; return whether it was there, unused and in time. Only one caller ever gets true."""
+        ...
+
+    async def agreed(self) -> bytes | None:
+        """Return the check of the installation's pepper; `None` before the first node has said one."""
+        ...
+
+    async def agree(self, check: bytes) -> bytes:
+        """Keep the check of a pepper as the installation's unless there is one; return the one that counts."""
+        ...
+
+    async def ask(self, request: PepperRequest, *, forget_before: datetime) -> None:
+        """Keep a request, and forget those that were made before a time."""
+        ...
+
+    async def asked(self, *, since: datetime) -> list[PepperRequest]:
+        """Return the requests since a time that nobody has answered, oldest first."""
+        ...
+
+    async def answer(self, request_id: str, sealed: bytes) -> None:
+        """Answer a request, unless it is gone or somebody else was faster."""
+        ...
+
+    async def take_answer(self, request_id: str) -> bytes | None:
+        """Return the answer to a request and forget both; `None` while there is none."""
         ...

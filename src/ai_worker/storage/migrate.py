@@ -26,16 +26,16 @@ CHUNK_S = 600.0
 
 TABLES = (
     *("conversation", "inbound", "turn", "progress", "outbound", "notice", "gap"),
-    *("document", "passage", "knowledge_revision", "api_key", "console_link", "first_answer"),
+    *("document", "passage", "knowledge_revision", "api_key", "console_link", "installation", "first_answer"),
     *("channel_memory", "channel_limit", "feedback", "contact", "file", "file_piece"),
     *("knowledge_version", "knowledge_source", "knowledge_item"),
     *("handoff_wait", "seat", "approval"),
     *("golden_question", "eval_run", "threshold"),
     *("connector_call", "connector_check"),
 )
-"""What is copied, in an order that keeps every reference whole. `pulse` says nothing, and `channel_lease`
-says who owns what at this moment: nobody, for nobody runs. What is spent of the platforms' limits stays
-spent: they do not forget it because we moved."""
+"""What is copied, in an order that keeps every reference whole. `pulse` says nothing, `channel_lease` says who
+owns what at this moment, and `pepper_request` who joins: nobody, for nobody runs. What is spent of the
+platforms' limits stays spent: they do not forget it because we moved."""
 
 ALWAYS_ONE_ROW = "knowledge_revision"
 

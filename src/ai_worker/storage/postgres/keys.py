@@ -1,10 +1,10 @@
-"""API keys and one-time console links on PostgreSQL."""
+"""API keys, one-time console links and what nodes agree on by, on PostgreSQL."""
 
 from datetime import datetime
 from typing import Any
 
 from ai_worker.foundation.clock import from_micros, to_micros
-from ai_worker.keys.store import StoredKey
+from ai_worker.keys.store import PepperRequest, StoredKey
 from ai_worker.storage import codec, rows
 from ai_worker.storage.postgres.database import PostgresDatabase
 
@@ -31,6 +31,14 @@ USED = "UPDATE api_key SET last_used_at = $1, last_used_from = $2 WHERE id = $3"
 PUT_LINK = "INSERT INTO console_link (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING"
 TAKE_LINK = "DELETE FROM console_link WHERE digest = $1 RETURNING expires_at"
 FORGET_LINKS = "DELETE FROM console_link WHERE expires_at <= $1"
+
+AGREED = "SELECT value FROM installation WHERE name = 'pepper'"
+AGREE = "INSERT INTO installation (name, value) VALUES ('pepper', $1) ON CONFLICT (name) DO NOTHING"
+ASK = "INSERT INTO pepper_request (id, public_key, asked_at) VALUES ($1, $2, $3)"
+FORGET_ASKED = "DELETE FROM pepper_request WHERE asked_at < $1"
+ASKED = "SELECT id, public_key, asked_at FROM pepper_request WHERE answer IS NULL AND asked_at >= $1 ORDER BY asked_at"
+ANSWER = "UPDATE pepper_request SET answer = $1 WHERE id = $2 AND answer IS NULL"
+TAKE_ANSWER = "DELETE FROM pepper_request WHERE id = $1 AND answer IS NOT NULL RETURNING answer"
 
 
 class PostgresKeyStore:
@@ -78,6 +86,36 @@ class PostgresKeyStore:
         """Use a link up; return whether it was there, unused and in time. Only one caller ever gets true."""
         row = await self._database.first(TAKE_LINK, digest)
         return row is not None and row[0] > to_micros(now)
+
+    async def agreed(self) -> bytes | None:
+        """Return the check of the installation's pepper; `None` before the first node has said one."""
+        row = await self._database.first(AGREED)
+        return None if row is None else bytes(row[0])
+
+    async def agree(self, check: bytes) -> bytes:
+        """Keep the check of a pepper as the installation's unless there is one; return the one that counts."""
+        await self._database.fetch(AGREE, check)
+        return await self.agreed() or check
+
+    async def ask(self, request: PepperRequest, *, forget_before: datetime) -> None:
+        """Keep a request, and forget those that were made before a time."""
+        async with self._database.transaction() as connection:
+            await connection.execute(FORGET_ASKED, to_micros(forget_before))
+            await connection.execute(ASK, request.id, request.public_key, to_micros(request.asked_at))
+
+    async def asked(self, *, since: datetime) -> list[PepperRequest]:
+        """Return the requests since a time that nobody has answered, oldest first."""
+        found = await self._database.fetch(ASKED, to_micros(since))
+        return [PepperRequest(id_, bytes(key), from_micros(at)) for id_, key, at in found]
+
+    async def answer(self, request_id: str, sealed: bytes) -> None:
+        """Answer a request, unless it is gone or somebody else was faster."""
+        await self._database.fetch(ANSWER, sealed, request_id)
+
+    async def take_answer(self, request_id: str) -> bytes | None:
+        """Return the answer to a request and forget both; `None` while there is none."""
+        row = await self._database.first(TAKE_ANSWER, request_id)
+        return None if row is None else bytes(row[0])
 
 
 def _key(row: Any) -> StoredKey:

@@ -1,4 +1,4 @@
-"""API keys and one-time console links on SQLite."""
+"""API keys, one-time console links and what nodes agree on by, on SQLite."""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import apsw
 
 from ai_worker.foundation.clock import Clock, from_micros, to_micros
-from ai_worker.keys.store import StoredKey
+from ai_worker.keys.store import PepperRequest, StoredKey
 from ai_worker.storage import codec
 from ai_worker.storage.sqlite.database import SqliteDatabase
 
@@ -33,6 +33,14 @@ USED = "UPDATE api_key SET last_used_at = ?, last_used_from = ? WHERE id = ?"
 PUT_LINK = "INSERT INTO console_link (digest, expires_at) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING"
 TAKE_LINK = "DELETE FROM console_link WHERE digest = ? RETURNING expires_at"
 FORGET_LINKS = "DELETE FROM console_link WHERE expires_at <= ?"
+
+AGREED = "SELECT value FROM installation WHERE name = 'pepper'"
+AGREE = "INSERT INTO installation (name, value) VALUES ('pepper', ?) ON CONFLICT (name) DO NOTHING"
+ASK = "INSERT INTO pepper_request (id, public_key, asked_at) VALUES (?, ?, ?)"
+FORGET_ASKED = "DELETE FROM pepper_request WHERE asked_at < ?"
+ASKED = "SELECT id, public_key, asked_at FROM pepper_request WHERE answer IS NULL AND asked_at >= ? ORDER BY asked_at"
+ANSWER = "UPDATE pepper_request SET answer = ? WHERE id = ? AND answer IS NULL"
+TAKE_ANSWER = "DELETE FROM pepper_request WHERE id = ? AND answer IS NOT NULL RETURNING answer"
 
 
 class SqliteKeyStore:
@@ -94,6 +102,55 @@ class SqliteKeyStore:
             return row is not None and row[0] > to_micros(now)
 
         return await self._database.write(work)
+
+    async def agreed(self) -> bytes | None:
+        """Return the check of the installation's pepper; `None` before the first node has said one."""
+        return await self._database.read(_agreed)
+
+    async def agree(self, check: bytes) -> bytes:
+        """Keep the check of a pepper as the installation's unless there is one; return the one that counts."""
+
+        def work(connection: apsw.Connection) -> bytes:
+            connection.execute(AGREE, (check,))
+            return _agreed(connection) or check
+
+        return await self._database.write(work)
+
+    async def ask(self, request: PepperRequest, *, forget_before: datetime) -> None:
+        """Keep a request, and forget those that were made before a time."""
+
+        def work(connection: apsw.Connection) -> None:
+            connection.execute(FORGET_ASKED, (to_micros(forget_before),))
+            connection.execute(ASK, (request.id, request.public_key, to_micros(request.asked_at)))
+
+        await self._database.write(work)
+
+    async def asked(self, *, since: datetime) -> list[PepperRequest]:
+        """Return the requests since a time that nobody has answered, oldest first."""
+
+        def work(connection: apsw.Connection) -> list[PepperRequest]:
+            found = connection.execute(ASKED, (to_micros(since),))
+            return [PepperRequest(id_, bytes(key), from_micros(at)) for id_, key, at in found]
+
+        return await self._database.read(work)
+
+    async def answer(self, request_id: str, sealed: bytes) -> None:
+        """Answer a request, unless it is gone or somebody else was faster."""
+        await self._database.write(lambda connection: _run(connection, ANSWER, (sealed, request_id)))
+
+    async def take_answer(self, request_id: str) -> bytes | None:
+        """Return the answer to a request and forget both; `None` while there is none."""
+
+        def work(connection: apsw.Connection) -> bytes | None:
+            row = connection.execute(TAKE_ANSWER, (request_id,)).fetchone()
+            return None if row is None else bytes(row[0])
+
+        return await self._database.write(work)
+
+
+def _agreed(connection: apsw.Connection) -> bytes | None:
+    row = connection.execute(AGREED).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def _run(connection: apsw.Connection, statement: str, row: tuple[Any, ...]) -> None:
