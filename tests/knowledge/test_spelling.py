@@ -42,10 +42,20 @@ class Written:
         ("打机卡纸", "打印机卡纸"),
         ("工咔丢了", "工卡丢了"),
         ("消取会议室预订", "取消会议室预订"),
+        ("前台电话号吗多少", "前台电话号码多少"),
+        ("怎么查到帐", "怎么查到账"),
     ],
 )
 def test_a_slip_becomes_the_word_of_the_knowledge(typed: str, meant: str) -> None:
-    assert corrected(typed, Written(*WORDINGS)) == meant
+    assert corrected(terms.plain(typed), Written(*WORDINGS, "前台电话号码", "到账时间")) == meant
+
+
+def test_two_characters_are_not_both_read_anew_where_one_stands_as_it_should() -> None:
+    assert corrected("这图自哪本书", Written("这图出自哪本书", "兔子怎么养")) == "这图出自哪本书"
+
+
+def test_a_word_of_the_lexicon_has_lost_nothing() -> None:
+    assert corrected("如何解绑", Written("如何解除绑定")) == "如何解绑"
 
 
 @pytest.mark.parametrize("typed", ["能报销吗", "我的卡", "会议室可以带宠物吗", "今天食堂吃什么"])

@@ -3,7 +3,7 @@
 import pytest
 
 from ai_worker.knowledge import terms
-from ai_worker.knowledge.confidence import ANSWER_AT
+from ai_worker.knowledge.confidence import ANSWER_AT, CLARIFY_AT
 from ai_worker.knowledge.library import Library
 from ai_worker.knowledge.text_fit import Sought, Text, text_fits
 
@@ -133,3 +133,20 @@ async def test_a_heading_that_is_but_a_word_of_the_question_stands_behind_the_te
     await library.put_entries(handbook, base="default")
 
     assert library.search("值夜班的人十点以后门禁关了，侧门进不去，从哪一层进出")[0].passage.id == "夜班"
+
+
+async def test_a_text_goes_before_a_heading_too_unsure_to_be_asked_back_and_both_are_read(library: Library) -> None:
+    handbook = [
+        {"id": "报错", "title": "称重系统手册 › 启动报错", "text": "照屏幕上的代码查附录。"},
+        {"id": "编号", "title": "", "text": "换过机器以后会沿用旧的编号，删掉旧编号即可。"},
+        {"id": "考勤", "title": "员工手册 › 考勤", "text": "每天两次打卡，漏打卡的在当月内补。"},
+        {"id": "年假", "title": "员工手册 › 年假", "text": "满一年的员工有五天年假，可以分两次休。"},
+        {"id": "清洁", "title": "设备手册 › 秤台清洁", "text": "秤台每季度清洁一次，接线盒要防水。"},
+        {"id": "值班", "title": "行政制度 › 值班", "text": "节假日由各部门轮流值班。"},
+    ]
+    await library.put_entries(handbook, base="default")
+
+    found = library.search("换了新机器，称重程序一启动就报错，说设备编号重复，是什么原因")
+
+    assert [scored.passage.id for scored in found[:2]] == ["编号", "报错"]
+    assert all(CLARIFY_AT / 2 < scored.score < CLARIFY_AT for scored in found[:2])

@@ -23,6 +23,9 @@ QUESTION_CHARACTERS = 500
 AHEAD_OF_TITLES = 5
 """So many texts go before a title that is too unsure for a model to read."""
 
+NEAR_TITLE = 0.4
+"""The share of an unsure title's confidence from which on the best text goes before it."""
+
 SureOf = Callable[[Candidate, float, Question], float]
 """Says how sure the first candidate is, given its lead over the next."""
 
@@ -53,7 +56,7 @@ def find(view: View, text: str, *, bases: Sequence[str], limit: int, intents: "I
         by_wordings = fuse(by_wordings, guesses, question, view, bases)
         by_texts = [one for one in by_texts if not guesses.knows(one[1].key)]
     by_wordings = doubted(_behind(by_wordings, by_texts), question, view)
-    by_texts = doubted(by_texts, question, view, known=by_wordings)
+    by_texts = _before_title(doubted(by_texts, question, view, known=by_wordings), by_wordings)
     found: dict[str, tuple[float, float, Candidate]] = {}
     for candidates in (by_texts, by_wordings):
         for sure, candidate in candidates:
@@ -94,6 +97,21 @@ def _behind(
         (sure * min(1.0, most) if one.titles and sure < confidence.CLARIFY_AT / 2 else sure, one)
         for sure, one in by_wordings
     ]
+
+
+def _before_title(
+    by_texts: Sequence[tuple[float, Candidate]], by_wordings: Sequence[tuple[float, Candidate]]
+) -> list[tuple[float, Candidate]]:
+    """Return the texts, the best of them as sure as a title that is too unsure to be asked back and stands before it.
+
+    Both are then read, and the text first: it was compared with all that the question says.
+    """
+    if not by_texts or not by_wordings:
+        return list(by_texts)
+    (sure, text), (of_title, title) = by_texts[0], by_wordings[0]
+    if title.titles and of_title < confidence.CLARIFY_AT and of_title * NEAR_TITLE <= sure < of_title:
+        return [(math.nextafter(of_title, 1.0), text), *by_texts[1:]]
+    return list(by_texts)
 
 
 def lead_of(candidates: Sequence[Candidate]) -> float:

@@ -5,6 +5,7 @@ what no wording contains is read anew, and only as a pair of characters that som
 """
 
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 from ai_worker.knowledge import english, terms
@@ -16,6 +17,9 @@ SOUND, INITIALS, GAP = "#", "^", "-"
 between which one is missing, to what is written."""
 
 INITIALS_AT_MOST = 4
+
+ENDING = frozenset("吗吧呢呀嘛呗")
+"""Particles that end a clause. Where more than filler follows, one was hardly meant."""
 
 _RUN = re.compile(r" ?[a-z]+ ?|[\u3400-\u9fff]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -97,16 +101,21 @@ def _han(run: str, known: Known) -> str:
     for at in range(len(run) - 1):
         pair = "".join(characters[at : at + 2])
         first, second = words[at : at + 2]
-        if first == second or known.has(pair):
+        if first == second or _usual(pair, known):
             continue
         if len(first[1]) == len(second[1]) == 1:
-            written = _better(pair, known)
+            written = _better(pair, known, held=_held(characters, at, known), ends=_ends(run[at + 2 :]))
         else:
             written = _longer(pair, first[1], second[1], known)
         if written:
             characters[at : at + 2] = written
             words[at] = words[at + 1] = (at, written)
     return _filled("".join(characters), known)
+
+
+def _usual(pair: str, known: Known) -> bool:
+    """Return whether two characters stand beside each other in some wording, or are a word of the lexicon."""
+    return known.has(pair) or pair in lexicon().meanings
 
 
 def _words_of(run: str) -> list[tuple[int, str]]:
@@ -137,7 +146,7 @@ def _filled(run: str, known: Known) -> str:
     for at in range(len(run) - 1):
         pair = run[at : at + 2]
         alone = len(words[at][1]) == 1, len(words[at + 1][1]) == 1
-        if any(alone) and not known.has(pair) and terms.FUNCTION_WORDS.isdisjoint(pair):
+        if any(alone) and not _usual(pair, known) and terms.FUNCTION_WORDS.isdisjoint(pair):
             found = known.written(f"{GAP}{pair}:")
             written += max(((often, lost) for lost, often in found if _restored(pair, lost, alone)), default=(0, ""))[1]
         written += pair[1]
@@ -152,21 +161,42 @@ def _restored(pair: str, lost: str, alone: tuple[bool, bool]) -> bool:
     return (first and _is_word(pair[0] + lost)) or (second and _is_word(lost + pair[1]))
 
 
-def _better(pair: str, known: Known) -> str:
-    """Return the word that was probably meant by two characters that form none; empty if none comes near."""
+def _held(characters: Sequence[str], at: int, known: Known) -> bool:
+    """Return whether one of the pair at a place stands beside its other neighbour as the wordings have it."""
+    before, after = characters[max(0, at - 1) : at + 1], characters[at + 1 : at + 3]
+    return any(len(two) == 2 and known.has("".join(two)) for two in (before, after))
+
+
+def _ends(rest: str) -> bool:
+    """Return whether nothing but filler follows."""
+    return not rest or lexicon().meanings.get(rest) == ()
+
+
+def _better(pair: str, known: Known, *, held: bool, ends: bool) -> str:
+    """Return the word that was probably meant by two characters that form none; empty if none comes near.
+
+    Args:
+        pair: What was typed.
+        known: What the wordings have.
+        held: Whether one of the two stands as it should beside its other neighbour: both were hardly slips.
+        ends: Whether the clause ends with the pair.
+    """
     if known.has(pair[::-1]) and _is_word(pair[::-1]):
         return pair[::-1]
     found = known.written(f"{SOUND}{_sound(pair)}:")
     kept = [(sum(map(str.__eq__, pair, written)), often, written) for written, often in found]
-    return next((written for _, _, written in sorted(kept, reverse=True) if _plausible(pair, written, known)), "")
+    likely = (written for same, _, written in sorted(kept, reverse=True) if same or not held)
+    return next((written for written in likely if _plausible(pair, written, known, ends=ends)), "")
 
 
-def _plausible(pair: str, written: str, known: Known) -> bool:
+def _plausible(pair: str, written: str, known: Known, *, ends: bool) -> bool:
     """Return whether `written` is a word, or the only character changed is one that no wording has.
 
     A character that carries grammar was hardly a slip.
     """
     changed = {old for old, new in zip(pair, written, strict=True) if old != new}
+    if not ends:
+        changed -= ENDING
     if not changed.isdisjoint(terms.FUNCTION_WORDS):
         return False
     return _is_word(written) or (len(changed) == 1 and not known.has(*changed))
