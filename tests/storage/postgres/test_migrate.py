@@ -120,7 +120,11 @@ async def test_everything_arrives_and_the_work_goes_on(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert told["ok"] is True
     assert told["tables"]["inbound"] == {"from": 30, "to": 30}
-    assert {name for name, rows in told["tables"].items() if rows["to"] == 0} == {"api_key", "console_link", "installation"}
+    assert {name for name, rows in told["tables"].items() if rows["to"] == 0} == {
+        "api_key",
+        "console_link",
+        "installation",
+    }
     async with (
         open_stores(SQLITE, data_dir=tmp_path, clock=CLOCK) as old,
         open_stores(url, data_dir=tmp_path, clock=CLOCK) as new,
