@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ai_worker.connectors.connection import Connection
 from ai_worker.connectors.folder import ConnectorsFolder
 from ai_worker.connectors.health import Health
 from ai_worker.connectors.kind import Parts
@@ -47,6 +48,23 @@ async def folder(tmp_path: Path, clock: FixedClock, erp: Erp) -> AsyncIterator[C
     await made.hub.start()
     yield made
     await made.hub.close()
+
+
+class Talkative(Connection):
+    """A system that never stops saying that it has changed."""
+
+    id = "shop"
+
+    def __init__(self) -> None:
+        """Be there."""
+
+    async def check(self) -> str:
+        """Be well."""
+        return "well"
+
+    def announced(self) -> bool:
+        """Have changed."""
+        return True
 
 
 def health_of(folder: ConnectorsFolder, stores: Stores, clock: FixedClock, every_s: float = EVERY_S) -> Health:
@@ -110,6 +128,25 @@ async def test_a_contract_is_compared_once_a_day_and_at_once_when_it_was_replace
     assert health.standings["erp"].last.drift is False
     assert asked == ["erp", "erp"]
     assert await folder.drifted("erp") is None
+
+
+async def test_a_system_that_announces_another_contract_is_asked_for_it_soon_and_not_each_time(
+    stores: Stores, clock: FixedClock
+) -> None:
+    asked: list[str] = []
+
+    async def drifted(connector_id: str) -> bool | None:
+        asked.append(connector_id)
+        return True
+
+    shop = Talkative()
+    health = Health(lambda: [shop], stores.calls, every_s=60, clock=clock, drifted=drifted)
+    for _ in range(30):  # an hour
+        await health.look()
+        clock.advance(timedelta(minutes=2))
+
+    assert len(asked) == 6
+    assert health.standings["shop"].last.drift is True
 
 
 async def test_nobody_looks_where_no_time_is_set_or_nothing_harmless_can_be_called(

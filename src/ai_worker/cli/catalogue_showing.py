@@ -95,6 +95,8 @@ def print_system(one: "System", proof: "Evidence", stands: "Standing", invocatio
 
 def _show_beyond(beyond: "BeyondContract", invocation: Invocation) -> None:
     parts = [f"{name}: {value}" for name, value in beyond.headers.items()]
+    parts += [f"{name}: {prefix}…" for name, prefix in beyond.secrets.items()]
+    parts += [f"?{name}={value}" for name, value in beyond.query.items()]
     if beyond.idempotency_header:
         parts.append(f"{beyond.idempotency_header}: …")
     if (proof := beyond.proof) is not None:

@@ -23,6 +23,16 @@ def _fits_a_header(secret: Secret) -> Secret:
     return secret
 
 
+def _fits_a_line(secret: Secret) -> Secret:
+    if not secret.reveal().strip() or any(not " " <= character <= "~" for character in secret.reveal()):
+        raise ValueError("the secret is empty, or has characters that no HTTP header may carry")
+    return secret
+
+
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+LineSecret = Annotated[SecretField, AfterValidator(_fits_a_line)]
+"""The whole value of a header: `Key 4711`."""
+
 HeaderSecret = Annotated[SecretField, AfterValidator(_fits_a_header)]
 Address = Annotated[TextField, AfterValidator(base_address)]
 

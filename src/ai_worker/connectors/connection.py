@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ai_worker.connectors.contract import Answer, Preview
+from ai_worker.connectors.contract import Announces, Answer, Preview
 from ai_worker.connectors.kind import Caller
 from ai_worker.connectors.operation import Contract, Operation
 from ai_worker.connectors.settings import ConnectorSettings, PolicySettings, VerbSettings
@@ -125,6 +125,10 @@ class Connection:
         """
         operation = self._operation(name)
         self._caller.preview(operation, self._for(name, arguments, asker))
+
+    def announced(self) -> bool:
+        """Return whether the system has said since the last time that it offers something else by now."""
+        return isinstance(self._caller, Announces) and self._caller.announced()
 
     async def check(self) -> str:
         """Call something harmless, and return in a few words what came back.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ai_worker.foundation.errors import Misconfigured, NotFound
 from ai_worker.skills.tool import Asker, Tool, ToolFailed, ToolResult
@@ -63,6 +63,15 @@ class Preview:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
     """As text; empty: none."""
+
+
+@runtime_checkable
+class Announces(Protocol):
+    """A system, or what calls it, that may be told over an open session that what it offers has changed."""
+
+    def announced(self) -> bool:
+        """Return whether that was said since the last time, and forget it."""
+        ...
 
 
 class Connector(Protocol):

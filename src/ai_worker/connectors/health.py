@@ -9,7 +9,7 @@ from zlib import crc32
 import structlog
 
 from ai_worker.connectors.connection import NoCheck
-from ai_worker.connectors.contract import Connector
+from ai_worker.connectors.contract import Announces, Connector
 from ai_worker.foundation.clock import Clock
 from ai_worker.skills.calls import CallStore, Checked, Standing
 from ai_worker.skills.tool import ToolFailed
@@ -25,6 +25,9 @@ SPREAD = 0.1
 
 COMPARED = timedelta(days=1)
 """So often a system that can be asked for its contract is."""
+
+ANNOUNCED = timedelta(minutes=10)
+"""So often at most, where the system keeps saying that it has changed."""
 
 
 async def check(connector: Connector, clock: Clock) -> Checked:
@@ -118,14 +121,21 @@ class Health:
 
     async def _compare(self, connector: Connector) -> bool | None:
         """Return whether the contract has changed, if it is time to ask."""
-        former, now = self._compared.get(connector.id), self._clock.now()
-        if self._drifted is None or (former and former[0] is connector and now - former[1] < COMPARED):
+        if self._drifted is None or not self._worth_asking(connector):
             return None
-        self._compared[connector.id] = connector, now
+        self._compared[connector.id] = connector, self._clock.now()
         found = await self._drifted(connector.id)
         if found:
             log.warning("connectors.contract_changed", connector=connector.id)
         return found
+
+    def _worth_asking(self, connector: Connector) -> bool:
+        former = self._compared.get(connector.id)
+        since = self._clock.now() - former[1] if former and former[0] is connector else COMPARED
+        if since < ANNOUNCED:
+            return False  # what is announced meanwhile is not forgotten
+        announced = isinstance(connector, Announces) and connector.announced()
+        return announced or since >= COMPARED
 
     def _due(self, connector_id: str, now: datetime) -> bool:
         former = self.standings.get(connector_id)

@@ -98,6 +98,9 @@ class Profile:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every call."""
 
+    query: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every call, in its address."""
+
     refusals: tuple[RefusalSign, ...] = ()
     masked: frozenset[str] = frozenset()
     """Fields whose values nobody gets to see: a name at any depth, or names with dots from the top."""

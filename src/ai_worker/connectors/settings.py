@@ -9,7 +9,15 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ai_worker.connectors.auth_settings import Address, Auth, CsrfSettings, NoAuth, Strict
+from ai_worker.connectors.auth_settings import (
+    Address,
+    Auth,
+    CsrfSettings,
+    HeaderName,
+    LineSecret,
+    NoAuth,
+    Strict,
+)
 from ai_worker.connectors.profile import Paging, Profile, RefusalSign
 from ai_worker.foundation.secret import TextField
 from ai_worker.skills.tool import ApprovedBy, Risk, Slot, Verb
@@ -235,6 +243,12 @@ class ConnectorSettings(Strict):
     headers: Mapping[str, TextField] = Field(default_factory=dict)
     """Sent with every call, whatever an argument says of the same header."""
 
+    secret_headers: Mapping[HeaderName, LineSecret] = Field(default_factory=dict)
+    """Sent with every call beside what `auth` and `auths` say, and shown to nobody: a second password."""
+
+    query: Mapping[str, TextField] = Field(default_factory=dict)
+    """Sent with every call, in its address."""
+
     operations: tuple[str, ...] = Field(min_length=1)
     """Which operations of the contract become tools; `"*"`: every one that only reads; `"**"`: every one."""
 
@@ -295,6 +309,7 @@ class ConnectorSettings(Strict):
             max_characters=self.max_characters,
             idempotency_header=self.idempotency_header,
             headers=self.headers,
+            query=self.query,
             refusals=tuple(RefusalSign(**one.model_dump()) for one in self.refusals),
             masked=frozenset(self.masked),
             paging=Paging(**self.paging.model_dump()),

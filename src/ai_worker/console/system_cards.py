@@ -95,8 +95,8 @@ def credentials_of(settings: ConnectorSettings) -> tuple[Credential, ...]:
     """Return where a connection's credentials stand."""
     kinds = [auth.kind for auth in (settings.auth, *settings.auths.values()) if auth.kind != "none"]
     found = [Credential(kind) for kind in dict.fromkeys(kinds)]
-    if settings.headers:
-        found.append(Credential("headers", ", ".join(settings.headers)))
+    if headers := (*settings.headers, *settings.secret_headers):
+        found.append(Credential("headers", ", ".join(headers)))
     if secrets := [name for name in secret_options(settings.kind) if settings.options.get(name)]:
         found.append(Credential("option", ", ".join(secrets)))
     return tuple(found)

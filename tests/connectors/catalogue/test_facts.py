@@ -52,7 +52,7 @@ def test_what_goes_beyond_a_contract_has_its_source_and_holds_no_secret() -> Non
     assert stated
     for one in stated:
         assert re.match(r"https://|github:[\w./-]+@[0-9a-f]{12}:", one.source)
-        assert not [name for name in one.headers if re.search("password|secret|authorization|api-?key", name, re.I)]
+        assert not [name for name in one.headers if re.search("password|secret|authorization$|api-?key", name, re.I)]
 
 
 def test_no_level_is_written_by_hand() -> None:

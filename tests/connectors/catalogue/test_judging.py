@@ -104,6 +104,22 @@ async def test_what_the_vendor_wants_besides_the_contract_goes_with_every_call()
     assert set(seen) == {("our-tenant", None), (None, "Bearer sesame-stated")}
 
 
+async def test_the_further_secrets_and_the_query_that_the_vendor_wants_go_with_every_call() -> None:
+    seen: set[tuple[str | None, str | None, str | None]] = set()
+
+    async def looks(request: web.Request) -> web.Response:
+        seen.add((request.headers.get("X-Key"), request.headers.get("X-License"), request.query.get("from")))
+        return web.json_response({})
+
+    beyond = BeyondContract("https://docs.example.com/api", secrets={"X-License": "Key "}, query={"from": "{us} & co"})
+    async with playing(looks) as player:
+        found = await judge(compiled(ORDERS), player, name="judge 1", most=60, beyond=beyond)
+
+    assert (found.beyond_applied, found.auth_applied) == (4, 4)
+    ((key, licence, query),) = seen
+    assert (bool(key), licence, query) == (True, "Key sesame-stated-x-license", "our-us & co")
+
+
 async def test_calls_that_act_carry_the_vendors_idempotency_header() -> None:
     seen: dict[str, str | None] = {}
 
@@ -156,6 +172,17 @@ async def test_a_body_of_no_named_type_is_told_apart() -> None:
     found = await judged(swagger({"/a": {"post": {"operationId": "a", "parameters": [body]}}}), refuses)
 
     assert found.refused == {NO_TYPE: 1}
+
+
+def test_a_time_of_the_contract_s_own_that_is_none_is_not_taken_over() -> None:
+    properties = {
+        "wrong": {"type": "string", "format": "date-time", "default": "tomorrow"},
+        "right": {"type": "string", "format": "date-time", "default": "2026-01-02T03:04:05+08:00"},
+        "day": {"type": "string", "format": "date", "default": "02.01.2026"},
+    }
+    made = Filler({"type": "object", "properties": properties, "required": [*properties]}, 7).arguments(optional=0)
+
+    assert made == {"wrong": "2026-11-22T08:30:00Z", "right": "2026-01-02T03:04:05+08:00", "day": "2026-11-22"}
 
 
 def test_what_prism_says_of_its_own_answer_is_no_complaint() -> None:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
+from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential, beside
 from ai_worker.connectors.http.login import Login
 from ai_worker.connectors.http.oauth import OAuthClient
 from ai_worker.connectors.http.tokens import CredentialsRefused
@@ -82,6 +82,20 @@ async def test_without_credentials_nothing_is_sent_and_credentials_for_everythin
         business.says(json({}))
         await caller.call(READ, {"id": "1"})
         assert business.asked[0][2]["X-Key"] == SECRET
+
+
+async def test_further_secrets_go_beside_whatever_proof_is_chosen() -> None:
+    second = {beside("X-License"): ApiKey(Secret("4711-0815"), "header", "X-License", "Key ")}
+    async with connected(schemes=SCHEMES, credentials={"header": ApiKey(Secret(SECRET)), **second}) as (
+        business,
+        caller,
+    ):
+        business.says(json({"told": "4711-0815"}))
+        answer = await caller.call(needing("header"), {"id": "1"})
+        headers = business.asked[0][2]
+
+    assert (headers["X-Key"], headers["X-License"]) == (SECRET, "Key 4711-0815")
+    assert "4711-0815" not in str(answer.data)
 
 
 async def test_no_argument_takes_the_place_of_the_proof() -> None:

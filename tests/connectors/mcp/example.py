@@ -7,6 +7,7 @@ from typing import Any
 import uvicorn
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 from mcp.types import CallToolResult, ListToolsResult, TextContent, Tool, ToolAnnotations
 
 ORDER = {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}
@@ -38,11 +39,20 @@ async def call_tool(_context: Any, params: Any) -> CallToolResult:
         sys.exit(1)
     if order != "ORD12345":
         return CallToolResult(content=[TextContent(type="text", text="没有这个订单")], is_error=True)
+    if params.name == "rename":
+        await changes.publish(ToolsListChanged())
     told = '{"id": "ORD12345", "status": "已发货", "phone": "13800000000"}'
     return CallToolResult(content=[TextContent(type="text", text=told)])
 
 
-server: Server[Any] = Server("shop", version="1.0", on_list_tools=list_tools, on_call_tool=call_tool)
+changes = InMemorySubscriptionBus()
+server: Server[Any] = Server(
+    "shop",
+    version="1.0",
+    on_list_tools=list_tools,
+    on_call_tool=call_tool,
+    on_subscriptions_listen=ListenHandler(changes),
+)
 
 
 async def over_stdio() -> None:
@@ -54,7 +64,13 @@ def main() -> None:
     if sys.argv[1] == "stdio":
         asyncio.run(over_stdio())
     else:
-        uvicorn.run(server.streamable_http_app(), host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
+        uvicorn.run(
+            server.streamable_http_app(),
+            host="127.0.0.1",
+            port=int(sys.argv[1]),
+            log_level="error",
+            timeout_graceful_shutdown=1,
+        )
 
 
 if __name__ == "__main__":

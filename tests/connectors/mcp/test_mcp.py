@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ai_worker.connectors.contract import ArgumentsRefused, ConnectorRefused
+from ai_worker.connectors.contract import Announces, ArgumentsRefused, ConnectorRefused
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.mcp.kind import KIND, McpOptions
 from ai_worker.connectors.registry import ConnectorHub, load_connectors, read_settings
@@ -78,6 +78,23 @@ async def test_a_program_is_listed_and_called_and_its_refusals_are_ours(tmp_path
             await hub.call("shop.get_order", {}, idempotency_key="k")
         preview = hub.preview("shop.get_order", {"order_id": "1"})
         assert msgspec.json.decode(preview.body)["params"] == {"name": "get_order", "arguments": {"order_id": "1"}}
+
+
+async def test_a_server_that_says_that_its_tools_have_changed_is_heard_and_nothing_is_taken_over(
+    tmp_path: Path,
+) -> None:
+    async with opened(await snapshot(tmp_path, STDIO)) as hub:
+        (shop,) = hub.connectors()
+        assert isinstance(shop, Announces)
+        before = hub.tools()
+        await call(hub, "get_order")
+        assert not shop.announced()
+
+        async with asyncio.timeout(20):
+            while not shop.announced():  # until the subscription stands, nobody is told
+                await call(hub, "rename")
+
+        assert hub.tools() == before
 
 
 async def test_a_server_that_dies_in_a_call_leaves_its_end_unknown_and_the_next_call_starts_it_anew(

@@ -2,7 +2,9 @@
 
 import base64
 import random
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any
 
 from ai_worker.connectors.arguments import Validator, compiled
@@ -129,7 +131,7 @@ class Filler:
 def _given(schema: Mapping[str, Any]) -> Any:
     """Return a value that the schema names itself; `None`: it names none."""
     named = [schema[word] for word in ("const", "default", "example") if word in schema]
-    if found := next((value for value in named if _fits(schema, value)), None):
+    if found := next((value for value in named if _fits(schema, value) and _has_form(schema, value)), None):
         return found
     if schema.get("enum"):
         return schema["enum"][0]
@@ -144,6 +146,21 @@ def _matching(pattern: str) -> list[str]:
 
 def _beside(schema: Mapping[str, Any], word: str = "$ref") -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key != word}
+
+
+_TIMES: Mapping[str, Callable[[str], Any]] = {"date-time": datetime.fromisoformat, "date": date.fromisoformat}
+
+
+def _has_form(schema: Mapping[str, Any], value: Any) -> bool:
+    """Return whether a value that a contract names itself has the form that it asks for: of times, many have not."""
+    form = str(schema.get("format"))
+    if form not in _TIMES or not isinstance(value, str):
+        return True
+    try:
+        _TIMES[form](value)
+    except ValueError:
+        return False
+    return form == "date" or re.search(r"[Tt].*(Z|z|[+-]\d\d:\d\d)$", value) is not None
 
 
 def _fits(schema: Mapping[str, Any], value: Any) -> bool:

@@ -1,15 +1,22 @@
 """Have one compiled contract judged: call its operations with generated arguments, and lacking required ones."""
 
 import random
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ai_worker.connectors.catalogue.copies import PLACEHOLDER, READABLE
 from ai_worker.connectors.catalogue.evidence import NO_TYPE, UNREADABLE_NAME, Judged
 from ai_worker.connectors.catalogue.filling import CannotFill, Filler
-from ai_worker.connectors.catalogue.presented import carries, credentials_of, headers_of, stated_mark
+from ai_worker.connectors.catalogue.presented import (
+    besides,
+    carries,
+    credentials_of,
+    headers_of,
+    query_of,
+    stated_mark,
+)
 from ai_worker.connectors.catalogue.recorder import ENDED, Exchange, Recorder
 from ai_worker.connectors.catalogue.system import BeyondContract
 from ai_worker.connectors.http.caller import HttpCaller
@@ -23,9 +30,6 @@ LOOPBACK = ("127.0.0.0/8",)
 READS = ("GET", "HEAD", "OPTIONS", "TRACE")
 MAX_NEGATIVES = 20
 """Required arguments of one operation that are left out, one at a time."""
-
-PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-READABLE = re.compile(r"[-\w%.]+")
 
 KEY = "sesame-once"
 """The made-up idempotency key of every call."""
@@ -97,6 +101,7 @@ async def judge(
                 attempts=1,
                 failures_to_open=10**9,
                 headers=headers_of(beyond),
+                query=query_of(beyond),
                 idempotency_header=beyond.idempotency_header if beyond is not None else "",
             ),
             schemes=contract.schemes,
@@ -187,10 +192,10 @@ def _count_proof(
 ) -> None:
     """Count what the request carries of what it has to."""
     if beyond is not None:
-        wanted = headers_of(beyond)
+        wanted = besides(beyond)
         if beyond.idempotency_header and acts(operation):
-            wanted[beyond.idempotency_header] = KEY
-        tally.beyond += all(f"{name}: {value}" in seen.text for name, value in wanted.items())
+            wanted.append(f"{beyond.idempotency_header}: {KEY}")
+        tally.beyond += all(mark in seen.text for mark in wanted)
     if beyond is not None and beyond.proof is not None:
         tally.needed += 1
         tally.applied += stated_mark(beyond.proof) in seen.text

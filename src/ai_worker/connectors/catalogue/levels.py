@@ -37,8 +37,8 @@ OURS: Mapping[str, str] = {
 }
 """Policies of the gateway, and what does the same here. Every other one needs code or settings that we do not have."""
 
-STATED = ("setheader",)
-"""Policies that a connection's `headers` and `auth` take over, where the catalogue has what the gateway sends."""
+STATED = ("setheader", "setqueryparameter")
+"""Policies that a connection's headers, query and `auth` take over, where the catalogue has what the gateway sends."""
 
 
 @dataclass(frozen=True, slots=True)

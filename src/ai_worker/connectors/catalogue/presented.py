@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from ai_worker.connectors.catalogue.recorder import Exchange
 from ai_worker.connectors.catalogue.system import BeyondContract, StatedProof
-from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
+from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential, beside
 from ai_worker.connectors.operation import Contract, Operation, Scheme
 from ai_worker.foundation.secret import Secret
 
@@ -18,8 +18,27 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 def headers_of(beyond: BeyondContract | None) -> dict[str, str]:
     """Return the headers besides the contract, with made-up values of an installation."""
-    given = beyond.headers if beyond is not None else {}
+    return _ours(beyond.headers) if beyond is not None else {}
+
+
+def query_of(beyond: BeyondContract | None) -> dict[str, str]:
+    """Return what goes into the address besides the contract, with made-up values of an installation."""
+    return _ours(beyond.query) if beyond is not None else {}
+
+
+def besides(beyond: BeyondContract) -> list[str]:
+    """Return what a request that carries all that the vendor wants of every call holds."""
+    secret = {name: prefix + _hidden(name) for name, prefix in beyond.secrets.items()}
+    headers = [f"{name}: {value}" for name, value in {**headers_of(beyond), **secret}.items()]
+    return [*headers, *(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query_of(beyond).items())]
+
+
+def _ours(given: Mapping[str, str]) -> dict[str, str]:
     return {name: _PLACEHOLDER.sub(r"our-\1", value) for name, value in given.items()}
+
+
+def _hidden(name: str) -> str:
+    return f"{STATED}-{name.lower()}"
 
 
 def credentials_of(contract: Contract, beyond: BeyondContract | None) -> Mapping[str, Credential]:
@@ -27,6 +46,8 @@ def credentials_of(contract: Contract, beyond: BeyondContract | None) -> Mapping
     found = {key: credential_for(scheme) for key, scheme in contract.schemes.items()}
     if beyond is not None and (proof := beyond.proof) is not None:
         found[EVERYWHERE] = ApiKey(Secret(STATED), proof.place, proof.key, proof.prefix)
+    for name, prefix in beyond.secrets.items() if beyond is not None else ():
+        found[beside(name)] = ApiKey(Secret(_hidden(name)), "header", name, prefix)
     return found
 
 

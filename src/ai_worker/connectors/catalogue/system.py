@@ -33,13 +33,19 @@ class StatedProof:
 
 @dataclass(frozen=True, slots=True)
 class BeyondContract:
-    """What a call needs besides the contract, and a connection says in its `headers` and `auth`."""
+    """What a call needs besides the contract, and a connection says in `headers`, `secret_headers`, `query`, `auth`."""
 
     source: str
     """Where the vendor says so: `github:owner/repository@commit:path`, or an address."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every call; `{tenant}` stands for a value of the installation. No secret is among them."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Headers with a secret, sent with every call beside the proof, each with what stands before it: `Key `."""
+
+    query: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every call in its address, as `headers` are."""
 
     proof: StatedProof | None = None
     idempotency_header: str = ""
@@ -71,7 +77,7 @@ class ContractFact:
     """The gateway runs a program of its own on every call."""
 
     beyond: BeyondContract | None = None
-    """All that the gateway's `setheader` does to requests is in it; `None`: nothing is known."""
+    """All that the gateway's `setheader` and `setqueryparameter` do to requests is in it; `None`: nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

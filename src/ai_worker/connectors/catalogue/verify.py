@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ai_worker import __version__
 from ai_worker.connectors.catalogue import evidence as kept
+from ai_worker.connectors.catalogue.copies import readable
 from ai_worker.connectors.catalogue.evidence import ContractEvidence, Judged
 from ai_worker.connectors.catalogue.judge import judge, operations_of, reasons
 from ai_worker.connectors.catalogue.prism import Prism, version_of
@@ -129,7 +130,7 @@ async def _judged(one: AtHand, contract: Contract, program: str, name: str) -> J
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / one.file.name.removesuffix(".gz")
         data = one.file.read_bytes()
-        plain.write_bytes(gzip.decompress(data)[:MAX_BYTES] if data[:2] == b"\x1f\x8b" else data)
+        plain.write_bytes(readable(gzip.decompress(data)[:MAX_BYTES] if data[:2] == b"\x1f\x8b" else data))
         prism = Prism(program, plain)
         if not await prism.start():
             return None

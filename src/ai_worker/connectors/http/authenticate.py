@@ -55,6 +55,19 @@ EVERYWHERE = "*"
 """The name of credentials that go with every call, whatever the contract says: many name no scheme at all."""
 
 
+_BESIDE = "* "
+
+
+def beside(name: str) -> str:
+    """Return the name of credentials that go with every call besides those that are chosen for it."""
+    return _BESIDE + name
+
+
+def goes_always(name: str) -> bool:
+    """Return whether credentials of this name are asked for by no contract."""
+    return name == EVERYWHERE or name.startswith(_BESIDE)
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What is added to a request. It holds secrets: it is made for one request and shown to nobody."""
@@ -102,7 +115,7 @@ class Authenticator:
 
         Args:
             schemes: The contract's.
-            credentials: By scheme, or under `EVERYWHERE`.
+            credentials: By scheme, under `EVERYWHERE`, or `beside` whatever else is chosen.
             sources: What gives tokens, for every credential among them that needs one.
             base_url: The connection's, for signatures over the whole path.
             clock: For signatures with the time.
@@ -112,6 +125,7 @@ class Authenticator:
         self._sources = sources
         self._base_url = base_url
         self._clock = clock
+        self._besides = tuple(name for name in credentials if name != EVERYWHERE and goes_always(name))
 
     async def prove(self, operation: Operation, request: Request) -> Proof:
         """Return what proves who calls, for this one attempt.
@@ -121,7 +135,7 @@ class Authenticator:
             ToolFailed: Whoever gives tokens cannot be reached.
         """
         proof = Proof()
-        for name in self._chosen(operation):
+        for name in (*self._chosen(operation), *self._besides):
             await self._add(proof, name, request)
         return proof
 

@@ -86,6 +86,7 @@ class HttpCaller:
         self._sleep = sleep
         self._asker_header, self._logins = asker_header, logins
         self._secrets = secrets
+        self._query = tuple(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in profile.query.items())
         self._checks = ArgumentChecks()
         self._rate = Rate(profile.per_second, profile.burst, clock)
         self._breaker = Breaker(profile.failures_to_open, profile.rest_s, clock)
@@ -120,7 +121,8 @@ class HttpCaller:
         Raises:
             ArgumentsRefused: The arguments do not fit.
         """
-        return self._dialect.request(operation, self._checks.checked(operation, arguments))
+        request = self._dialect.request(operation, self._checks.checked(operation, arguments))
+        return replace(request, query=(*request.query, *self._query)) if self._query else request
 
     def preview(self, operation: Operation, arguments: Mapping[str, Any]) -> Preview:
         """Return what a call would send, for people to look at.

@@ -17,7 +17,7 @@ from ai_worker.connectors.auth_settings import (
     SignedAuth,
     SigV4Auth,
 )
-from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential
+from ai_worker.connectors.http.authenticate import EVERYWHERE, ApiKey, Basic, Bearer, Credential, beside
 from ai_worker.connectors.http.caller import HttpCaller
 from ai_worker.connectors.http.csrf import Csrf
 from ai_worker.connectors.http.dialect import PLAIN, Dialect
@@ -89,7 +89,8 @@ def credentials_of(settings: ConnectorSettings) -> Mapping[str, Credential]:
         ValueError: A template cannot be used.
     """
     found = {EVERYWHERE: _credential(settings.auth), **{name: _credential(one) for name, one in settings.auths.items()}}
-    return {name: credential for name, credential in found.items() if credential is not None}
+    given = {name: credential for name, credential in found.items() if credential is not None}
+    return {**given, **{beside(name): ApiKey(value, "header", name) for name, value in settings.secret_headers.items()}}
 
 
 def _credential(auth: Auth) -> Credential | None:

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import structlog
@@ -17,14 +17,11 @@ from ai_worker.connectors.http.tokens import CredentialsRefused
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.mcp.kind import McpOptions
 from ai_worker.connectors.mcp.network import Network
+from ai_worker.connectors.mcp.session import Session, kind_of
 from ai_worker.connectors.operation import Operation
 from ai_worker.connectors.settings import ConnectorSettings
 from ai_worker.skills.tool import Asker, ToolFailed, ToolRefused, ToolUnsure
 
-if TYPE_CHECKING:
-    from mcp import Client
-
-OPEN_S = 15.0
 PAGES = 20
 """Pages of a server's list of tools that are read."""
 
@@ -64,9 +61,10 @@ class McpCaller:
         self._breaker = Breaker(profile.failures_to_open, profile.rest_s, parts.clock)
         self._network = None if options.command else Network(connection, settings, parts)
         self._checks = ArgumentChecks()
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._opening = asyncio.Lock()
         self._slots = asyncio.Semaphore(min(AT_ONCE, settings.max_connections))
+        self._announced = asyncio.Event()
 
     async def start(self) -> None:
         """Make ready; calls nobody."""
@@ -78,6 +76,15 @@ class McpCaller:
             self._session = None
         if self._network is not None:
             await self._network.close()
+
+    def announced(self) -> bool:
+        """Return whether the server has said since the last time that its list of tools is another one by now.
+
+        Nothing of it is taken over: the list is compared with the one in use when the server is next looked at.
+        """
+        said = self._announced.is_set()
+        self._announced.clear()
+        return said
 
     def preview(self, operation: Operation, arguments: Mapping[str, Any]) -> Preview:
         """Return what a call would send.
@@ -157,7 +164,7 @@ class McpCaller:
         written = [msgspec.json.encode(secret)[1:-1].decode() for secret in secrets if secret]
         return msgspec.json.decode(without(msgspec.json.encode(data), written))
 
-    async def _proven(self) -> "_Session":
+    async def _proven(self) -> Session:
         """Return the session, with credentials that are good by all we know.
 
         Raises:
@@ -173,101 +180,38 @@ class McpCaller:
                 raise
         return session
 
-    async def _open(self) -> "_Session":
+    async def _open(self) -> Session:
         async with self._opening:
             if self._session is None or self._session.over:
                 if find_spec("mcp") is None:
                     raise ToolFailed("MCP is not installed: pip install 'ai-worker[mcp]'")
-                session = _Session(self._settings, self._options, self._network)
+                session = Session(self._settings, self._options, self._network, self._announced)
                 try:
                     await session.begin()
                 except Exception as error:
-                    log.warning("connector.unreachable", connector=self._id, kind=_kind(error))
+                    log.warning("connector.unreachable", connector=self._id, kind=kind_of(error))
                     await session.end()
                     self._breaker.failed()
                     if isinstance(error, ToolFailed):
                         raise
                     if self._network is not None and (refused := self._network.refused()) is not None:
                         raise refused from None
-                    raise ToolFailed(f"{self._id}: the MCP server cannot be reached ({_kind(error)})") from None
+                    raise ToolFailed(f"{self._id}: the MCP server cannot be reached ({kind_of(error)})") from None
                 self._session = session
         return self._session
 
-    async def _drop(self, session: "_Session") -> None:
+    async def _drop(self, session: Session) -> None:
         if self._session is session:
             self._session = None
         await session.end()
 
     def _lost(self, operation: Operation, error: Exception) -> ToolFailed:
         refused = self._network.refused() if self._network is not None else None
-        problem = f"{operation.name}: no usable answer of the MCP server ({refused or _kind(error)})"
+        problem = f"{operation.name}: no usable answer of the MCP server ({refused or kind_of(error)})"
         log.warning("connector.unanswered", connector=self._id, operation=operation.name, kind=type(error).__name__)
         if operation.risk == "read" and isinstance(refused, CredentialsRefused):
             return refused
         return ToolUnsure(problem) if operation.risk != "read" else ToolFailed(problem)
-
-
-class _Session:
-    """An open session: entered and left by one task of its own, as the SDK wants it."""
-
-    def __init__(self, settings: ConnectorSettings, options: McpOptions, network: Network | None) -> None:
-        self._settings, self._options, self._network = settings, options, network
-        self.client: Client
-        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._finish = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return self._task is None or self._task.done()
-
-    async def begin(self) -> None:
-        """Open it."""
-        self._task = asyncio.create_task(self._hold())
-        async with asyncio.timeout(OPEN_S):
-            await asyncio.shield(self._ready)
-
-    async def end(self) -> None:
-        """Close it."""
-        self._finish.set()
-        if self._task is not None:
-            done, _ = await asyncio.wait([self._task], timeout=5)
-            if not done:
-                self._task.cancel()
-                await asyncio.wait([self._task])
-            if self._task.done() and not self._task.cancelled():
-                self._task.exception()  # was told by whoever opened it, or called
-        if self._ready.done() and not self._ready.cancelled():
-            self._ready.exception()
-
-    async def _hold(self) -> None:
-        from mcp import Client, StdioServerParameters
-
-        try:
-            if self._network is not None:
-                async with (
-                    self._network.reach() as transport,
-                    Client(transport, read_timeout_seconds=self._settings.timeout_s) as client,
-                ):
-                    await self._held(client)
-                return
-            program = StdioServerParameters(
-                command=self._options.command, args=list(self._options.args), env=dict(self._options.env)
-            )
-            async with Client(program, read_timeout_seconds=self._settings.timeout_s) as client:
-                await self._held(client)
-        except Exception as error:
-            if not self._ready.done():
-                self._ready.set_exception(error)
-                return
-            raise
-
-    async def _held(self, client: "Client") -> None:
-        self.client = client
-        if not self._ready.done():
-            self._ready.set_result(None)
-        await self._finish.wait()
 
 
 def _data(result: Any) -> Any:
@@ -281,10 +225,3 @@ def _data(result: Any) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return text
-
-
-def _kind(error: BaseException) -> str:
-    """Return the name of what went wrong, out of the groups that task groups make."""
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
-    return type(error).__name__

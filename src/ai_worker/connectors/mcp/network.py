@@ -12,6 +12,7 @@ from ai_worker.connectors.http.authenticate import (
     Authenticator,
     Credential,
     Proof,
+    goes_always,
     token_addresses,
     token_sources,
 )
@@ -118,11 +119,11 @@ class Network:
             # Scopes are left out where a token is renewed: it is good for what the consent was (RFC 6749 §6).
             client = replace(client_of(found.complete(auth)), scopes=())
             keeping = keeping_as(self._parts, token_name(self._connection, found))
-            await self._hold({EVERYWHERE: client}, lambda _: keeping)
+            await self._hold({**credentials_of(self._settings), EVERYWHERE: client}, lambda _: keeping)
             self._found = found
 
     async def _hold(self, credentials: Mapping[str, Credential], keeping: Callable[[str], Keeping | None]) -> None:
-        given = {EVERYWHERE: credentials[EVERYWHERE]} if EVERYWHERE in credentials else {}
+        given = {name: credential for name, credential in credentials.items() if goes_always(name)}
         profile, clock = self._profile, self._parts.clock
         wire = Wire(
             Gate(addresses=token_addresses(given), hosts=profile.hosts, networks=profile.networks),

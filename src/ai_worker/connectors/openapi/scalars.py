@@ -22,6 +22,9 @@ TYPES: Mapping[str, str] = {
 MAX_VALUES = 1_000
 """Allowed values that are looked at."""
 
+MAX_PATTERN = 1_000
+"""Characters of a regular expression; a longer one is left out."""
+
 _LIMITS: Mapping[str, tuple[str, ...]] = {
     "string": ("minLength", "maxLength"),
     "number": ("minimum", "maximum", "multipleOf"),
@@ -72,7 +75,7 @@ def _text(flat: Mapping[str, Any], slim: dict[str, Any]) -> None:
     form = "binary" if flat.get("type") == "file" else flat.get("format")
     if isinstance(form, str) and 0 < len(form) <= 30 and form not in _SILENT_FORMATS:
         slim["format"] = form
-    if isinstance(pattern := flat.get("pattern"), str) and 0 < len(pattern) <= 200 and _compiles(pattern):
+    if isinstance(pattern := flat.get("pattern"), str) and 0 < len(pattern) <= MAX_PATTERN and _compiles(pattern):
         slim["pattern"] = pattern
 
 

@@ -1,6 +1,6 @@
 """Swagger 2.0: bodies are parameters, lists have a collectionFormat, and there is one host."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ai_worker.connectors.openapi.references import References
@@ -34,8 +34,9 @@ class Swagger2:
         asked: dict[tuple[str, str], Asked] = {}
         bodies: dict[str, Mapping[str, Any]] = {}
         fields: dict[str, Mapping[str, Any]] = {}
-        for entry in (*listed(item.get("parameters")), *listed(node.get("parameters"))):
-            parameter = self._references.follow(entry)
+        entries = (*listed(item.get("parameters")), *listed(node.get("parameters")))
+        parameters = [self._references.follow(entry) for entry in entries]
+        for parameter in parameters:
             if parameter is None:
                 continue
             name, place = text(parameter.get("name")), text(parameter.get("in"))
@@ -48,6 +49,8 @@ class Swagger2:
             else:
                 self._references.notes.add(f"a parameter {name!r} in {place!r} was left out: there is no such place")
         takes = [media_type(kind) for kind in listed(node.get("consumes", self._document.get("consumes")))]
+        if not takes and (said := type_by_header([one for one in parameters if one is not None])):
+            takes = [said]
         for body in bodies.values():
             return asked, self._body(body, takes)
         return asked, _form(fields, takes) if fields else None
@@ -80,6 +83,19 @@ class Swagger2:
             for name, node in mapped(self._document.get("securityDefinitions")).items()
             if isinstance(node, Mapping)
         }
+
+
+def type_by_header(parameters: Sequence[Mapping[str, Any]]) -> str:
+    """Return the type of a body that a parameter called `Content-Type` names; empty: none does.
+
+    Many contracts without `consumes` say it so; the specification knows `consumes` alone.
+    """
+    for one in parameters:
+        if one.get("in") == "header" and text(one.get("name")).lower() == "content-type":
+            named = [media_type(value) for value in (one.get("default"), *listed(one.get("enum"))[:20])]
+            known = [kind for kind in named if "/" in kind]
+            return next((kind for kind in known if "json" in kind), (known or [""])[0])
+    return ""
 
 
 def _asked(parameter: Mapping[str, Any], name: str, place: Place) -> Asked:
