@@ -113,22 +113,22 @@ async def test_a_conversation_is_heard_from_its_latest_lines_on(world: World) ->
 async def test_who_joins_while_an_answer_is_owed_hears_that_and_then_the_answer(tmp_path: Path) -> None:
     events_of = "/api/v1/conversations/k-1/events"
     owed = MESSAGE | {"text": "稍候，退款到哪了？", "callback_url": "http://127.0.0.1:9/replies"}
-    async with open_world(tmp_path, settings=ApiSettings(callback_hosts=("127.0.0.1:9",))) as world:
-        async with world.client() as client:
-            turn_id = (await client.post("/api/v1/messages", json=owed)).json()["turn_id"]
-            while (await client.get(f"/api/v1/turns/{turn_id}")).json()["status"] != "held":
-                await asyncio.sleep(0.02)
-            async with client.stream("GET", events_of) as response:
-                lines, heard = response.aiter_lines(), list[str]()
-                async for line in lines:
-                    if line.startswith("data: ") and not heard:
-                        world.turns.gate.set()
-                    heard += [line] if line.startswith(("id: ", "data: ")) else []
-                    if '"reply"' in line:
-                        break
-            async with client.stream("GET", events_of, headers={"last-event-id": turn_id}) as response:
-                await client.post("/api/v1/messages", json=MESSAGE | {"message_id": "m-2", "text": "谢谢"})
-                behind = await anext(read_events(response))
+    settings = ApiSettings(callback_hosts=("127.0.0.1:9",))
+    async with open_world(tmp_path, settings=settings) as world, world.client() as client:
+        turn_id = (await client.post("/api/v1/messages", json=owed)).json()["turn_id"]
+        while (await client.get(f"/api/v1/turns/{turn_id}")).json()["status"] != "held":
+            await asyncio.sleep(0.02)
+        async with client.stream("GET", events_of) as response:
+            lines, heard = response.aiter_lines(), list[str]()
+            async for line in lines:
+                if line.startswith("data: ") and not heard:
+                    world.turns.gate.set()
+                heard += [line] if line.startswith(("id: ", "data: ")) else []
+                if '"reply"' in line:
+                    break
+        async with client.stream("GET", events_of, headers={"last-event-id": turn_id}) as response:
+            await client.post("/api/v1/messages", json=MESSAGE | {"message_id": "m-2", "text": "谢谢"})
+            behind = await anext(read_events(response))
 
     assert not heard[0].startswith("id: "), "who has only this has not heard the answer"
     assert f"id: {turn_id}" in heard

@@ -268,7 +268,8 @@ class Runner:
         if claim.attempt > COUNTED_BY_CLAIM:
             await self._recorder.count_attempt(claim)
         if not self._board.heard(claim.turn_id, claim.conversation_id):
-            return await self._run_turn(claim, None)
+            await self._run_turn(claim, None)
+            return
         with LiveAnswer(self._board, claim) as live:
             await self._run_turn(claim, live)
 
