@@ -74,8 +74,8 @@ def apart(claim: Claim) -> PendingQuestion | None:
 
 def _joined(claim: Claim) -> tuple[str, ...]:
     """Return what was said just before, but not by somebody else: their last message may have been given up."""
-    waits, message = claim.pending, claim.message
-    return waits.burst if waits and (not message.group or waits.burst_of == message.contact.id) else ()
+    waits = claim.pending
+    return waits.burst if waits and waits.burst_of in ("", claim.message.contact.id) else ()
 
 
 def _without(history: tuple[Utterance, ...], earlier: tuple[str, ...]) -> tuple[Utterance, ...]:
