@@ -19,6 +19,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.certificate import certify
+
 USERS = ("postgres", "nobody")
 """Whom the server runs as when we are root, which it refuses; the first that exists."""
 
@@ -37,7 +39,15 @@ def _binaries() -> Path | None:
 class Server:
     """A running server that can be stopped, killed and started again on the same data."""
 
-    def __init__(self, bin: Path, *, durable: bool = False, settings: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        bin: Path,
+        *,
+        durable: bool = False,
+        encrypted: bool = False,
+        settings: Sequence[str] = (),
+        follows: "Server | None" = None,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="aiw-postgres-"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -45,21 +55,35 @@ class Server:
         self._bin = bin
         self._options = ["-h", "127.0.0.1", "-p", f"{self.port}", "-k", f"{self.folder}"]
         self._options += [word for one in (*([] if durable else ["fsync=off"]), *settings) for word in ("-c", one)]
+        self.certificate = self.folder / "cert.pem"
+        if encrypted:
+            certify(self.folder)
+            key = self.folder / "key.pem"
+            key.chmod(0o600)
+            for word in ("ssl=on", f"ssl_cert_file={self.certificate}", f"ssl_key_file={key}"):
+                self._options += ["-c", word]
         self._who: dict[str, Any] = {}
         if os.getuid() == 0:
             user = next(name for name in USERS if _known(name))
-            shutil.chown(self.folder, user)
+            for path in (self.folder, *self.folder.iterdir()):
+                shutil.chown(path, user)
             self._who = {"user": user, "extra_groups": []}
         self._process: subprocess.Popen[bytes] | None = None
-        command = [f"{bin}/initdb", "-D", f"{self._data}", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        if follows is None:
+            self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        else:
+            self._run("pg_basebackup", *_at(follows.port), "-U", "postgres", "-R", "-c", "fast", "--no-sync")
+        self.start()
+
+    def _run(self, program: str, *words: str) -> None:
+        """Run one of PostgreSQL's programs on the data."""
         subprocess.run(
-            [*command, "--locale=C.UTF-8", "--no-sync"],
+            [f"{self._bin}/{program}", "-D", f"{self._data}", *words],
             check=True,
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             **self._who,
         )
-        self.start()
 
     @property
     def _data(self) -> Path:
@@ -82,7 +106,7 @@ class Server:
                 **self._who,
             )
         deadline = time.monotonic() + START_S
-        ready = [f"{self._bin}/pg_isready", "-q", "-h", "127.0.0.1", "-p", f"{self.port}"]
+        ready = [f"{self._bin}/pg_isready", "-q", *_at(self.port)]
         while subprocess.run(ready, check=False).returncode:
             assert time.monotonic() < deadline, self.log()[-2000:]
             time.sleep(0.02)
@@ -100,6 +124,17 @@ class Server:
             _, alive = psutil.wait_procs(backends, timeout=30)
             assert not alive, f"backends outlived their server: {alive}"
 
+    def standby(self) -> "Server":
+        """Return a running copy that follows this server; nothing is committed any more before it is there, too."""
+        copy = Server(self._bin, durable=True, follows=self)
+        for statement in ("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"):
+            subprocess.run([f"{self._bin}/psql", *_at(self.port), "-qtU", "postgres", "-c", statement], check=True)
+        return copy
+
+    def promote(self) -> None:
+        """Let a standby be the server from now on; return once it takes writes."""
+        self._run("pg_ctl", "promote", "-w")
+
     def log(self) -> str:
         """Return what it has logged so far."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
@@ -115,6 +150,10 @@ class Server:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/postgres?schema={schema}"
 
 
+def _at(port: int) -> tuple[str, ...]:
+    return ("-h", "127.0.0.1", "-p", f"{port}")
+
+
 def _known(user: str) -> bool:
     try:
         pwd.getpwnam(user)
@@ -123,15 +162,16 @@ def _known(user: str) -> bool:
     return True
 
 
-def own_server(*settings: str) -> Server:
+def own_server(*settings: str, encrypted: bool = False) -> Server:
     """Return a server that is the caller's alone, to stop and to remove; skips where there are no binaries.
 
     Args:
         settings: More of its settings, `name=value` each.
+        encrypted: Whether it speaks TLS, with the `certificate` that it made for itself.
     """
     if (bin := _binaries()) is None:
         pytest.skip("PostgreSQL's initdb and postgres are not installed")
-    return Server(bin, settings=settings)
+    return Server(bin, encrypted=encrypted, settings=settings)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import zlib
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.secret import Secret
@@ -60,8 +61,11 @@ async def test_the_pepper_is_part_of_the_lock(keyring: Keyring, store: SqliteKey
     _, secret = await keyring.create("erp")
     other = Keyring(store, pepper=PEPPER[::-1], clock=clock)
 
-    with pytest.raises(Unauthenticated):
+    with capture_logs() as said, pytest.raises(Unauthenticated):
         await other.authenticate(secret.reveal(), address=HOME, scope="chat")
+    (told,) = (line for line in said if line["event"] == "keys.differs")
+    assert "secrets/pepper" in told["why"]
+    assert secret.reveal() not in str(said)
 
 
 @pytest.mark.parametrize("presented", ["", "aiw_live_", "a" * 71, "ключ", "\ud800", "x" * 100_000, "a\x00b"])

@@ -188,6 +188,8 @@ class Keyring:
             return None
         key = await self._store.by_id(key_id)
         if not hmac.compare_digest(key.verifier if key else _NOBODY, verifier) or key is None:
+            if key is not None:  # its checksum is right: nobody mistypes a key into another one
+                log.warning("keys.differs", key=key.id, why="forged, or made on a node with another secrets/pepper")
             return None
         self._accepted[verifier] = (now, key)
         self._accepted.move_to_end(verifier)

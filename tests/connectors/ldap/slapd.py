@@ -6,16 +6,12 @@ import socket
 import subprocess
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
 from functools import cache
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.certificate import certify
 
 PASSWORD = "geheim-geheim"
 SCHEMAS = Path("/etc/ldap/schema")
@@ -92,7 +88,7 @@ class Slapd:
         self.port, self.tls_port = _free_port(), _free_port()
         (self.folder / "data").mkdir()
         self.ca_file = self.folder / "cert.pem"
-        _certify(self.folder)
+        certify(self.folder)
         settings = self.folder / "slapd.conf"
         settings.write_text(SETTINGS.format(schemas=SCHEMAS, folder=self.folder))
         people = ENTRIES.format(password=PASSWORD).strip() + "\n"
@@ -128,28 +124,6 @@ def _listening(port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def _certify(folder: Path) -> None:
-    """Make a certificate for the loopback address, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "slapd of a test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "key.pem").write_bytes(key.private_bytes(*pem))
 
 
 @cache

@@ -1,6 +1,7 @@
 """What is refused at the start, in words without a password; schemas that are made whole or not at all."""
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from ai_worker.foundation.errors import AiWorkerError, Misconfigured
 from ai_worker.pipeline.store import StoreBusy
 from ai_worker.storage.opening import node_of, open_stores
 from ai_worker.storage.postgres.address import AddressUnusable, parse
-from ai_worker.storage.postgres.connect import DatabaseRefused
+from ai_worker.storage.postgres.connect import DatabaseRefused, PoolerUnsuitable
 from ai_worker.storage.schema import ForeignDatabase
 from tests.postgres import shared_server
 from tests.storage.postgres.scene import message, node
 
 CLOCK = SystemClock()
+SSL_REQUEST = (80877103).to_bytes(4, "big")
+"""The code with which a client asks for TLS (PostgreSQL 15 documentation, §55.7)."""
 
 
 async def _execute(url: str, statement: str) -> None:
@@ -137,6 +140,37 @@ def test_the_schema_is_taken_out_of_the_address_and_the_rest_stays() -> None:
     assert (address.schema, address.shown) == ("drill_1", "h:6432/db")
     assert address.dsn.reveal() == "postgresql://u:p@h:6432/db?sslmode=require"
     assert "p@" not in repr(address)
+
+
+async def test_a_pooler_that_takes_no_settings_is_named(tmp_path: Path) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Say no to TLS, then end the start-up as PgBouncer 1.18 does."""
+        while length := int.from_bytes(await reader.readexactly(4), "big"):
+            asked = await reader.readexactly(length - 4)
+            if asked[:4] != SSL_REQUEST:
+                break
+            writer.write(b"N")
+        fields = b"SFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as pooler:
+        port = pooler.sockets[0].getsockname()[1]
+        with pytest.raises(PoolerUnsuitable, match="statement_timeout"):
+            async with open_stores(f"postgresql://u@127.0.0.1:{port}/db", data_dir=tmp_path, clock=CLOCK):
+                pass
+
+
+async def test_of_several_servers_the_one_that_serves_is_taken(tmp_path: Path) -> None:
+    url = shared_server().url()
+    with socket.socket() as nobody:  # bound and not listening: every connection is refused
+        nobody.bind(("127.0.0.1", 0))
+        first = f"127.0.0.1:{nobody.getsockname()[1]}"
+        several = url.replace("@", f"@{first},") + "&target_session_attrs=primary"
+        assert parse(several).shown == f"{first},127.0.0.1:{shared_server().port}/postgres"
+        async with open_stores(several, data_dir=tmp_path, clock=CLOCK) as stores:
+            assert not (await stores.pipeline.accept(message(0))).duplicate
 
 
 def test_a_node_keeps_its_name_and_another_folder_is_another_node(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Address:
 
     schema: str
     shown: str
-    """Host and database, for people: never user or password."""
+    """Host and database, for people: never user or password. Several hosts stand as they were written."""
 
 
 def parse(url: str) -> Address:
@@ -40,7 +40,10 @@ def parse(url: str) -> Address:
     """
     try:
         parts = urlsplit(url)
-        shown = f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+        hosts = parts.netloc.rpartition("@")[2]  # one or several, of which the driver takes the first that serves
+        if "," not in hosts:
+            hosts = f"{parts.hostname or 'localhost'}:{parts.port or 5432}"
+        shown = f"{hosts}{parts.path}"
     except ValueError:  # its own words would hold parts of the address
         raise AddressUnusable("The address of the database is not one") from None
     if parts.scheme not in ("postgresql", "postgres"):

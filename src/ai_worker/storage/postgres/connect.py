@@ -1,6 +1,7 @@
 """Connections: how they are made, what ends them, and what their failures mean."""
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,9 @@ KEEP_IDLE_S, KEEP_INTERVAL_S, KEEP_COUNT = 2, 1, 3
 
 POOL_LEAST, POOL_MOST = 2, 12
 """Connections of one process: one for each kind of write, the rest for reads."""
+
+POOLERS_WORDS = "unsupported startup parameter"
+"""What PgBouncer says of them: without our timeouts a node that hangs would hold up all others."""
 
 STATEMENTS = 200
 """Prepared statements that each connection keeps."""
@@ -50,6 +54,20 @@ class DatabaseRefused(Misconfigured):
 
     code = "storage.refused"
     hint = "The user named in storage.url needs a password that fits, and the right to create a schema in the database."
+
+
+class DatabaseUntrusted(Misconfigured):
+    """The server cannot prove that it is the one that `storage.url` names."""
+
+    code = "storage.untrusted"
+    hint = "Check sslrootcert and the host in storage.url, and the certificate that the server shows."
+
+
+class PoolerUnsuitable(Misconfigured):
+    """A pooler stands before the database that does not pass on what our sessions rest on."""
+
+    code = "storage.pooler_unsuitable"
+    hint = "Name the database itself in storage.url: each process keeps a small pool of its own."
 
 
 class Unstorable(BadInput):
@@ -99,9 +117,17 @@ def told_apart() -> Iterator[None]:
         Contended: As `StoreBusy`, because of rows that another session holds.
         Unstorable: A value cannot be kept; what was stored with it is undone too.
         DatabaseRefused: The user may not do this.
+        DatabaseUntrusted: The server's certificate does not hold.
+        PoolerUnsuitable: PgBouncer or the like takes none of our settings.
     """
     try:
         yield
+    except asyncpg.ProtocolViolationError as error:
+        if POOLERS_WORDS in str(error):
+            raise PoolerUnsuitable(f"Not the database has answered, but a pooler: {error}.") from None
+        raise StoreBusy("What has answered does not speak as the database does.") from error
+    except ssl.SSLCertVerificationError as error:
+        raise DatabaseUntrusted(f"The database's certificate is not accepted: {error.verify_message}.") from None
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
         raise Contended("Another node holds the same conversation; nothing was stored.") from error
     except (asyncpg.QueryCanceledError, TimeoutError) as error:
@@ -139,6 +165,8 @@ async def open_pool(address: Address) -> Any:
                 timeout=CONNECT_S,
                 init=keep_alive,
             )
+        except ssl.SSLCertVerificationError:  # a ValueError, too
+            raise
         except (ValueError, asyncpg.ClientConfigurationError):  # their words hold parts of the address
             raise DatabaseRefused("The driver cannot use the address in storage.url.") from None
 
