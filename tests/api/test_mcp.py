@@ -91,6 +91,14 @@ async def test_a_question_is_answered_and_a_conversation_goes_on(door: World) ->
     assert [given.message.conversation_key for given in door.turns.seen] == ["erp/c-1", "erp/c-1"]
 
 
+@pytest.mark.parametrize("name", ["c" * 129, "c\x00-1"], ids=["too long", "with a NUL"])
+async def test_a_conversation_has_a_name_that_every_store_can_keep(door: World, name: str) -> None:
+    async with agent(door, door.key) as client:
+        result = await client.call_tool("ask", {"question": "你好", "conversation_id": name})
+    assert result.is_error
+    assert door.turns.seen == []
+
+
 async def test_knowledge_is_searched_as_anybody(door: World) -> None:
     async with agent(door, door.key) as client:
         (found,) = json.loads(said(await client.call_tool("search_knowledge", {"query": "退款多久到账"})))

@@ -110,6 +110,46 @@ async def test_a_conversation_is_heard_from_its_latest_lines_on(world: World) ->
     assert later["turn_id"] == second["turn_id"]
 
 
+async def test_who_joins_while_an_answer_is_owed_hears_that_and_then_the_answer(tmp_path: Path) -> None:
+    events_of = "/api/v1/conversations/k-1/events"
+    owed = MESSAGE | {"text": "稍候，退款到哪了？", "callback_url": "http://127.0.0.1:9/replies"}
+    settings = ApiSettings(callback_hosts=("127.0.0.1:9",))
+    async with open_world(tmp_path, settings=settings) as world, world.client() as client:
+        turn_id = (await client.post("/api/v1/messages", json=owed)).json()["turn_id"]
+        while (await client.get(f"/api/v1/turns/{turn_id}")).json()["status"] != "held":
+            await asyncio.sleep(0.02)
+        async with client.stream("GET", events_of) as response:
+            lines, heard = response.aiter_lines(), list[str]()
+            async for line in lines:
+                if line.startswith("data: ") and not heard:
+                    world.turns.gate.set()
+                heard += [line] if line.startswith(("id: ", "data: ")) else []
+                if '"reply"' in line:
+                    break
+        async with client.stream("GET", events_of, headers={"last-event-id": turn_id}) as response:
+            await client.post("/api/v1/messages", json=MESSAGE | {"message_id": "m-2", "text": "谢谢"})
+            behind = await anext(read_events(response))
+
+    assert not heard[0].startswith("id: "), "who has only this has not heard the answer"
+    assert f"id: {turn_id}" in heard
+    told = [json.loads(line[6:]) for line in heard if line.startswith("data: ")]
+    assert (told[0]["type"], told[0]["text"]) == ("holding", "正在查，查到马上告诉你。")
+    assert (told[-1]["type"], told[-1]["turn_id"], told[-1]["text"]) == ("reply", turn_id, "你说：稍候，退款到哪了？")
+    assert behind["text"] == "你说：谢谢"
+
+
+async def test_who_heard_last_that_nothing_was_said_is_not_told_everything_again(world: World) -> None:
+    async with world.client() as client:
+        turns = []
+        for text in ("你好", "静静", "再见"):
+            receipt = await client.post("/api/v1/messages", json=MESSAGE | {"message_id": text, "text": text})
+            turns.append(receipt.json()["turn_id"])
+            await finished(client, turns[-1])
+        headers = {"last-event-id": turns[1]}
+        async with client.stream("GET", "/api/v1/conversations/k-1/events", headers=headers) as response:
+            assert (await anext(read_events(response)))["text"] == "你说：再见"
+
+
 async def read_events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
     async for line in response.aiter_lines():
         if line.startswith("data: "):

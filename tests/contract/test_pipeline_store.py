@@ -450,6 +450,13 @@ async def test_a_claim_says_when_the_same_contact_went_on(stores: Stores) -> Non
     assert following == [went_on, None, None]  # behind the second somebody else speaks, behind the third nobody
 
 
+async def test_a_pressed_button_is_nothing_that_a_message_could_be_answered_with(stores: Stores) -> None:
+    await stores.pipeline.accept(stores.message("我还想换个地址", id="m1"))
+    await stores.pipeline.accept(stores.message("怎么退货", id="m2", chosen="return-howto"))
+
+    assert (await stores.claim_one()).next_at is None
+
+
 async def test_a_deferred_message_stays_first_and_has_not_been_tried(stores: Stores) -> None:
     await stores.accept("在吗", "能退货吗")
     claim = await stores.claim_one()

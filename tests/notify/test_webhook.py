@@ -11,7 +11,7 @@ from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.secret import Secret
 from ai_worker.notify.webhook import CallbackSender, CallbackUrlRefused, check_callback_url, sign
 from ai_worker.pipeline.sending import SendFailed
-from ai_worker.pipeline.store import OutboundMessage
+from ai_worker.pipeline.store import OutboundMessage, StoreBusy
 
 NOW = datetime(2026, 11, 22, 6, 24, tzinfo=UTC)
 
@@ -113,6 +113,19 @@ async def test_a_redirect_is_not_followed() -> None:
             await callbacks.deliver(reply(f"{url}/outside"))
 
     assert asked == ["/outside"]
+
+
+async def test_while_the_store_is_busy_nobody_is_called_and_that_is_no_unknown_end() -> None:
+    async def busy(turn_id: str) -> TurnRecord | None:
+        raise StoreBusy("The database is too slow.", retry_after=3.0)
+
+    callbacks = CallbackSender(
+        hosts=("127.0.0.1",), secret_of=lambda _: Secret("whsec_a2V5"), turn=busy, clock=FixedClock()
+    )
+    with pytest.raises(SendFailed) as failed:
+        await callbacks.deliver(reply("http://127.0.0.1:9/replies"))
+
+    assert (failed.value.retry_after, failed.value.unsure) == (3.0, False)
 
 
 async def test_a_connection_that_breaks_leaves_it_unsure() -> None:

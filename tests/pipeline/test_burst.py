@@ -80,6 +80,20 @@ def test_the_last_message_has_the_words_of_all_and_what_was_asked_before_stays_o
     assert last.history == before, "what belongs to the burst is no history of it"
 
 
+def test_nobody_in_a_group_is_answered_what_another_one_had_begun_to_say() -> None:
+    """The one message that the words waited for was given up: they wait for their speaker, not for whoever is next."""
+    asks = claim("我的年假还剩几天")
+    asks = replace(asks, message=replace(asks.message, group=True))
+    waits = joined(asks).pending
+    other = replace(asks, pending=waits, message=replace(asks.message, contact=Contact("chen"), text="几点下班"))
+
+    assert whole(other).message.text == "几点下班"
+    assert whole(replace(asks, pending=waits)).message.text == "我的年假还剩几天\n我的年假还剩几天"
+    assert joined(replace(other, next_at=SOON)).pending == PendingQuestion(
+        times=0, burst=("几点下班",), burst_of="chen"
+    ), "and a burst of their own is theirs"
+
+
 async def test_messages_sent_in_quick_succession_are_answered_together(tmp_path: Path) -> None:
     async with desk(tmp_path, echo, window=timedelta(seconds=2)) as at:
         for text in ("在吗", "我上周买的打印机", "能退吗"):

@@ -176,6 +176,17 @@ async def test_an_old_reply_is_not_sent_hours_later(tmp_path: Path) -> None:
     assert platform.tried == []
 
 
+async def test_an_old_reply_that_may_have_arrived_is_not_said_to_have_expired(tmp_path: Path) -> None:
+    platform = Platform()
+    async with desk(tmp_path, platform) as at:
+        message = await _leased(at, 5)
+        at.delivery.begin([replace(message, unsure=True, expires_at=CLOCK.now() - timedelta(seconds=1))])
+        await at.until(lambda: bool(at.settled))
+
+    assert at.states() == ["unknown"]
+    assert platform.tried == []
+
+
 async def test_a_defect_in_a_channel_is_tried_again_as_an_unknown_outcome(tmp_path: Path) -> None:
     platform = Platform(ZeroDivisionError("a defect"))
     async with desk(tmp_path, platform) as at:

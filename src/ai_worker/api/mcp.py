@@ -19,7 +19,9 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
 from ai_worker.api.auth import Caller
+from ai_worker.api.bodies import plain
 from ai_worker.api.endpoint import Endpoint
+from ai_worker.api.problems import Invalid
 from ai_worker.api.questions import Questions
 from ai_worker.conversation.message import Contact, InboundMessage
 from ai_worker.conversation.persona import Staff
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 CHANNEL = "api"
-QUESTION = 4_000
+QUESTION, CONVERSATION = 4_000, 128
 FOUND, QUOTED = 5, 1_000
 """Passages that a search gives back, and characters of each."""
 
@@ -161,7 +163,7 @@ class McpDoor:
         question = {"type": "string", "minLength": 1, "maxLength": QUESTION}
         ask = {
             "type": "object",
-            "properties": {"question": question, "conversation_id": {"type": "string", "maxLength": 128}},
+            "properties": {"question": question, "conversation_id": {"type": "string", "maxLength": CONVERSATION}},
             "required": ["question"],
             "additionalProperties": False,
         }
@@ -210,6 +212,8 @@ class McpDoor:
     async def _ask(self, caller: Caller, arguments: Mapping[str, Any]) -> str:
         question = clean(str(arguments.get("question", "")))[:QUESTION]
         own = str(arguments.get("conversation_id") or "")
+        if own and len(plain(own, "conversation_id")) > CONVERSATION:
+            raise Invalid(f"`conversation_id` must be at most {CONVERSATION} characters")
         message_id = caller.derived(new_id("q"))
         message = InboundMessage(
             channel=CHANNEL,

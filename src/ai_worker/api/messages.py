@@ -202,7 +202,8 @@ class Messages:
     ) -> AsyncIterator[bytes]:
         told: set[str] = set()
         for item in _behind(await self._conversations.thread(conversation_id, limit=REPLAYED), after):
-            told.add(item.turn_id)
+            if item.result is not None:
+                told.add(item.turn_id)
             yield _line(item, own_id)
         while not self._waiting.closed:
             note = await self._waiting.hear(listener, TICK_S)
@@ -236,19 +237,24 @@ def _waiting_shape(turn_id: str, received_at: datetime, own_id: str) -> dict[str
 
 def _behind(thread: Sequence[ThreadItem], after: str) -> Iterator[ThreadItem]:
     """Yield what was said to the contact, behind the event that the listener heard last if it is known."""
-    replies = [item for item in thread if item.author in ("worker", "human")]
-    heard = [place for place, item in enumerate(replies) if after and item.turn_id == after]
-    yield from replies[heard[-1] + 1 :] if heard else replies
+    heard = [place for place, item in enumerate(thread) if after and item.turn_id == after and not _holds(item)]
+    behind = thread[heard[-1] + 1 :] if heard else thread
+    yield from (item for item in behind if item.author in ("worker", "human"))
+
+
+def _holds(item: ThreadItem) -> bool:
+    """Return whether a line only says that the answer is on its way."""
+    return item.author == "worker" and item.result is None
 
 
 def _line(item: ThreadItem, own_id: str) -> bytes:
     if item.author == "human":
         return _person(item.text, item.name, own_id)
-    if item.result is None:
-        shape: dict[str, Any] = {"turn_id": item.turn_id, "text": item.text}
-    else:
-        shape = shown(item.turn_id, item.result)
-    return event({"type": "reply", "conversation_id": own_id, **shape}, name="reply", event_id=item.turn_id)
+    head = {"conversation_id": own_id, "turn_id": item.turn_id}
+    if item.result is None:  # without an id, as when it is told at once: the answer comes under that
+        return event({"type": "holding", **head, "text": item.text}, name="holding")
+    data = {"type": "reply", **head, **shown(item.turn_id, item.result)}
+    return event(data, name="reply", event_id=item.turn_id)
 
 
 def _person(text: str, name: str, own_id: str) -> bytes:
@@ -267,6 +273,6 @@ def _tell(note: Note, own_id: str) -> bytes:
         case Restart(turn_id=turn_id):
             return event({"type": "restart", "turn_id": turn_id}, name="restart")
         case GivenUp(turn_id=turn_id):
-            return event({"type": "failed", "turn_id": turn_id}, name="failed", event_id=turn_id)
+            return event({"type": "failed", "turn_id": turn_id}, name="failed")  # a person may let it be answered yet
         case PersonSaid(reply=reply, person=person):
             return _person(reply.text, person, own_id)

@@ -120,7 +120,7 @@ async def _asked(
     data_dir = invocation.settings().data_dir
     find = described.kind.find_giver
     if not auth.found_out or find is None:
-        keep = partial(KeptTokens(data_dir).remember, kept_as(described.id, scheme or EVERYWHERE))
+        keep = partial(KeptTokens(data_dir).consented, kept_as(described.id, scheme or EVERYWHERE))
         return _Asked(Consent(auth, described.settings), keep)
 
     async def trusts(host: str) -> bool:

@@ -52,6 +52,16 @@ class KeptTokens:
         """
         await asyncio.to_thread(self._write, name, token)
 
+    async def consented(self, name: str, token: Secret) -> None:
+        """Keep the token that a person's consent gave, after any that is being exchanged for the one before.
+
+        Raises:
+            KeptUnreadable: It cannot be written.
+            ToolFailed: Another process has been exchanging it for half a minute.
+        """
+        async with self.alone(name):
+            await self.remember(name, token)
+
     @asynccontextmanager
     async def alone(self, name: str) -> AsyncIterator[None]:
         """Hold a name for oneself, before all tasks and processes that use this folder.

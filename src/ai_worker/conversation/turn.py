@@ -55,6 +55,9 @@ class PendingQuestion:
     """What the contact has said just before and is to be answered with their next message; see
     `pipeline.burst`."""
 
+    burst_of: str = ""
+    """In a group, who has said that, as `Contact.id`; empty elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnInput:

@@ -17,7 +17,7 @@ import msgspec
 from ai_worker.conversation.store import TurnRecord
 from ai_worker.conversation.turn import answer_object
 from ai_worker.foundation.clock import Clock
-from ai_worker.foundation.errors import BadInput
+from ai_worker.foundation.errors import BadInput, Busy
 from ai_worker.foundation.secret import Secret
 from ai_worker.pipeline.sending import Deliverer, SendFailed, Sent
 from ai_worker.pipeline.store import OutboundMessage
@@ -162,7 +162,10 @@ class CallbackSender(Deliverer):
             "turn_id": message.turn_id,
             "text": message.reply.text,
         }
-        record = await self._turn(message.turn_id) if message.kind == "reply" else None
+        try:
+            record = await self._turn(message.turn_id) if message.kind == "reply" else None
+        except Busy as busy:  # nobody was called: that is no send whose end nobody knows
+            raise _failed("the store is busy", retry_after=busy.retry_after) from None
         if record is not None and record.result is not None:
             body |= answer_object(message.turn_id, record.result) | {"text": message.reply.text}
         return body

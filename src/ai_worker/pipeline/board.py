@@ -17,7 +17,7 @@ from ai_worker.conversation.turn import TurnResult
 Key = TypeVar("Key", str, int)
 
 BACKLOG = 1_000
-"""Notes that one listener may leave unread. A slower one loses the oldest deltas, never the end."""
+"""Notes that one listener may leave unread. A slower one loses deltas, never the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,20 @@ class Listener:
         self._notes: asyncio.Queue[Note] = asyncio.Queue(BACKLOG)
 
     def hear(self, note: Note) -> None:
-        """Add a note, pushing the oldest out if the listener has fallen behind."""
+        """Add a note; of a listener that has fallen behind, what is unread of answers in the making gives way."""
         if self._notes.full():
-            self._notes.get_nowait()
+            self._make_room()
         self._notes.put_nowait(note)
 
     async def next(self) -> Note:
         """Return the next note, waiting for it if need be."""
         return await self._notes.get()
+
+    def _make_room(self) -> None:
+        unread = [self._notes.get_nowait() for _ in range(self._notes.qsize())]
+        lasting = [note for note in unread if not isinstance(note, Delta)]
+        for note in lasting[-(BACKLOG - 1) :]:
+            self._notes.put_nowait(note)
 
 
 class Board:

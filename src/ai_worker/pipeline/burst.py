@@ -46,7 +46,8 @@ def joined(claim: Claim) -> TurnResult:
     """Return the result of a message that is answered with the next one."""
     pending = claim.pending or NOTHING_ASKED
     said = (*_joined(claim), claim.message.text)
-    return TurnResult("silent", None, pending=replace(pending, burst=said), joined=True)
+    who = claim.message.contact.id if claim.message.group else ""
+    return TurnResult("silent", None, pending=replace(pending, burst=said, burst_of=who), joined=True)
 
 
 def whole(claim: Claim) -> Claim:
@@ -54,7 +55,7 @@ def whole(claim: Claim) -> Claim:
     earlier = _joined(claim)
     if claim.pending is None or not earlier:
         return claim
-    open_question = replace(claim.pending, burst=())
+    open_question = replace(claim.pending, burst=(), burst_of="")
     pending = None if open_question == NOTHING_ASKED else open_question
     text = "\n".join(words for words in (*earlier, claim.message.text) if words)
     history = _without(claim.history, earlier)
@@ -67,11 +68,14 @@ def apart(claim: Claim) -> PendingQuestion | None:
     asked = own(claim.pending, claim.message)
     if asked is not None:
         asked = replace(asked, others=())  # what others in a group were asked stays with the conversation
-    return replace(asked or NOTHING_ASKED, burst=claim.burst) if claim.burst else asked
+    who = claim.message.contact.id if claim.message.group else ""
+    return replace(asked or NOTHING_ASKED, burst=claim.burst, burst_of=who) if claim.burst else asked
 
 
 def _joined(claim: Claim) -> tuple[str, ...]:
-    return claim.pending.burst if claim.pending else ()
+    """Return what was said just before, but not by somebody else: their last message may have been given up."""
+    waits = claim.pending
+    return waits.burst if waits and waits.burst_of in ("", claim.message.contact.id) else ()
 
 
 def _without(history: tuple[Utterance, ...], earlier: tuple[str, ...]) -> tuple[Utterance, ...]:

@@ -188,11 +188,13 @@ class Delivery:
     async def _send(self, message: OutboundMessage) -> None:
         """Send one message and record how that ended, or when it is to be tried again."""
         if message.kind != "proactive" and self._clock.now() >= message.expires_at:
-            await self._settle(message, "expired", error="not deliverable in time")
+            late: FinalState = "unknown" if message.unsure else "expired"  # an earlier send of it may have arrived
+            await self._settle(message, late, error="not deliverable in time")
             return
         deliverer = self._deliverers.get(message.channel)
         if deliverer is None:
-            await self._settle(message, "failed", error="the channel is no longer configured")
+            gone: FinalState = "unknown" if message.unsure else "failed"
+            await self._settle(message, gone, error="the channel is no longer configured")
             return
         if not deliverer.sends_here():
             await self._postpone(message, 0.0, unsure=message.unsure)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from typing import Self
 
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.pipeline.board import Board, Delta, Note, Restart
@@ -9,11 +10,18 @@ from ai_worker.pipeline.store import Claim
 
 
 class LiveAnswer:
-    """Posts an answer on the board while it is being written."""
+    """Posts an answer on the board while it is being written; a turn that fails leaves nothing of it standing."""
 
     def __init__(self, board: Board, claim: Claim) -> None:
         self._board, self._claim = board, claim
         self._posted = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is not None and self._posted:
+            self._post(Restart(self._claim.turn_id))
 
     def __call__(self, text: str) -> None:
         """Post the next piece."""

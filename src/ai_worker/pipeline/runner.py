@@ -267,8 +267,14 @@ class Runner:
         """Run the turn and persist its result; a slow one tells the contact that it is at work."""
         if claim.attempt > COUNTED_BY_CLAIM:
             await self._recorder.count_attempt(claim)
+        if not self._board.heard(claim.turn_id, claim.conversation_id):
+            await self._run_turn(claim, None)
+            return
+        with LiveAnswer(self._board, claim) as live:
+            await self._run_turn(claim, live)
+
+    async def _run_turn(self, claim: Claim, live: LiveAnswer | None) -> None:
         given = self._input(claim)
-        live = LiveAnswer(self._board, claim) if self._board.heard(claim.turn_id, claim.conversation_id) else None
         draft = self._drafts.of(claim)
         notice = LateNotice(HOLDING_AFTER_S, lambda: self._ask_for_patience(claim, self._turns.holding(given), draft))
         if self._pushes(claim) and not (given.held or given.human):

@@ -112,8 +112,8 @@ class Claim:
     """What `keep` was given for this message last; `None` if it never was."""
 
     next_at: datetime | None = None
-    """When the message behind it was accepted, if the same contact said that; `None` if nobody or
-    somebody else has said anything since."""
+    """When the message behind it was accepted, if the same contact wrote that; `None` if nobody or
+    somebody else has said anything since, or a button was pressed."""
 
     burst: tuple[str, ...] = ()
     """What the contact had said just before, and is answered with it; see `pipeline.burst`."""

@@ -160,6 +160,50 @@ async def test_processes_that_share_a_refresh_token_spend_each_once(tmp_path: Pa
     assert kept == Secret("refresh-6")
 
 
+async def test_who_has_no_time_to_wait_for_a_token_does_not_lose_the_one_that_replaces_it(tmp_path: Path) -> None:
+    """The server has made the refresh token before void by then; nobody but a person could give another."""
+    asked, gate, giver, kept = asyncio.Event(), asyncio.Event(), Giver(), KeptTokens(tmp_path)
+    giver.good = "refresh-0"
+    await kept.remember("shop", Secret("refresh-0"))
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        answer = await giver.answer(request)
+        if request.path == "/token":
+            asked.set()
+            await gate.wait()
+        return answer
+
+    async with served(slow) as port:
+        settings, parts = settings_of(f"http://127.0.0.1:{port}"), Parts.kept_in(tmp_path, FixedClock())
+        caller = make_caller("shop", settings, Contract("", "", "", "", ()), parts)
+        await caller.start()
+        try:
+            hurried = asyncio.create_task(caller.call(READ, {"id": "1"}))
+            await asked.wait()
+            hurried.cancel()
+            await asyncio.wait({hurried})
+            gate.set()
+            answered = await caller.call(READ, {"id": "1"})
+        finally:
+            await caller.close()
+
+    assert hurried.cancelled()
+    assert answered.status == 200
+    assert giver.spent == ["refresh-0"]
+    assert await kept.recall("shop") == Secret("refresh-1")
+
+
+async def test_a_new_consent_is_not_replaced_by_what_came_of_the_one_before(tmp_path: Path) -> None:
+    kept = KeptTokens(tmp_path)
+    async with kept.alone("shop"):
+        consenting = asyncio.create_task(kept.consented("shop", Secret("by a person")))
+        await asyncio.wait({consenting}, timeout=0.2)
+        await kept.remember("shop", Secret("renewed"))
+    await consenting
+
+    assert await kept.recall("shop") == Secret("by a person")
+
+
 async def test_without_consent_nothing_is_sent(tmp_path: Path) -> None:
     giver = Giver()
     async with served(giver.answer) as port:

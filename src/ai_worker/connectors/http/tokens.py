@@ -61,26 +61,40 @@ class TokenSource:
         self._clock = clock
         self._token: Secret | None = None
         self._until = 0.0
-        self._lock = asyncio.Lock()
+        self._getting: asyncio.Task[Secret] | None = None
 
     async def token(self) -> Secret:
         """Return a token that is good for now.
+
+        Who has not the time to wait for it leaves, and it is got all the same: in the middle of an exchange the
+        refresh token before is void already, and the one that replaces it is not kept yet.
 
         Raises:
             CredentialsRefused: None is given.
             ToolFailed: Whoever gives them cannot be reached.
         """
-        async with self._lock:
-            if self._token is None or self._clock.monotonic() >= self._until:
-                grant = await self._get()
-                self._token = grant.token
-                self._until = self._clock.monotonic() + max(grant.life_s - EARLY_S, 1.0)
+        if self._token is not None and self._clock.monotonic() < self._until:
             return self._token
+        if self._getting is None:
+            self._getting = asyncio.create_task(self._got())
+            self._getting.add_done_callback(self._ended)
+        return await asyncio.shield(self._getting)
 
     def discard(self, token: Secret) -> None:
         """Forget a token that the system does not take any more; one that was renewed meanwhile stays."""
         if self._token == token:
             self._token = None
+
+    async def _got(self) -> Secret:
+        grant = await self._get()
+        self._token = grant.token
+        self._until = self._clock.monotonic() + max(grant.life_s - EARLY_S, 1.0)
+        return grant.token
+
+    def _ended(self, getting: asyncio.Task[Secret]) -> None:
+        self._getting = None
+        if not getting.cancelled():
+            getting.exception()  # whoever waits hears it; perhaps nobody does any more
 
 
 def life_of(value: Any) -> float:

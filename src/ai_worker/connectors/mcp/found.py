@@ -1,6 +1,7 @@
 """What was found out about who gives a server's tokens, kept so that later calls need not ask again."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -78,7 +79,9 @@ async def keep(parts: Parts, connection: str, found: Found, refresh_token: Secre
         KeptUnreadable: It cannot be written.
     """
     if parts.remember is not None:
-        await parts.remember(token_name(connection, found), refresh_token)
+        name = token_name(connection, found)
+        async with parts.alone(name) if parts.alone is not None else nullcontext():  # whoever renews the one before
+            await parts.remember(name, refresh_token)
         content = msgspec.json.encode(found, enc_hook=Secret.reveal).decode()
         await parts.remember(_name(connection), Secret(content))
 

@@ -54,7 +54,8 @@ RETURNING conversation_id, inbound.seq, turn_id, body, before.attempts + 1, held
     (SELECT progress.body FROM progress WHERE progress.seq = inbound.seq),
     (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
     (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
-    (SELECT CASE WHEN behind.said_by = inbound.said_by THEN behind.received_at END FROM inbound AS behind
+    (SELECT CASE WHEN behind.said_by = inbound.said_by AND strpos(behind.body, '"chosen":""') > 0
+        THEN behind.received_at END FROM inbound AS behind
      WHERE behind.conversation_id = inbound.conversation_id AND behind.state = 'waiting' AND behind.seq > inbound.seq
         AND behind.owed IS NULL ORDER BY behind.seq LIMIT 1), owed
 """

@@ -42,7 +42,8 @@ OLDEST = """
 SELECT seq, turn_id, body, attempts, held, (SELECT body FROM progress WHERE progress.seq = inbound.seq),
     (SELECT name FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
     (SELECT department FROM contact WHERE contact.channel = inbound.channel AND contact.id = inbound.said_by),
-    (SELECT iif(behind.said_by = inbound.said_by, behind.received_at, NULL) FROM inbound AS behind
+    (SELECT iif(behind.said_by = inbound.said_by AND instr(behind.body, '"chosen":""'), behind.received_at, NULL)
+     FROM inbound AS behind
      WHERE behind.conversation_id = inbound.conversation_id AND behind.state = 'waiting' AND behind.seq > inbound.seq
         AND behind.owed IS NULL ORDER BY behind.seq LIMIT 1), owed
 FROM inbound WHERE seq = coalesce(
