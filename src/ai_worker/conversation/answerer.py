@@ -123,7 +123,7 @@ class Answerer:
             result = await self._call(planned, given, words, trace)
         elif verdict.course == "consult" and self._reasoner is not None:
             result = await self._reasoner.answer(
-                replace(given, history=beside.everything_said),
+                replace(given, history=beside.everything_said) if given.message.group else given,
                 text,
                 worker=worker,
                 words=words,

@@ -35,10 +35,8 @@ def still_open(
     Args:
         asked: What the turn has asked the sender back; `None` if nothing.
         before: What was open before it.
-        message: The message that the turn answered. It ends what was asked of its sender, of nobody else.
+        message: The message of a group that the turn answered. It ends what was asked of its sender, of nobody else.
     """
-    if not message.group:
-        return asked
     sender = message.contact.id
     now = [] if asked is None else [replace(asked, asker=sender)]
     if before is not None:

@@ -141,11 +141,13 @@ class TurnEngine:
         result = await self._turn(
             mine, trace, Beside(on_delta, on_draft, notebook, given.history), others_asked=others_asked
         )
-        result = replace(result, pending=still_open(result.pending, given.pending, given.message))
+        if given.message.group:
+            result = replace(result, pending=still_open(result.pending, given.pending, given.message))
         if given.progress is not None and not result.tools:
             result = replace(result, tools=given.progress.all_uses)
-        words = _words(given, self._staff.named(given.worker))
-        result = quoted(passed_on_too(result, given, words), given, words)
+        if given.behind or given.overtaken:
+            words = _words(given, self._staff.named(given.worker))
+            result = quoted(passed_on_too(result, given, words), given, words)
         if result.decision == "handoff":
             result = await self._foretold(result, given)
         return replace(result, steps=trace.steps)

@@ -12,6 +12,9 @@ from ai_worker.foundation.text import split_bytes
 TEXT_BYTES = 2048
 """WeCom cuts longer text off without saying so."""
 
+_MARKS = re.compile(r"[\[*#+-]")
+"""What all marks of Markdown begin with: most replies have none and need no closer look."""
+
 # Every repetition is bounded: an endless line of opening marks must not cost its length squared.
 _IMAGE = re.compile(r"!\[([^\]\n]{0,200})\]\([^)\n]{0,2000}\)")
 _LINK = re.compile(r"\[([^\]\n]{1,200})\]\((https?://[^\s)\"<>]{1,1000})\)")
@@ -22,6 +25,8 @@ _BULLET = re.compile(r"^([ \t]*)[*+-][ \t]+", re.MULTILINE)
 
 def pieces(markdown: str) -> list[str]:
     """Return the text messages, in order, that say what `markdown` says."""
+    if not _MARKS.search(markdown):
+        return split_bytes(markdown, TEXT_BYTES)
     plain = _BULLET.sub(r"\1• ", _HEADING.sub("", _BOLD.sub(r"\1", _IMAGE.sub(r"\1", markdown))))
     linked = split_bytes(_LINK.sub(r'<a href="\2">\1</a>', plain), TEXT_BYTES)
     if all(piece.count("<a ") == piece.count("</a>") for piece in linked):

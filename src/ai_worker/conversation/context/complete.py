@@ -31,9 +31,11 @@ def leaned_on(text: str, history: Sequence[Utterance]) -> str:
     between about invoices.
     """
     asked = _questions_before(history)
+    if len(asked) < 2:  # nothing to choose from
+        return asked[0] if asked else ""
     words = _matter(text)
     shared = (question for question in asked if words & _matter(question))
-    return next(shared, asked[0] if asked else "")
+    return next(shared, asked[0])
 
 
 def completions(text: str, before: str, history: Sequence[Utterance], *, corrects: bool) -> list[str]:

@@ -23,6 +23,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"(?<![\d.])(?:\+?\d[\d \-]{5,}\d)(?![\d.])")
+_APART, _APART_IN_NUMBER = re.compile(r"[ \-]"), re.compile(r"(?<=\d)[ \-](?=\d)")
 
 
 def without_thoughts(text: str) -> str:
@@ -50,19 +51,14 @@ def names_address(sentence: str) -> bool:
     return _ADDRESS.search(sentence) is not None or _PHONE.search(sentence) is not None
 
 
-def calls_elsewhere(sentence: str, known: str) -> bool:
-    """Return whether a sentence has a telephone or account number that is not among the known texts.
-
-    Args:
-        sentence: The sentence.
-        known: All digits that were shown or said, without spaces and dashes.
-    """
-    return any(re.sub(r"[ \-]", "", number) not in known for number in _PHONE.findall(sentence))
+def numbers_to_call(sentence: str) -> list[str]:
+    """Return the telephone and account numbers of a sentence, without spaces and dashes."""
+    return [_APART.sub("", number) for number in _PHONE.findall(sentence)]
 
 
 def digits(texts: Sequence[str]) -> str:
-    """Return texts as `calls_elsewhere` looks numbers up in them."""
-    return "\n".join(re.sub(r"(?<=\d)[ \-](?=\d)", "", text) for text in texts)
+    """Return texts as one in which such numbers can be looked up."""
+    return "\n".join(_APART_IN_NUMBER.sub("", text) for text in texts)
 
 
 def _bare(address: str) -> str:

@@ -7,10 +7,11 @@ after it. So what has been shown of an answer that is still being written need n
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from ai_worker.conversation.grounding import marks
-from ai_worker.conversation.grounding.addresses import calls_elsewhere, digits, presentable
+from ai_worker.conversation.grounding.addresses import digits, numbers_to_call, presentable
 from ai_worker.conversation.grounding.facts import numbers, squashed, tokens
 from ai_worker.conversation.grounding.leaks import leaks
 from ai_worker.conversation.grounding.orders import plain
@@ -144,12 +145,10 @@ class Check:
         material = (*shown.texts, *shown.titles, *shown.results)
         asked = tuple(plain(text) for text in shown.asked)
         self._material = material
+        self._known = (*material, *asked)
         self._ordered = terms(shown.orders)
         self._wanted = (tokens(shown.orders) | numbers(shown.orders)) if shown.orders else frozenset()
-        self._numbers = frozenset[str]().union(*(numbers(text) for text in (*material, *asked)))
-        self._named = squashed((*material, *asked))
         self._question = terms(asked[0]) if asked else Terms()
-        self._digits = digits((*material, *asked))
         self._decided: dict[str, tuple[Finding, list[int]]] = {}
 
     def of(self, text: str) -> Grounded:
@@ -181,22 +180,27 @@ class Check:
 
     def _decide(self, sentence: str) -> tuple[Finding, list[int]]:
         words = marks.bare(sentence)
-        if leaks(words, self._shown.instructions) or calls_elsewhere(words, self._digits):
+        if leaks(words, self._shown.instructions) or self._calls_elsewhere(words):
             return "removed", []
         if self._foreign(words):
             return "removed", []
         if _SILENT.fullmatch(words) or not words:
             return "courtesy", []
-        factual = self._facts_stand(words)
-        if factual and not _SILENT.sub("", _COURTESY.sub("", fold(words))):
+        if not _SILENT.sub("", _COURTESY.sub("", fold(words))) and self._facts_stand(words):
             return "courtesy", []
         places = [number - 1 for number in marks.named(sentence) if 0 < number <= len(self._sources)]
         # What was said earlier settles nothing: the same question may be asked of another thing.
         if contradicts(words, [*self._sources[: len(self._shown.titles)], *self._results]):
             return "removed", []
-        if factual and (rests := self._rests(words, places)) is not None:
+        shown = self._sources or self._results
+        if shown and self._facts_stand(words) and (rests := self._rests(words, places)) is not None:
             return "supported", rests
         return ("own" if self._own and not self._obeys(words) else "removed"), []
+
+    def _calls_elsewhere(self, words: str) -> bool:
+        """Return whether a sentence has a telephone or account number that nobody has shown or said."""
+        called = numbers_to_call(words)
+        return bool(called) and any(number not in self._digits for number in called)
 
     def _foreign(self, words: str) -> bool:
         said = terms(words if "://" not in words else presentable(words, material=()))
@@ -210,6 +214,18 @@ class Check:
             return False
         named = squashed([words])
         return terms(words).share_in(self._ordered) >= CITED or any(wanted in named for wanted in self._wanted)
+
+    @cached_property
+    def _numbers(self) -> frozenset[str]:
+        return frozenset[str]().union(*(numbers(text) for text in self._known))
+
+    @cached_property
+    def _named(self) -> str:
+        return squashed(self._known)
+
+    @cached_property
+    def _digits(self) -> str:
+        return digits(self._known)
 
     def _facts_stand(self, words: str) -> bool:
         """Return whether every number and name of a sentence was shown or asked."""

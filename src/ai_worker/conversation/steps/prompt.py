@@ -200,7 +200,7 @@ def rewriting(text: str, history: Sequence[Utterance], words: Phrases) -> str:
 def moment_of(now: datetime, worker: Worker, words: Phrases) -> str:
     """Return the time of day in the worker's own zone, to the minute, as the model is told it."""
     local = now.astimezone(_zone(worker.time_zone))
-    said = f"{local:%Y-%m-%d} {words.ask_model['weekdays'][local.weekday()]} {local:%H:%M}"
+    said = f"{local.date()} {words.ask_model['weekdays'][local.weekday()]} {local.hour:02}:{local.minute:02}"
     return str(words.ask_model["now"].format(now=said, zone=worker.time_zone))
 
 

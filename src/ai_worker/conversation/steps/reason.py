@@ -18,10 +18,10 @@ from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.progress import Notebook, Progress
 from ai_worker.conversation.steps import compose
 from ai_worker.conversation.steps.consult import Consultation, Consulted, ModelMisbehaved, NeedsPerson
-from ai_worker.conversation.steps.decide import asks_again, choices, without_model
+from ai_worker.conversation.steps.decide import asks_again
 from ai_worker.conversation.steps.guard import Guard, whole_sentences
 from ai_worker.conversation.steps.live import Heard, LiveDraft, LiveText, OnDraft
-from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear
+from ai_worker.conversation.steps.look_up import Bars, Findings
 from ai_worker.conversation.steps.operations import on_offer
 from ai_worker.conversation.steps.prompt import (
     Material,
@@ -33,6 +33,7 @@ from ai_worker.conversation.steps.prompt import (
     tainted_before,
 )
 from ai_worker.conversation.steps.skills import told as told_skills
+from ai_worker.conversation.steps.stand_in import instead, without
 from ai_worker.conversation.trace import Trace
 from ai_worker.conversation.turn import TurnInput, TurnResult
 from ai_worker.conversation.wish import is_meant, of_contact
@@ -61,9 +62,8 @@ REWRITTEN, REWRITTEN_TOKENS, REWRITTEN_S = 120, 100, 5.0
 class Reasoner:
     """Asks the model, checks its words, and steps down the ladder when there are none.
 
-    The rungs, from the top: the model (with its own fallbacks, behind the port) · an approved answer
-    or passage that is nearly sure, with a note that says so · a holding notice, and the real answer
-    later (`hold`). A held message says nothing more until the model is back; the pipeline ends it.
+    The first rung is the model, with its own fallbacks behind the port; the others are in `steps.stand_in`.
+    A held message says nothing more until the model is back; the pipeline ends it.
 
     Confidence of a model's answer: with a tool's result behind it 0.9; with passages, the best
     retrieval confidence among those it rests on, between `clarify_at` and 0.95; with nothing but
@@ -132,7 +132,8 @@ class Reasoner:
         asked: what it says of them comes first.
         """
         if given.behind:
-            return self._without(ModelFailed("Older messages wait for it."), NOTHING_DONE, given, words, findings, text)
+            waits = ModelFailed("Older messages wait for it.")
+            return without(waits, NOTHING_DONE, given, words, findings, text, bars=self._bars)
         material = gather(findings, given.history, self._bars, tools=tools)
         skills = self._skills.of(worker.skills) if self._skills else ()
         moment = moment_of(self._clock.now(), worker, words)
@@ -179,7 +180,7 @@ class Reasoner:
             result = await self._wanted(wanted, consultation.progress, tools, given, words, findings, text)
             return replace(result, tools=consultation.progress.all_uses)
         except (ModelFailed, ModelMisbehaved, ToolUnsure) as failure:
-            result = self._without(failure, consultation.progress, given, words, findings, text)
+            result = without(failure, consultation.progress, given, words, findings, text, bars=self._bars)
             return replace(result, tools=consultation.progress.all_uses)
         streamed = live.shown if live is not None else ""
         with trace.step("guard") as note:
@@ -213,29 +214,8 @@ class Reasoner:
         the arguments, and the matter itself, must stand in what they said.
         """
         if self._approvals is None or progress.acted or not _is_wish(wanted, tools, given, text):
-            return self._without(wanted, progress, given, words, findings, text)
+            return without(wanted, progress, given, words, findings, text, bars=self._bars)
         return await self._approvals.ask(wanted.tool, wanted.arguments, given, words)
-
-    def _without(
-        self,
-        failure: ModelFailed | ModelMisbehaved | NeedsPerson | ToolUnsure,
-        progress: Progress,
-        given: TurnInput,
-        words: Phrases,
-        findings: Findings,
-        text: str,
-    ) -> TurnResult:
-        """Return what is said when the model has come to no answer."""
-        if progress.unsure:
-            return compose.unsure(words)
-        waits = isinstance(failure, ModelFailed)
-        if progress.acted:
-            return _held(given, words) if waits and not given.last_chance else compose.half_told(words)
-        if isinstance(failure, NeedsPerson):
-            return compose.to_confirm(words)
-        if (standing_in := self._stand_in(given, words, findings, text)) is not None:
-            return standing_in
-        return _held(given, words) if waits else compose.handed_over(words, Reason.FAILED)
 
     def _guarded(
         self,
@@ -263,14 +243,14 @@ class Reasoner:
         if streamed:
             rest = Grounded(streamed, streamed, left.rests, left.supported, left.own, left.removed)
             return self._answered(rest, material, said, words, streams=True, note=words.say("rest_unknown"))
-        return self._instead(given, words, findings)
+        return instead(given, words, findings, bars=self._bars)
 
     def _asked_back(
         self, said: Consulted, question: str, guard: Guard, given: TurnInput, words: Phrases, findings: Findings
     ) -> TurnResult:
         """Ask what the model wants to know, if it may, and not for the third time."""
         if not (may_be_asked(question) and guard.may_ask(question)):
-            return self._instead(given, words, findings)
+            return instead(given, words, findings, bars=self._bars)
         if not asks_again(given.pending):
             return compose.handed_over(words, Reason.UNCLEAR, confidence=findings.best)
         times = (given.pending.times if given.pending else 0) + 1
@@ -310,27 +290,6 @@ class Reasoner:
             tainted=said.tainted,
         )
 
-    def _instead(self, given: TurnInput, words: Phrases, findings: Findings) -> TurnResult:
-        """Ask back, or hand over, in place of an answer that rests on nothing."""
-        verdict = without_model(findings, bars=self._bars, pending=given.pending)
-        if verdict.course == "clarify":
-            times = (given.pending.times if given.pending else 0) + 1
-            return compose.which(words, choices(findings, self._bars), times=times)
-        return compose.handed_over(words, verdict.reason or Reason.UNKNOWN, confidence=findings.best)
-
-    def _stand_in(self, given: TurnInput, words: Phrases, findings: Findings, text: str) -> TurnResult | None:
-        """Return what approved knowledge can do in the model's place; `None` if nothing is near enough.
-
-        What is less than sure says so.
-        """
-        if findings.best < self._bars.fallback_at:
-            return None
-        if not is_clear(findings):
-            return self._instead(given, words, findings)
-        best = findings.found[0]
-        note = "" if best.score >= self._bars.answer_at else words.say("nearest")
-        return compose.approved(words, best, question=text, confidence=best.score, note=note)
-
 
 def _is_wish(wanted: NeedsPerson, tools: Sequence[Tool], given: TurnInput, text: str) -> bool:
     if not wanted.tainted:
@@ -339,11 +298,3 @@ def _is_wish(wanted: NeedsPerson, tools: Sequence[Tool], given: TurnInput, text:
     earlier = own_words(own_talk(given.history, message.contact.id) if message.group else given.history)
     said = earlier if message.passes_on else [text, *earlier]
     return of_contact(wanted.arguments, said) and is_meant(wanted.tool, text, tools=tools)
-
-
-def _held(given: TurnInput, words: Phrases) -> TurnResult:
-    """Promise the answer for later; a contact who was promised it already hears nothing more."""
-    if given.last_chance:
-        return compose.handed_over(words, Reason.FAILED, confidence=0.0)
-    reply = None if given.held else Reply(words.say("holding"))
-    return TurnResult("handoff", reply, reason=Reason.FAILED, hold=True)
