@@ -123,7 +123,12 @@ def _heard() -> frozenset[str]:
     """Return the English words that are heard without looking anything up: `morning`."""
     hear = catalogue("en")["hear"]
     return frozenset(
-        word for said in hear.values() if isinstance(said, list) for one in said for word in one.split() if word.isalpha()
+        word
+        for said in hear.values()
+        if isinstance(said, list)
+        for one in said
+        for word in one.split()
+        if word.isalpha()
     )
 
 

@@ -67,6 +67,16 @@ class Lexicon:
                 ways.update(asked)
         return frozenset(way for way in ways if way)
 
+    def asks_for(self, column: str, text: str) -> bool:
+        """Return whether a folded text asks for what stands in a column."""
+        if any(
+            re.search(rf"\b{re.escape(way)}\b" if way.isascii() else re.escape(way), text)
+            for way in self.ways_to_ask(column)
+        ):
+            return True
+        kind = self.kind_of_value(column)
+        return kind is not None and kind.said(text) > 0
+
     def kind_of_value(self, column: str) -> "Asked | None":
         """Return how a column is asked for by the kind of thing in it; `None` where its heading does not tell."""
         heading = fold(column)
@@ -83,6 +93,11 @@ class Lexicon:
         for end in self.title_ends:
             kind = kind.removesuffix(end).strip(" _-")
         return kind
+
+
+def is_likewise(beside: str) -> bool:
+    """Return whether what a folded message says beside a name asks of it what was asked of another: `那…呢`."""
+    return lexicon().likewise.fullmatch(beside) is not None
 
 
 @cache
