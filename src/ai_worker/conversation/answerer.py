@@ -173,7 +173,7 @@ class Answerer:
         called = await call(self._toolbox, planned.tool, planned.values, key=key, trace=trace, asker=asker)
         with trace.step("compose"):
             if called.failure is None:
-                return compose.by_tool(words, planned, called)
+                return compose.by_tool(words, planned, called, question=given.message.text)
             if not isinstance(called.failure, ToolRefused):
                 return replace(compose.handed_over(words, Reason.FAILED), tools=(called.use,))
             if not asks_again(given.pending):

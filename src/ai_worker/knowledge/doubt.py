@@ -6,7 +6,7 @@ matter: `退货地址` is nearly `怎么退货`, and its answer says nothing of 
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from ai_worker.knowledge import confidence, terms
 from ai_worker.knowledge.candidate import Candidate
@@ -80,6 +80,8 @@ def _honest(sure: float, entry: "_Entry", candidates: Sequence[Candidate], quest
         return sure
     if is_generic(question) or _fits_several(question, entry.heard, candidates):
         return confidence.TIED
+    if entry.is_of_another(question):
+        return confidence.TIED
     unmet = entry.unmet(question) - confidence.UNMET_EVERYWHERE
     if unmet <= 0:
         return sure
@@ -114,6 +116,13 @@ def _fits_several(question: Question, heard: Sequence[Wording], candidates: Sequ
     return any(own <= one.meanings for rival in rivals for one in rival.heard)
 
 
+@lru_cache(maxsize=4_096)
+def _is_thing(unit: str) -> bool:
+    """Return whether a meaning is a Chinese noun of two characters or more."""
+    word = unit.removeprefix(MARK)
+    return len(word) > 1 and terms.is_han(word[-1]) and terms.tagged(word)[-1][1][0] == "n"
+
+
 class _Entry:
     """What an entry says, taken apart as far as a question needs it."""
 
@@ -141,6 +150,24 @@ class _Entry:
             answered = self._written(left)
             missing = {unit: part for unit, part in missing.items() if unit not in answered}
         return math.fsum(missing.values()) / whole
+
+    def is_of_another(self, question: Question) -> bool:
+        """Return whether an entry is about one of a kind, and the question about another: 病假 and 产假.
+
+        What all its wordings mean, and the question does not, ends in the same character as something that
+        the question means and none of them does. What the lexicon takes for the same is no other.
+        """
+        own = question.wording.meanings
+        asked = own - self._said
+        if not asked:
+            return False
+        about = frozenset.intersection(*(one.meanings for one in self.heard)) - own
+        related = lexicon().related
+        return any(
+            unit[-1] == other[-1] and other not in related.get(unit, ()) and _is_thing(unit) and _is_thing(other)
+            for unit in asked
+            for other in about
+        )
 
     def _missing(self, unit: str, tag: str) -> float:
         """Return how much a word is missed that no wording has."""

@@ -13,10 +13,22 @@ SHORTEST = 3
 _NUMBERED = re.compile(
     r"(?:^|(?<=[\s。！？!?；;，,：:]))\s*(?:\d{1,2}[.、)）．](?!\d)|[（(]\d{1,2}[)）]|[①-⑩]|[一二三四五六七八九十]{1,2}、)\s*"
 )
-_ENDS = re.compile(r"(?<=[？?])|[。！!；;\n]+|(?<=[a-z])\.\s")
-_COMMAS = re.compile(r"[，,](?:另外|还有|然后|顺便问一下|顺便问下|顺便|以及|再问一下|再就是|also|and also)?\s*")
+_ASKING_IN_ENGLISH = (
+    r"(?:[Ww]h(?:at|ere|en|o|ich|y)|[Hh]ow|(?:[Dd]o|[Dd]oes|[Dd]id|[Cc]an|[Cc]ould|[Ii]s|[Aa]re|[Ww]ill|[Mm]ay)"
+    r" (?:i|I|we|you|it|the|my|there))\b"
+)
+"""How an English question begins that is glued to the sentence before it."""
+
+_ENDS = re.compile(
+    rf"(?<=[？?])|[。！!；;\n]+|(?<=[a-z])\.(?:\s|(?=(?:[Aa]nd |[Aa]lso |[Bb]ut )?{_ASKING_IN_ENGLISH}))"
+)
+_COMMAS = re.compile(
+    r"[，,](?:另外|还有|然后|顺便问一下|顺便问下|顺便|以及|再问一下|再就是|also|and also)?\s*"
+    rf"| and (?:also )?(?={_ASKING_IN_ENGLISH})"
+)
 _JOINS = re.compile(
-    r"^(?:(?:请问一下|请问|你好|您好|另外|还有|然后|顺便问一下|顺便问下|顺便|以及|再问一下|再就是|also|and)[，,\s]*)+"
+    r"^(?:(?:请问一下|请问|你好|您好|另外|还有|然后|顺便问一下|顺便问下|顺便|以及|再问一下|再就是|(?:also|and|plus|then)(?![a-z]))[，,\s]*)+",
+    re.IGNORECASE,
 )
 
 

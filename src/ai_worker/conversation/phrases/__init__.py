@@ -9,6 +9,9 @@ from string import Formatter
 from typing import Any
 
 from ai_worker.conversation.message import Utterance
+from ai_worker.foundation.remembered import remembered
+from ai_worker.knowledge import english
+from ai_worker.knowledge.language import english_meaning
 
 LANGUAGES = ("zh-CN", "en")
 
@@ -25,7 +28,11 @@ _ENGLISH_FRAME = re.compile(
     re.IGNORECASE,
 )
 _CHINESE_FRAME = re.compile(r"[的了吗呢吧么怎哪谁几多少什]")
-_LATIN_WORD = re.compile(r"\b[A-Za-z]{2,}\b")
+_LATIN_WORD = re.compile(r"(?<![A-Za-z0-9_])(?<!\d-)[A-Za-z]{2,}(?![A-Za-z0-9_]|-\d)")
+"""A word, other than the letters of a code: `QX-7781`, `T9`."""
+
+_EVERYWHERE = frozenset(("ok", "okay", "yes", "no", "bye", "hi", "thx", "lol", "pk", "vip", "app", "id"))
+"""English words that are Chinese by now."""
 
 
 class Phrases:
@@ -76,20 +83,56 @@ def language_of(text: str, *, history: Sequence[Utterance], default: str) -> str
     """Return the language to answer `text` in: the asker's.
 
     Where both are mixed, the one that makes the sentence counts: `打印机 B2 的 price` is Chinese,
-    `how much is 打印机 B2` English. `2`, `ORD12345`, and an `OK` in a Chinese talk say nothing: then the
-    contact's earlier words decide, and before there are any, `default`.
+    `how much is 打印机 B2` English. `2`, `ORD12345`, `OK`, letters that are no word, and a `thank you` in a
+    Chinese talk say nothing: then the contact's earlier words decide, and before there are any, `default`.
     """
-    said = [utterance.text for utterance in reversed(history) if utterance.role == "user"]
-    before = next((language for words in said if (language := _language(words))), None)
-    now = _language(text)
-    if now == "en" and before == "zh-CN" and len(_LATIN_WORD.findall(text)) <= FEW:
-        return before
-    return now or before or default
+    language = _language(text)
+    if language is not None and not (language == "en" and _is_brief(text)):
+        return language
+    for utterance in reversed(history):
+        before = _language(utterance.text) if utterance.role == "user" else None
+        if before is not None and not (before == "en" and _is_brief(utterance.text)):
+            return before
+        language = language or before
+    return language or default
 
 
+def _is_brief(text: str) -> bool:
+    return len(_LATIN_WORD.findall(text)) <= FEW
+
+
+@remembered(texts=2_048, characters=400)
 def _language(text: str) -> str | None:
-    characters, words = len(_CJK.findall(text)), len(_LATIN_WORD.findall(text))
+    """Return the language of a text; `None` where it says nothing of it."""
+    characters, words = len(_CJK.findall(text)), _LATIN_WORD.findall(text)
     if not characters:
-        return "en" if words else None
-    english = len(_ENGLISH_FRAME.findall(text)) >= FRAME and not _CHINESE_FRAME.search(text)
-    return "en" if english and words * 2 > characters else "zh-CN"
+        return "en" if any(_is_english(word) for word in words) else None
+    framed = len(_ENGLISH_FRAME.findall(text)) >= FRAME and not _CHINESE_FRAME.search(text)
+    return "en" if framed and len(words) * 2 > characters else "zh-CN"
+
+
+def _is_english(word: str) -> bool:
+    folded = word.lower()
+    if folded in _EVERYWHERE:
+        return False
+    return folded in english.FUNCTION_WORDS or folded in _heard() or english.stem(folded) in _meant()
+
+
+@cache
+def _heard() -> frozenset[str]:
+    """Return the English words that are heard without looking anything up: `morning`."""
+    hear = catalogue("en")["hear"]
+    return frozenset(
+        word
+        for said in hear.values()
+        if isinstance(said, list)
+        for one in said
+        for word in one.split()
+        if word.isalpha()
+    )
+
+
+@cache
+def _meant() -> frozenset[str]:
+    """Return the English words whose meaning is known, by their stems."""
+    return frozenset(word for phrase in english_meaning.lexicon() for word in phrase)

@@ -14,7 +14,7 @@ from ai_worker.conversation.message import Choice, Reply, Utterance
 from ai_worker.conversation.phrases import Phrases
 from ai_worker.conversation.steps.call import Called
 from ai_worker.conversation.steps.quote import excerpt
-from ai_worker.conversation.steps.verbs import Plan, told
+from ai_worker.conversation.steps.verbs import Plan, asked_beside, told
 from ai_worker.conversation.turn import PendingQuestion, TurnResult
 from ai_worker.foundation.text import shorten
 from ai_worker.knowledge.citation import cite
@@ -146,9 +146,11 @@ def ask_slot(plan: Plan, *, times: int) -> TurnResult:
     return TurnResult("clarify", Reply(plan.missing.ask), pending=pending)
 
 
-def by_tool(words: Phrases, plan: Plan, called: Called) -> TurnResult:
-    """Say what the business system said."""
+def by_tool(words: Phrases, plan: Plan, called: Called, *, question: str) -> TurnResult:
+    """Say what the business system said: as the verb tells it, and what was asked for besides."""
     text = told(plan.verb.template, called.data, values=plan.values, no_value=words.say("no_value"))
+    asked = asked_beside(called.data, question, text)
+    text = "\n".join((text, *(words.say("field", name=name, value=value) for name, value in asked)))
     tainted = not bare_data(called.data)
     return TurnResult("answer", Reply(text, rateable=True), confidence=BY_TOOL, tools=(called.use,), tainted=tainted)
 

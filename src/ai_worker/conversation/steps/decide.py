@@ -10,7 +10,10 @@ from ai_worker.conversation.hearing import hearing, squash
 from ai_worker.conversation.steps.look_up import Bars, Findings, is_clear, rivals, says_exactly
 from ai_worker.conversation.steps.verbs import Plan
 from ai_worker.conversation.turn import PendingQuestion
+from ai_worker.knowledge.confidence import CLARIFY_AT
+from ai_worker.knowledge.language.meaning import lexicon
 from ai_worker.knowledge.passage import Scored
+from ai_worker.knowledge.wording import Wording
 
 Course = Literal["answer", "clarify", "call", "ask_slot", "consult", "hand_over"]
 
@@ -71,9 +74,9 @@ def decide(
 
 def without_model(findings: Findings, *, bars: Bars, pending: PendingQuestion | None) -> Verdict:
     """Choose between asking back and handing over, when nothing is sure."""
-    if findings.best >= bars.clarify_at:
-        return _ask_back("clarify", pending)
-    return Verdict("hand_over", Reason.UNKNOWN)
+    if findings.best < bars.clarify_at or _is_far_off(choices(findings, bars), findings.question):
+        return Verdict("hand_over", Reason.UNKNOWN)
+    return _ask_back("clarify", pending)
 
 
 def asks_again(pending: PendingQuestion | None) -> bool:
@@ -100,16 +103,33 @@ def entry_is_better(findings: Findings, about: Focus, *, bars: Bars) -> bool:
 
 
 def choices(findings: Findings, bars: Bars) -> list[Scored]:
-    """Return what to offer when asking back: the best distinct answers, entries before passages."""
+    """Return what to offer when asking back: the best distinct answers, and entries alone where one is worth it.
+
+    An entry that would not be worth asking about stands in nobody's way: what is, is a passage then.
+    """
     near = [scored for scored in findings.found if scored.score >= NEAR * bars.clarify_at]
     entries = [scored for scored in near if scored.passage.kind == "entry"]
-    return _distinct(entries or near)[:CHOICES]
+    worth_it = entries and entries[0].score >= bars.clarify_at
+    return _distinct(entries if worth_it else near)[:CHOICES]
+
+
+def _is_far_off(offered: Sequence[Scored], question: str) -> bool:
+    """Return whether there is but one choice, an unlikely one that shares no word with the question.
+
+    A base may have been tuned to ask back from little on; what shares nothing at all is no choice.
+    """
+    if len(offered) != 1 or offered[0].score >= CLARIFY_AT:
+        return False
+    asked, own = Wording.of(question), Wording.of(f"{offered[0].passage.called} {offered[0].matched}")
+    aside = lexicon().asking | lexicon().aside
+    return asked.pairs.isdisjoint(own.pairs) and (asked.meanings - aside).isdisjoint(own.meanings)
 
 
 def _distinct(found: Sequence[Scored]) -> list[Scored]:
     distinct: list[Scored] = []
     for scored in found:
-        if all(rivals(scored.passage, other.passage) for other in distinct):
+        others = (other.passage for other in distinct if other.passage.kind == scored.passage.kind)
+        if all(rivals(scored.passage, other) for other in others):
             distinct.append(scored)
     return distinct
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 
 from ai_worker.conversation.context.complete import completions, leaned_on
 from ai_worker.conversation.context.questions import core_of
+from ai_worker.conversation.grounding.sentences import split
 from ai_worker.conversation.hearing import hearing, squash
 from ai_worker.conversation.history import last_reply
 from ai_worker.conversation.message import Utterance
 from ai_worker.conversation.turn import Candidate
+from ai_worker.knowledge import terms
+from ai_worker.knowledge.language.meaning import lexicon
 from ai_worker.knowledge.passage import Passage, Scored
 from ai_worker.knowledge.retrieve import Reader, Retriever
 
@@ -25,6 +28,9 @@ OF_EACH = 2
 """Passages that each of several questions adds to what a model reads."""
 
 JUST_BELOW = 0.01
+
+MATTER = frozenset("nvajlie")
+"""First letters of the parts of speech that say what a question is about."""
 
 SHORT = 6
 """Characters without punctuation up to which a message that finds nothing may lean on the last one."""
@@ -129,6 +135,8 @@ def look_up(
         best = _better(best, full, bars)
         if best.best >= bars.answer_at and is_clear(best):
             break
+    if corrects and best.best < bars.answer_at and (again := _once_more(found, text, heard, bars)) is not None:
+        return Findings((again,), text, leans=False)
     return best
 
 
@@ -172,6 +180,42 @@ def widened(findings: Findings, shelves: Shelves, parts: Sequence[str], *, bars:
 def _news(found: Sequence[Scored], heard: str) -> list[Scored]:
     """Return what was not said in the latest reply."""
     return [scored for scored in found if not heard or scored.passage.text not in heard]
+
+
+def _once_more(found: Sequence[Scored], text: str, heard: str, bars: Bars) -> Scored | None:
+    """Return the part of the answer just given that says what a correction asks for; `None` if none does.
+
+    Nobody wants the same answer again, but `我问的是餐补` may mean one sentence of it: that sentence, word for
+    word. What the correction names stands in it, and not in the question that was taken for the contact's.
+    """
+    matter = _named(text)
+    if not matter:
+        return None
+    for scored in found:
+        passage = scored.passage
+        if passage.kind != "entry" or passage.text not in heard or scored.score < bars.clarify_at:
+            continue
+        sentences = split(passage.text)
+        saying = [one for one in sentences if all(word in terms.plain(one) for word in matter)]
+        named = all(word in terms.plain(passage.title) for word in matter)
+        if saying and not (named and len(saying) == len(sentences)):
+            part = replace(passage, text="".join(saying).strip())
+            return replace(scored, passage=part, score=max(scored.score, bars.answer_at))
+    return None
+
+
+def _named(text: str) -> list[str]:
+    """Return the words of a question that say what it is about, without those that say what is asked of it."""
+    known = lexicon()
+    aside = known.asking | known.attributes | known.aside
+    return [
+        word
+        for word, tag in terms.tagged(terms.plain(text))
+        if len(word) > 1
+        and tag[0] in MATTER
+        and word not in terms.FUNCTION_WORDS
+        and not aside.issuperset(known.meanings.get(word, (word,)))
+    ]
 
 
 def by_id(shelves: Shelves, passage_id: str, label: str) -> Scored | None:

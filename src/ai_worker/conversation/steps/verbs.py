@@ -13,6 +13,7 @@ from ai_worker.conversation.hearing import hearing, squash
 from ai_worker.conversation.history import said_by_contact
 from ai_worker.conversation.message import Utterance
 from ai_worker.foundation.text import fold
+from ai_worker.knowledge.records.lexicon import is_likewise, lexicon
 from ai_worker.skills.tool import Slot, Tool, Verb
 
 RESUMED_IS_WORTH = 1.5
@@ -115,6 +116,10 @@ def _plan(
     if not tool.acts:  # what acts is wanted in so many words
         triggers = triggers or (_triggers(verb, question) if question != text else 0)
         bare = any(squash(value) == squash(text) for value in here.values())
+    likewise = False
+    if here and not (triggers or bare or resumed or tool.acts) and is_likewise(_beside(verb, text, today)):
+        triggers = _triggered_before(verb, history, today)
+        likewise = triggers > 0
     if not (triggers or bare or resumed):
         return None
     # A number that was asked for again was missing before, or was one that the system does not know.
@@ -132,7 +137,7 @@ def _plan(
         verb,
         filled,
         missing,
-        own=missing is None and (named or (bool(filled) and hearing().points_back(text))),
+        own=missing is None and (named or likewise or (bool(filled) and hearing().points_back(text))),
         triggers=triggers,
         resumed=resumed,
         gained=resumed and bool(here),
@@ -174,9 +179,56 @@ def told(template: str, data: Any, *, values: Mapping[str, str], no_value: str) 
     return _FIELD.sub(field, template)
 
 
+def asked_beside(data: Any, question: str, told: str) -> list[tuple[str, str]]:
+    """Return the fields of a result that a question asks for and a verb's template leaves out, with what they say.
+
+    Args:
+        data: The result; only plain values at its top are looked at.
+        question: What was asked.
+        told: What the template has made of it.
+    """
+    if not isinstance(data, Mapping):
+        return []
+    words, folded = lexicon(), fold(question)
+    found: list[tuple[str, str]] = []
+    for name, value in data.items():
+        if not isinstance(value, str | int | float) or isinstance(value, bool) or not str(value).strip():
+            continue
+        said = _LINK.sub(r"\1（\2）", str(value))[:LONGEST_VALUE]
+        heading = str(name).replace("_", " ")
+        if said not in told and words.asks_for(heading, folded):
+            found.append((heading, said))
+    return found
+
+
 def _triggers(verb: Verb, text: str) -> int:
     words = fold(text)
     return sum(fold(trigger) in words for trigger in verb.triggers)
+
+
+def _triggered_before(verb: Verb, history: Sequence[Utterance], today: date | None) -> int:
+    """Return how many of a verb's words stand in the question that `那 ORD12346 呢` asks again."""
+    for text in said_by_contact(history):
+        if triggers := _triggers(verb, text):
+            return 0 if hearing().asks_how(text) else triggers
+        if not is_likewise(_beside(verb, text, today)):
+            break
+    return 0
+
+
+def _beside(verb: Verb, text: str, today: date | None) -> str:
+    """Return what a text says beside the values of a verb's slots."""
+    words = unicodedata.normalize("NFKC", text)
+    for slot in verb.slots:
+        if (
+            found := _compiled(slot.pattern).search(words) or _compiled(slot.pattern).search(words.upper())
+        ) is not None:
+            words = words[: found.start()] + " " + words[found.end() :]
+        elif today is not None and _compiled(slot.pattern).fullmatch(today.isoformat()):
+            words = fold(words)
+            for said in reversed(dates_in(words, today)):
+                words = words[: said.start] + " " + words[said.end :]
+    return fold(words)
 
 
 def _earlier(slot: Slot, history: Sequence[Utterance], today: date | None) -> str:

@@ -24,6 +24,9 @@ PART = 2
 FEW = 8
 """Records whose names may share a word that names them in part."""
 
+LEANING = 12
+"""Characters up to which a text that names nothing may ask for a column by the kind of thing in it: `谁签的`."""
+
 POINTING = 5
 """Characters right before an attribute among which a pronoun says whose it is."""
 
@@ -46,6 +49,10 @@ class RecordBook:
                     self._ways[way if _LATIN.fullmatch(way) else squashed(way)].append((table, column))
         self._ways.pop("", None)
         self._latin = {way: re.compile(rf"\b{re.escape(way)}\b") for way in self._ways if _LATIN.fullmatch(way)}
+        asked_by_kind = (
+            (table, column, lexicon().kind_of_value(column)) for table in tables for column in table.columns
+        )
+        self._by_kind = [(table, column, kind) for table, column, kind in asked_by_kind if kind is not None]
         self._by_word: dict[str, list[Record]] = defaultdict(list)
         for record in self._table_of:
             for word in set(terms.words(fold(record.name))):
@@ -127,15 +134,29 @@ class RecordBook:
             text: The question.
             mentions: What it names: an attribute's word in a name asks for nothing.
         """
-        words = list(squashed(text)[:READ])
+        words, named = list(squashed(text)[:READ]), False
         for mention in mentions:
             words[mention.start : mention.end] = "\0" * (mention.end - mention.start)
-        spans = self._spans("".join(words), fold(text)[:READ])
+            named = True
+        beside = "".join(words)
+        spans = self._spans(beside, fold(text)[:READ])
         found: dict[Table, list[tuple[str, str]]] = defaultdict(list)
         for way in spans:
             for table, column in self._ways[way]:
                 found[table].append((way, column))
-        return {table: _columns(table, pairs, squashed(text)) for table, pairs in found.items()}
+        asked = {table: _columns(table, pairs, squashed(text)) for table, pairs in found.items()}
+        if named or len(words) <= LEANING:
+            asked = {**self._asked_by_kind(beside), **asked}
+        return asked
+
+    def _asked_by_kind(self, text: str) -> Mapping[Table, list[str]]:
+        """Return the columns that a question word asks for by the kind of thing in them, those said most of."""
+        found: dict[Table, list[tuple[int, str]]] = defaultdict(list)
+        for table, column, kind in self._by_kind:
+            if said := kind.said(text):
+                found[table].append((said, column))
+        most = {table: max(said for said, _ in pairs) for table, pairs in found.items()}
+        return {table: [column for said, column in pairs if said == most[table]] for table, pairs in found.items()}
 
     def _spans(self, squashed_text: str, folded: str) -> list[str]:
         """Return the ways to ask that stand in a text, without those that are part of a longer one there."""
@@ -187,6 +208,8 @@ def _last_noun(text: str) -> str:
     return ""
 
 
-def _said(column: str, text: str) -> int:
+def _said(column: str, text: str) -> tuple[int, int]:
+    """Return how many pairs, and how many single characters, of a heading a text has."""
     heading = squashed(column)
-    return sum(heading[at : at + 2] in text for at in range(len(heading) - 1))
+    pairs = sum(heading[at : at + 2] in text for at in range(len(heading) - 1))
+    return pairs, sum(character in text for character in set(heading) - lexicon().faint)
