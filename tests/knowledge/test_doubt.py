@@ -67,3 +67,20 @@ async def test_what_the_entry_says_in_other_words_is_answered(reading_room: Libr
 
     assert found == entry
     assert sure >= ANSWER_AT
+
+
+OFFICE = (
+    ("sick", "病假怎么请", ("请病假的流程", "病假要谁批"), "提交诊断证明，由部门负责人批准。"),
+    ("visa", "商务签证怎么办", ("办理商务签证", "商务签证要什么材料"), "备齐邀请函，交行政部统一办理。"),
+    ("desk", "工位怎么调", ("想换工位", "调工位找谁"), "在行政系统里提交调整申请。"),
+)
+
+
+async def test_another_of_the_same_kind_is_asked_back(library: Library) -> None:
+    rows = [{"id": name, "question": first, "aliases": more, "answer": answer} for name, first, more, answer in OFFICE]
+    await library.put_entries(rows, base="default")
+
+    for question in ("婚假怎么请", "产假要谁批", "请事假的流程"):
+        found, sure = best(library, question)
+        assert (found, CLARIFY_AT <= sure <= TIED) == ("sick", True)
+    assert best(library, "病假怎么请呢")[1] >= ANSWER_AT

@@ -154,8 +154,8 @@ class _Entry:
     def is_of_another(self, question: Question) -> bool:
         """Return whether an entry is about one of a kind, and the question about another: 病假 and 产假.
 
-        What all its wordings mean, and the question does not, ends in the same character as something that
-        the question means and none of them does. What the lexicon takes for the same is no other.
+        What all its wordings mean, and the question does not, is as long and ends in the same character as
+        something that the question means and none of them does. What the lexicon takes for the same is no other.
         """
         own = question.wording.meanings
         asked = own - self._said
@@ -164,7 +164,11 @@ class _Entry:
         about = frozenset.intersection(*(one.meanings for one in self.heard)) - own
         related = lexicon().related
         return any(
-            unit[-1] == other[-1] and other not in related.get(unit, ()) and _is_thing(unit) and _is_thing(other)
+            unit[-1] == other[-1]
+            and len(unit) == len(other)
+            and other not in related.get(unit, ())
+            and _is_thing(unit)
+            and _is_thing(other)
             for unit in asked
             for other in about
         )

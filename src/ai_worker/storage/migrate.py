@@ -1,13 +1,14 @@
 """Moving an installation from its SQLite file to PostgreSQL: everything, or nothing."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
+from ai_worker.pipeline.store import StoreBusy
 from ai_worker.storage import codec, rows
 from ai_worker.storage.folder import AlreadyRunning, held
 from ai_worker.storage.opening import need_driver
@@ -100,7 +101,7 @@ async def move(file: Path, url: str, *, data_dir: Path, clock: Clock) -> list[Mo
         ServiceRunning: A service holds the file's folder.
         TargetNotEmpty: The schema has rows already.
         NothingToMove: There is no such file.
-        StoreBusy: The server cannot be reached now.
+        StoreBusy: The server cannot be reached now, or somebody is writing to the file.
         Misconfigured: One of both databases cannot be used.
     """
     need_driver()
@@ -122,8 +123,9 @@ async def move(file: Path, url: str, *, data_dir: Path, clock: Clock) -> list[Mo
             connection, reader = await open_single(target.address), open_reader(file)
             try:
                 _know_all(reader)
-                async with connection.transaction():
-                    return await _copy(reader, connection, target.address.schema)
+                with _closed_to_writers(file):
+                    async with connection.transaction():
+                        return await _copy(reader, connection, target.address.schema)
             finally:
                 reader.close()
                 connection.terminate()
@@ -141,6 +143,27 @@ def _know_all(source: "apsw.Connection") -> None:
             f"The database has schema {version}, and this ai-worker knows schemas up to {latest}: "
             "it would leave behind what a newer one has added. Nothing was moved."
         )
+
+
+@contextmanager
+def _closed_to_writers(file: Path) -> Iterator[None]:
+    """Let nobody write to the file inside the block.
+
+    Commands need no service; what they added to a table that is copied already would be left behind.
+
+    Raises:
+        StoreBusy: Somebody is writing.
+    """
+    import apsw
+
+    with closing(apsw.Connection(str(file))) as gate:
+        try:
+            gate.execute("BEGIN IMMEDIATE")
+        except apsw.BusyError:
+            raise StoreBusy(
+                "Another command is writing to the file. Nothing was moved; move once it has ended."
+            ) from None
+        yield  # closing ends the transaction, which changed nothing
 
 
 async def _copy(source: "apsw.Connection", target: Any, schema: str) -> list[Moved]:

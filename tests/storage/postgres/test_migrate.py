@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import apsw
 import asyncpg
 import pytest
 
@@ -32,6 +34,7 @@ from ai_worker.settings import load
 from ai_worker.skills.approval import LASTS, Approval, digest_of
 from ai_worker.skills.calls import Checked
 from ai_worker.skills.tool import Asker, Called
+from ai_worker.storage.migrate import move
 from ai_worker.storage.opening import Stores, open_stores
 from tests.postgres import shared_server
 from tests.storage.postgres.scene import ANSWER, message, reply
@@ -302,3 +305,34 @@ async def test_a_move_that_was_cut_off_after_its_end_is_whole_and_says_so_when_i
     assert done.returncode == 4
     assert "storage.target_not_empty" in done.stderr
     assert "已经是完整的" in done.stderr
+
+
+async def test_what_a_command_would_write_meanwhile_is_refused_and_not_left_behind(tmp_path: Path) -> None:
+    url, file = shared_server().url(), tmp_path / "ai-worker.db"
+    for place in (SQLITE, url):
+        async with open_stores(place, data_dir=tmp_path, clock=CLOCK):
+            pass
+    target = await asyncpg.connect(url.partition("?")[0])
+    try:
+        await target.execute(f"SET search_path = {url.partition('schema=')[2]}; BEGIN; LOCK TABLE conversation")
+        moving = asyncio.create_task(move(file, url, data_dir=tmp_path, clock=CLOCK))
+        async with asyncio.timeout(20):
+            while not _is_shut(file) and not moving.done():
+                await asyncio.sleep(0.02)
+        shut = _is_shut(file)
+        await target.execute("ROLLBACK")
+        await moving
+    finally:
+        await target.close()
+
+    assert shut
+    assert not _is_shut(file)
+
+
+def _is_shut(file: Path) -> bool:
+    with closing(apsw.Connection(str(file))) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE; ROLLBACK").fetchall()
+        except apsw.BusyError:
+            return True
+        return False

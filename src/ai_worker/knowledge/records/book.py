@@ -144,10 +144,14 @@ class RecordBook:
         for way in spans:
             for table, column in self._ways[way]:
                 found[table].append((way, column))
-        asked = {table: _columns(table, pairs, squashed(text)) for table, pairs in found.items()}
-        if named or len(words) <= LEANING:
-            asked = {**self._asked_by_kind(beside), **asked}
-        return asked
+        by_kind = self._asked_by_kind(beside) if named or len(words) <= LEANING else {}
+        bare = lexicon().question_words
+        by_way = {
+            table: _columns(table, pairs, squashed(text))
+            for table, pairs in found.items()
+            if table not in by_kind or any(way not in bare for way, _ in pairs)
+        }
+        return {**by_kind, **by_way}
 
     def _asked_by_kind(self, text: str) -> Mapping[Table, list[str]]:
         """Return the columns that a question word asks for by the kind of thing in them, those said most of."""

@@ -40,6 +40,9 @@ class Lexicon:
     kinds: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
     """For each kind of value: what headings end in, the longest first, and the question words for it."""
 
+    question_words: frozenset[str]
+    """All of those words."""
+
     faint: frozenset[str]
     """Characters of headings that stand in questions of any kind."""
 
@@ -109,6 +112,7 @@ def lexicon() -> Lexicon:
         title_ends=tuple(sorted(read["title_ends"], key=len, reverse=True)),
         attributes=tuple((tuple(one["columns"]), tuple(one["asked"])) for one in read["attribute"]),
         kinds=tuple((tuple(one["ends"]), tuple(one["asked"])) for one in read["kind"]),
+        question_words=frozenset(word for one in read["kind"] for word in one["asked"]),
         faint=frozenset(read["faint"]),
         seeks=re.compile("|".join(read["seeks"])),
         bounds=re.compile(read["bounds"]),
