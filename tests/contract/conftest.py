@@ -35,6 +35,7 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
     clock = FixedClock()
     database = SqliteDatabase.open(folder / "store.db", clock=clock)
     pipeline = SqlitePipelineStore(database, clock)
+    keys = SqliteKeyStore(database, clock)
     try:
         yield Stores(
             clock=clock,
@@ -43,7 +44,8 @@ async def sqlite_stores(folder: Path) -> AsyncIterator[Stores]:
             knowledge=SqliteKnowledgeStore(database, clock),
             archive=SqliteArchive(database, clock),
             sources=SqliteSourceStore(database),
-            keys=SqliteKeyStore(database, clock),
+            keys=keys,
+            joining=keys,
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
             answers=SqliteFirstAnswerStore(database),
@@ -102,6 +104,7 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
     clock = FixedClock()
     database = await PostgresDatabase.open(shared_server().url(), clock=clock, node="node-1", held=clock)
     pipeline = PostgresPipelineStore(database)
+    keys = PostgresKeyStore(database)
 
     async def count(table: str) -> int:
         return int((await database.first(f"SELECT count(*) FROM {table}"))[0])
@@ -114,7 +117,8 @@ async def postgres_stores(_folder: Path) -> AsyncIterator[Stores]:
             knowledge=PostgresKnowledgeStore(database),
             archive=PostgresArchive(database),
             sources=PostgresSourceStore(database),
-            keys=PostgresKeyStore(database),
+            keys=keys,
+            joining=keys,
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
             answers=PostgresFirstAnswerStore(database),

@@ -14,7 +14,7 @@ from ai_worker.conversation.store import ConversationStore
 from ai_worker.conversation.turn import TurnResult
 from ai_worker.foundation.clock import FixedClock
 from ai_worker.foundation.ids import derived_id
-from ai_worker.keys.store import KeyStore
+from ai_worker.keys.store import JoiningStore, KeyStore
 from ai_worker.knowledge.archive import Archive
 from ai_worker.knowledge.gaps import GapStore
 from ai_worker.knowledge.sources import SourceStore
@@ -44,6 +44,7 @@ class Stores:
     archive: Archive
     sources: SourceStore
     keys: KeyStore
+    joining: JoiningStore
     stats: StatsStore
     dead_letters: DeadLetterStore
     answers: FirstAnswerStore

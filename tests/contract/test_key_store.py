@@ -73,35 +73,35 @@ async def test_a_link_that_is_unknown_or_too_old_opens_nothing(stores: Stores) -
 
 
 async def test_the_first_check_of_a_pepper_counts(stores: Stores) -> None:
-    assert await stores.keys.agreed() is None
+    assert await stores.joining.agreed() is None
 
-    assert await stores.keys.agree(b"first") == b"first"
-    assert await stores.keys.agree(b"second") == b"first"
-    assert await stores.keys.agreed() == b"first"
+    assert await stores.joining.agree(b"first") == b"first"
+    assert await stores.joining.agree(b"second") == b"first"
+    assert await stores.joining.agreed() == b"first"
 
 
 async def test_a_request_is_answered_once_and_its_answer_taken_once(stores: Stores) -> None:
     now = stores.clock.now()
     one, two = (PepperRequest(name, bytes(32), now) for name in ("one", "two"))
     for request in (one, two):
-        await stores.keys.ask(request, forget_before=now)
+        await stores.joining.ask(request, forget_before=now)
 
-    await stores.keys.answer("one", b"sealed")
-    await stores.keys.answer("one", b"another")
-    await stores.keys.answer("gone", b"sealed")
+    await stores.joining.answer("one", b"sealed")
+    await stores.joining.answer("one", b"another")
+    await stores.joining.answer("gone", b"sealed")
 
-    assert await stores.keys.asked(since=now) == [two]
-    assert await stores.keys.asked(since=now + timedelta(seconds=1)) == []
-    assert await stores.keys.take_answer("two") is None
-    assert [await stores.keys.take_answer("one") for _ in range(2)] == [b"sealed", None]
+    assert await stores.joining.asked(since=now) == [two]
+    assert await stores.joining.asked(since=now + timedelta(seconds=1)) == []
+    assert await stores.joining.take_answer("two") is None
+    assert [await stores.joining.take_answer("one") for _ in range(2)] == [b"sealed", None]
 
 
 async def test_old_requests_are_forgotten_with_their_answers(stores: Stores) -> None:
     now = stores.clock.now()
-    await stores.keys.ask(PepperRequest("old", bytes(32), now), forget_before=now)
-    await stores.keys.answer("old", b"sealed")
+    await stores.joining.ask(PepperRequest("old", bytes(32), now), forget_before=now)
+    await stores.joining.answer("old", b"sealed")
 
     later = now + timedelta(minutes=2)
-    await stores.keys.ask(PepperRequest("new", bytes(32), later), forget_before=later)
+    await stores.joining.ask(PepperRequest("new", bytes(32), later), forget_before=later)
 
-    assert await stores.keys.take_answer("old") is None
+    assert await stores.joining.take_answer("old") is None

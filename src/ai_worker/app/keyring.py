@@ -26,7 +26,7 @@ async def open_keyring(settings: Settings, stores: Stores, clock: Clock) -> tupl
     start: it receives and answers, and refuses keys that were made elsewhere.
     """
     try:
-        pepper = await settle(settings.data_dir, stores.keys, clock=clock)
+        pepper = await settle(settings.data_dir, stores.joining, clock=clock)
     except PepperElsewhere as alone:
         log.error("keys.pepper_elsewhere", why=str(alone), hint=alone.hint)  # noqa: TRY400
         pepper = secrets.token_bytes(LENGTH)
@@ -35,5 +35,5 @@ async def open_keyring(settings: Settings, stores: Stores, clock: Clock) -> tupl
         await keyring.adopt(settings.api_key)
     if settings.database_file is not None:  # one machine has it alone
         return keyring, []
-    joining = Introduction(stores.keys, pepper=pepper, clock=clock)
+    joining = Introduction(stores.joining, pepper=pepper, clock=clock)
     return keyring, [partial(every, JOINING_S, joining.answer, "keys.joining")]

@@ -61,7 +61,7 @@ async def keyring(settings: Settings) -> AsyncIterator[Keyring]:
     """Open the API keys."""
     async with stores(settings) as opened:
         clock = SystemClock()
-        yield Keyring(opened.keys, pepper=await settle(settings.data_dir, opened.keys, clock=clock), clock=clock)
+        yield Keyring(opened.keys, pepper=await settle(settings.data_dir, opened.joining, clock=clock), clock=clock)
 
 
 @asynccontextmanager

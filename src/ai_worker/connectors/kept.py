@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ai_worker.foundation import durable
 from ai_worker.foundation.secret import Secret
 from ai_worker.skills.tool import ToolFailed
 
@@ -113,9 +114,7 @@ class KeptTokens:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             nonce = secrets.token_bytes(NONCE_BYTES)
             sealed = nonce + AESGCM(self._key()).encrypt(nonce, token.reveal().encode(), name.encode())
-            draft = self._draft(sealed)
-            draft.replace(self._file(name, "sealed"))
-            self._flush()
+            durable.put(self._file(name, "sealed"), [sealed])
         except OSError as error:
             raise KeptUnreadable(f"{self._folder}: {error.strerror}") from None
 
@@ -123,34 +122,11 @@ class KeptTokens:
         """Return the key of this installation, made at its first use; processes that start at once agree on one."""
         path = self._folder / "key"
         if not path.exists():
-            draft = self._draft(secrets.token_bytes(KEY_BYTES))
-            try:
-                os.link(draft, path)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-                self._flush()
+            durable.put_once(path, [secrets.token_bytes(KEY_BYTES)])
         key = path.read_bytes()
         if len(key) != KEY_BYTES:
             raise KeptUnreadable(f"{path} holds {len(key)} bytes instead of {KEY_BYTES}")
         return key
-
-    def _draft(self, content: bytes) -> Path:
-        """Write content whole under a name of its own."""
-        path = self._folder / f"draft.{secrets.token_hex(8)}"
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        return path
-
-    def _flush(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _locked(handle: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ai_worker.foundation import durable
 from ai_worker.foundation.errors import Misconfigured
 
 
@@ -41,11 +42,10 @@ def copy(source: Path, place: Path) -> None:
 def put(fresh: Path, place: Path) -> None:
     """Put a file in another's place, with its rights; whoever reads meanwhile sees one of both."""
     mode = place.stat().st_mode & 0o7777 if place.exists() else 0o644
-    with fresh.open("rb") as file:
-        os.fsync(file.fileno())
     fresh.chmod(mode)
     hand_over(fresh, place.parent)
-    fresh.replace(place)
+    durable.flush(fresh)
+    durable.replace(fresh, place)
 
 
 def hand_over(path: Path, like: Path) -> None:

@@ -20,7 +20,7 @@ from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
 from ai_worker.keys.pepper import find_pepper, keep_pepper, load_pepper
-from ai_worker.keys.store import KeyStore, PepperRequest
+from ai_worker.keys.store import JoiningStore, PepperRequest
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ def check_of(pepper: bytes) -> bytes:
     return hmac.digest(pepper, b"check", "sha256")
 
 
-async def settle(data_dir: Path, store: KeyStore, *, clock: Clock, wait_s: float = WAIT_S) -> bytes:
+async def settle(data_dir: Path, store: JoiningStore, *, clock: Clock, wait_s: float = WAIT_S) -> bytes:
     """Return the pepper of this installation: this node's own, a new one for a new installation, or another node's.
 
     A pepper that lies in the data folder already is never replaced, even if it is not the installation's:
@@ -74,7 +74,7 @@ async def settle(data_dir: Path, store: KeyStore, *, clock: Clock, wait_s: float
     return keep_pepper(data_dir, await _asked(store, agreed, clock, wait_s))
 
 
-async def _asked(store: KeyStore, agreed: bytes, clock: Clock, wait_s: float) -> bytes:
+async def _asked(store: JoiningStore, agreed: bytes, clock: Clock, wait_s: float) -> bytes:
     """Ask the other nodes, and return what one of them answers."""
     private = X25519PrivateKey.generate()
     request = PepperRequest(new_id("join"), private.public_key().public_bytes_raw(), clock.now())
@@ -98,7 +98,7 @@ async def _asked(store: KeyStore, agreed: bytes, clock: Clock, wait_s: float) ->
 class Introduction:
     """Answers nodes that join, on a node that has the installation's pepper."""
 
-    def __init__(self, store: KeyStore, *, pepper: bytes, clock: Clock) -> None:
+    def __init__(self, store: JoiningStore, *, pepper: bytes, clock: Clock) -> None:
         self._store, self._pepper, self._clock = store, pepper, clock
 
     async def answer(self) -> None:

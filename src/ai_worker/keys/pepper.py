@@ -1,12 +1,13 @@
 """The pepper: 32 random bytes outside the database, without which the stored verifiers are useless."""
 
-import os
 import secrets
 from pathlib import Path
 
+from ai_worker.foundation import durable
 from ai_worker.foundation.errors import Misconfigured
 
 LENGTH = 32
+READ_ONLY = 0o400
 
 
 class BadPepper(Misconfigured):
@@ -27,7 +28,8 @@ def load_pepper(data_dir: Path) -> bytes:
     path = _path(data_dir)
     try:
         if not path.exists():
-            _put(path, secrets.token_bytes(LENGTH), replaces=False)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            durable.put_once(path, [secrets.token_bytes(LENGTH)], mode=READ_ONLY)
     except OSError as error:
         raise BadPepper(f"{path}: {error.strerror}") from None
     pepper = find_pepper(data_dir)
@@ -61,7 +63,8 @@ def keep_pepper(data_dir: Path, pepper: bytes) -> bytes:
     """
     path = _path(data_dir)
     try:
-        _put(path, pepper, replaces=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable.put(path, [pepper], mode=READ_ONLY)
     except OSError as error:
         raise BadPepper(f"{path}: {error.strerror}") from None
     return pepper
@@ -69,32 +72,3 @@ def keep_pepper(data_dir: Path, pepper: bytes) -> bytes:
 
 def _path(data_dir: Path) -> Path:
     return data_dir / "secrets" / "pepper"
-
-
-def _put(path: Path, pepper: bytes, *, replaces: bool) -> None:
-    """Write the whole file under another name, then give it its own; `replaces`: also if somebody was faster."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"pepper.{secrets.token_hex(8)}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as file:
-        file.write(pepper)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        if replaces:
-            draft.replace(path)
-        else:
-            os.link(draft, path)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink(missing_ok=True)
-        _flush(path.parent)
-
-
-def _flush(folder: Path) -> None:
-    """Make the folder's entries durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

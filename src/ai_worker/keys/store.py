@@ -41,7 +41,7 @@ class PepperRequest:
 
 
 class KeyStore(Protocol):
-    """Keeps API keys, the console's one-time links, and what nodes agree on the pepper by."""
+    """Keeps API keys and the console's one-time links."""
 
     async def put(self, key: StoredKey) -> None:
         """Add a key, or replace the one with the same id."""
@@ -66,6 +66,10 @@ class KeyStore(Protocol):
     async def take_link(self, digest: bytes, now: datetime) -> bool:
         """Use a link up; return whether it was there, unused and in time. Only one caller ever gets true."""
         ...
+
+
+class JoiningStore(Protocol):
+    """Keeps what the nodes of an installation agree on its pepper by; see `keys.joining`."""
 
     async def agreed(self) -> bytes | None:
         """Return the check of the installation's pepper; `None` before the first node has said one."""

@@ -2,10 +2,11 @@
 
 import base64
 import json
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from ai_worker.foundation import durable
 
 FILE = "queue-set-aside.jsonl"
 """In the data folder, one JSON object a line. A record that was read twice may stand there twice."""
@@ -44,10 +45,4 @@ class Aside:
                 "value": None if value is None else base64.b64encode(value).decode(),
             }
         )
-        handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            with os.fdopen(os.dup(handle), "ab") as file:
-                file.write(line.encode() + b"\n")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        durable.append(self._file, line.encode() + b"\n")

@@ -1,16 +1,15 @@
 """Changing one channel's section of the settings file; every comment and all the rest stays as it is."""
 
-import contextlib
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from ai_worker.foundation import durable
 from ai_worker.foundation.errors import Conflict, Misconfigured
 from ai_worker.settings.load import read
 
@@ -119,20 +118,13 @@ def _give(path: Path, like: Path) -> None:
 
 
 def _write(file: Path, text: str, mode: int) -> None:
-    handle, name = mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    temporary = Path(name)
+    fresh = durable.draft(file, [text.encode()], mode=mode)
     try:
-        with open(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.chmod(mode)
-        _give(temporary, file)
-        temporary.replace(file)
+        _give(fresh, file)
     except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        fresh.unlink()
         raise
+    durable.replace(fresh, file)
 
 
 def _expected(text: str, name: str, values: Mapping[str, Value]) -> dict[str, Any]:

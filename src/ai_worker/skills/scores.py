@@ -1,11 +1,12 @@
 """What evaluations of skills have given: a small file in the data folder, the last few of each skill."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+
+from ai_worker.foundation import durable
 
 FILE = "skill-scores.json"
 KEPT = 20
@@ -47,9 +48,7 @@ class Scores:
         scores[skill] = (*scores.get(skill, ()), made)[-KEPT:]
         text = json.dumps({name: [asdict(one) for one in kept] for name, kept in scores.items()}, ensure_ascii=False)
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(text, "utf-8")
-        os.replace(fresh, self._file)
+        durable.put(self._file, [text.encode()])
         return made
 
     def _all(self) -> Mapping[str, tuple[Score, ...]]:

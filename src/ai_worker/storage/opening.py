@@ -16,7 +16,7 @@ from ai_worker.conversation.store import ConversationStore
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
-from ai_worker.keys.store import KeyStore
+from ai_worker.keys.store import JoiningStore, KeyStore
 from ai_worker.knowledge.archive import Archive
 from ai_worker.knowledge.gaps import GapStore
 from ai_worker.knowledge.sources import SourceStore
@@ -67,6 +67,7 @@ class Stores:
     archive: Archive
     sources: SourceStore
     keys: KeyStore
+    joining: JoiningStore
     stats: StatsStore
     dead_letters: DeadLetterStore
     channels: ChannelStore
@@ -134,6 +135,7 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
     make_folder(file.parent)
     database = SqliteDatabase.open(file, clock=clock)
     pipeline = SqlitePipelineStore(database, clock)
+    keys = SqliteKeyStore(database, clock)
     try:
         yield Stores(
             pipeline=pipeline,
@@ -141,7 +143,8 @@ async def _sqlite(file: Path, clock: Clock) -> AsyncIterator[Stores]:
             knowledge=SqliteKnowledgeStore(database, clock),
             archive=SqliteArchive(database, clock),
             sources=SqliteSourceStore(database),
-            keys=SqliteKeyStore(database, clock),
+            keys=keys,
+            joining=keys,
             stats=SqliteStatsStore(database, clock),
             dead_letters=SqliteDeadLetterStore(database, clock),
             answers=SqliteFirstAnswerStore(database),
@@ -186,6 +189,7 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
 
     database = await PostgresDatabase.open(url, clock=clock, node=node_of(data_dir))
     pipeline = PostgresPipelineStore(database)
+    keys = PostgresKeyStore(database)
     try:
         yield Stores(
             pipeline=pipeline,
@@ -193,7 +197,8 @@ async def _postgres(url: str, data_dir: Path, clock: Clock) -> AsyncIterator[Sto
             knowledge=PostgresKnowledgeStore(database),
             archive=PostgresArchive(database),
             sources=PostgresSourceStore(database),
-            keys=PostgresKeyStore(database),
+            keys=keys,
+            joining=keys,
             stats=PostgresStatsStore(database),
             dead_letters=PostgresDeadLetterStore(database),
             answers=PostgresFirstAnswerStore(database),

@@ -42,7 +42,7 @@ TAKE_ANSWER = "DELETE FROM pepper_request WHERE id = $1 AND answer IS NOT NULL R
 
 
 class PostgresKeyStore:
-    """Keeps API keys and the console's one-time links; see `KeyStore`."""
+    """Keeps API keys and the console's one-time links, and what nodes agree by; see `KeyStore` and `JoiningStore`."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database

@@ -44,7 +44,7 @@ TAKE_ANSWER = "DELETE FROM pepper_request WHERE id = ? AND answer IS NOT NULL RE
 
 
 class SqliteKeyStore:
-    """Keeps API keys and the console's one-time links; see `KeyStore`."""
+    """Keeps API keys and the console's one-time links, and what nodes agree by; see `KeyStore` and `JoiningStore`."""
 
     def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
         self._database = database
