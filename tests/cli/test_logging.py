@@ -15,6 +15,8 @@ from ai_worker.cli.logging import redact, set_up_logging
     [
         ("key aiw_live_7Qe2mZ0xV4cR_9tKp1LwYb8HsJ3uNd refused", "key aiw_live_*** refused"),
         ("aiw_test_abc", "aiw_test_***"),
+        ("sent with bearer abcdefghijklmnopqrstuvwxyz", "sent with bearer ***"),
+        ("sent with Basic dXNlcjpwYXNz", "sent with Basic ***"),
         ("Authorization: Bearer abcdefgh12345678", "Authorization: ***"),
         ('{"secret": "hunter2", "n": 1}', '{"secret": "***", "n": 1}'),
         ('{"corp_secret": "hunter2"}', '{"corp_secret": "***"}'),
@@ -37,6 +39,7 @@ def test_what_looks_like_a_secret_or_a_phone_number_is_not_written(line: str, wr
         "turn-01m81q8455bsthfaknhm7fh9vf in 1795328640000 ms",
         "订单 ORD13812342210X 已发货",
         "http://127.0.0.1:18789/healthz",
+        "the system asks for Basic authentication.",
     ],
 )
 def test_what_only_resembles_one_stays(line: str) -> None:
@@ -53,7 +56,7 @@ def logging_is_put_back() -> Iterator[None]:
 
 
 def test_our_lines_and_the_libraries_go_through_one_redaction(capsys: pytest.CaptureFixture[str]) -> None:
-    set_up_logging("INFO")
+    set_up_logging("INFO", as_json=True)
 
     structlog.get_logger("ai_worker.test").info("keys.refused", key="aiw_live_abc_def", contact="13812342210")
     logging.getLogger("uvicorn.error").warning("got %s", "aiw_live_abc_def")
@@ -68,7 +71,7 @@ def test_our_lines_and_the_libraries_go_through_one_redaction(capsys: pytest.Cap
 
 
 def test_a_traceback_is_redacted_too(capsys: pytest.CaptureFixture[str]) -> None:
-    set_up_logging("INFO")
+    set_up_logging("INFO", as_json=True)
 
     try:
         int("aiw_live_abc_def")
@@ -78,3 +81,17 @@ def test_a_traceback_is_redacted_too(capsys: pytest.CaptureFixture[str]) -> None
     line = capsys.readouterr().err
     assert "aiw_live_abc_def" not in line
     assert "ValueError" in json.loads(line)["exception"]
+
+
+def test_a_command_says_it_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("WARNING")
+
+    structlog.get_logger("ai_worker.test").warning("connector.slow", key="aiw_live_abc_def", system="erp")
+
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "connector.slow" in line
+    assert "key=aiw_live_***" in line
+    assert "system=erp" in line
+    assert not line.startswith("{")
+    assert "\x1b" not in line

@@ -77,7 +77,7 @@ class OrderDesk:
 
 def main() -> None:
     settings = load(Path(sys.argv[sys.argv.index("--config") + 1]), environ=os.environ)
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, as_json=True)
     desk = OrderDesk(os.environ["ORDER_DESK"], honours_keys=os.environ["HONOURS_KEYS"] == "yes")
     asyncio.run(serve(settings, connectors=[desk]))
 

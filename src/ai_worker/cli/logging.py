@@ -8,11 +8,14 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _NAMED = "secret|token|password|passwd|api_?key|aes_?key|encrypt_?key"
+_WORD = r"[A-Z]?[a-z]{1,19}\.?(?![0-9A-Za-z_~+/=-])"
+"""As in "basic authentication": a word, and no credentials."""
+
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"aiw_(live|test)_[0-9A-Za-z_-]+"), r"aiw_\1_***"),
     (re.compile(r"\b(sk|whsec|ghp)[-_][0-9A-Za-z_+/=-]{16,}"), r"\1_***"),
     (re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?)(?:bearer\s+|basic\s+)?[^\s\"']+"), r"\1***"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[0-9a-z._~+/=-]{8,}"), r"\1 ***"),
+    (re.compile(rf"\b((?i:bearer|basic))\s+(?!{_WORD})[0-9A-Za-z._~+/=-]{{8,}}"), r"\1 ***"),
     (re.compile(r"\b[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}\b"), "***"),
     (re.compile(rf"""(?i)((?:{_NAMED})["']?\s*[:=]\s*["']?)[^\s"'&,;}}]+"""), r"\1***"),
     (re.compile(r"([?&](?:t|key|sign|signature|msg_signature|code|corpsecret)=)[^&\s\"']+"), r"\1***"),
@@ -29,19 +32,18 @@ def redact(line: str) -> str:
     return line
 
 
-def set_up_logging(level: str) -> None:
-    """Write log lines of at least `level` to stderr: coloured for a terminal, as JSON otherwise."""
+def set_up_logging(level: str, *, as_json: bool = False) -> None:
+    """Write log lines of at least `level` to stderr: for people, in colour on a terminal, or as JSON."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    for_people = sys.stderr.isatty()
     render: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(pad_event_to=32)]
-        if for_people
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(pad_event_to=32, colors=sys.stderr.isatty())]
     )
     structlog.configure(
         processors=[

@@ -1,6 +1,7 @@
 """`ai-worker run`: the service, in the foreground."""
 
 import asyncio
+import sys
 from typing import Annotated, Literal
 
 import structlog
@@ -43,7 +44,7 @@ def run(
 
     invocation = Invocation.of(context)
     settings = invocation.settings()
-    set_up_logging("DEBUG" if invocation.debug else settings.log_level)
+    set_up_logging("DEBUG" if invocation.debug else settings.log_level, as_json=not sys.stderr.isatty())
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings, role=role))
