@@ -16,10 +16,10 @@ from typing import Any
 
 import ai_worker
 from ai_worker.cli.catalogue_showing import LEVEL_WORDS, MISSING_WORDS
-from ai_worker.cli.failures import chinese
 from ai_worker.cli.program import program
 from ai_worker.connectors.catalogue import reading
 from ai_worker.foundation.errors import AiWorkerError
+from ai_worker.foundation.wording import chinese
 from ai_worker.settings.reference import Entry, chinese_docs, reference
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from ai_worker.api.server import make_server
 from ai_worker.channels.contract import ChannelHealth
@@ -374,6 +374,29 @@ async def test_a_dead_letter_shows_by_itself_and_is_retried_dropped_and_gone(des
     await expect(page.locator("#letters-none")).to_contain_text("没有死信")
     await expect(page.locator("#letters-badge")).to_be_hidden()
     assert desk.complaints == []
+
+
+async def test_a_refresh_that_was_under_way_does_not_take_a_question_away(desk: Desk) -> None:
+    page, site = desk.page, desk.site
+    await desk.open("/deadletters")
+    held, late = asyncio.Event(), asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        if "drop=" not in route.request.url:
+            held.set()
+            await late.wait()
+        await route.continue_()
+
+    await page.route("**/parts/deadletters*", slowly)
+    site.events.publish(ConversationChanged(1))
+    await asyncio.wait_for(held.wait(), 10)
+    await page.get_by_role("link", name="放弃陈思的这一封").click()
+    await expect(page.locator("#asked input")).to_have_count(1)
+    late.set()
+
+    async with page.expect_response("**/parts/deadletters*"):  # what comes now was asked for after the question
+        site.events.publish(ConversationChanged(1))
+    await expect(page.get_by_role("button", name="放弃这一封")).to_have_count(1)
 
 
 async def link_lin(page: Page) -> None:

@@ -82,7 +82,7 @@ async def test_what_is_missing_is_named_as_the_command_line_names_it(new_reader:
 
     assert refused.status_code == 422
     page = page_of(refused)
-    assert words(page.css_first(".refused")) == "options.database: Field required"
+    assert words(page.css_first(".refused")) == "缺少内容，或者有内容不能用。 options.database: Field required"
     assert attribute(page, "[name='option.user']", "value") == "bot"
     assert "s3cret" not in refused.text
 

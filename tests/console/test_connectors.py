@@ -76,6 +76,7 @@ async def test_a_card_says_how_a_system_does_and_what_to_do_about_it(
     assert words(page.css_first("#system-erp .standing")) == "检查没通过 刚刚检查 · 上次正常：2 小时前"
     trouble = words(page.css_first("#system-erp-trouble"))
     assert "list_orders: 401" in trouble
+    assert "不接受我们的凭据" in trouble
     assert "connector.credentials_refused" in trouble
     assert "凭据过期或不对" in trouble
     assert texts(page, "#system-erp dl div") == [
@@ -232,7 +233,11 @@ async def test_a_contract_is_uploaded_looked_at_and_connected_with_chosen_operat
 async def test_what_is_no_contract_says_why(new_reader: httpx.AsyncClient) -> None:
     path = await upload(new_reader, b"<!doctype html>")
 
-    assert words(page_of(await new_reader.get(path)).css_first("#import h2")) == "这份文件不能用"
+    page = page_of(await new_reader.get(path))
+    assert words(page.css_first("#import h2")) == "这份文件不能用"
+    trouble = words(page.css_first("#import .trouble"))
+    assert trouble.startswith("这份契约读不了，什么都没有编译。")
+    assert trouble.endswith("contract.bad")
 
 
 @pytest.mark.usefixtures("erp_file")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_worker.cli.failures import chinese
+from ai_worker.foundation.wording import chinese
 from ai_worker.settings import load
 from ai_worker.settings.reference import chinese_docs, reference
 from ai_worker.settings.template import template

@@ -129,12 +129,10 @@ def tool_in_json(tool: Any) -> dict[str, Any]:
 
 def fault_of(invocation: Invocation, code: str, detail: str, fix: str) -> list[str]:
     """Return what a failed check is told in, line by line: in words first, then what was seen, then what to do."""
-    from ai_worker.cli.failures import chinese
+    from ai_worker.foundation.wording import tell
 
-    known = chinese().get(code) if invocation.language == "zh-CN" else None
-    if known is None:
-        return [detail, f"  → {fix}"]
-    return [known["words"], f"  {detail}", f"  → {known.get('hint', fix)}"]
+    told = tell(code, detail, invocation.language, hint=fix)
+    return [told.words, *([f"  {told.detail}"] if told.detail else []), f"  → {told.hint}"]
 
 
 def check_in_json(standing: Any) -> dict[str, Any] | None:

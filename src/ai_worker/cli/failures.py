@@ -2,15 +2,12 @@
 
 import re
 import sys
-import tomllib
-from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 
 import typer
 
 from ai_worker.cli.output import failed
 from ai_worker.foundation.errors import AiWorkerError, BadInput, Busy, Denied, Misconfigured
+from ai_worker.foundation.wording import tell_error
 from ai_worker.skills.tool import ToolFailed, ToolRefused
 
 OK, PROBLEM, USAGE, UNREACHABLE, REFUSED = 0, 1, 2, 3, 4
@@ -28,26 +25,14 @@ _USAGE = (
 )
 
 
-@cache
-def chinese() -> Mapping[str, Mapping[str, str]]:
-    """Return the Chinese words and hints of every error, by its code."""
-    text = files(__package__).joinpath("catalog", "errors.zh-CN.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
-
-
 def tell(error: AiWorkerError, language: str) -> None:
     """Print a foreseen failure to stderr: message, hint, code."""
-    detail = str(error)
-    words, hint = detail, error.hint
-    if language == "zh-CN" and (known := chinese().get(error.code)):
-        words, hint = known["words"], known.get("hint", error.hint)
-    if say := getattr(error, "say", None):  # it has the reader's words for what happened itself
-        words = detail = say(language)
-    failed(words)
-    if detail != words:
-        print(f"  {detail}", file=sys.stderr)
-    if hint:
-        print(f"  → {hint}", file=sys.stderr)
+    told = tell_error(error, language)
+    failed(told.words)
+    if told.detail:
+        print(f"  {told.detail}", file=sys.stderr)
+    if told.hint:
+        print(f"  → {told.hint}", file=sys.stderr)
     print(f"  {'代码' if language == 'zh-CN' else 'code'} {error.code}", file=sys.stderr)
 
 

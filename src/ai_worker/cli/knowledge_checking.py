@@ -120,7 +120,7 @@ def _report(report: "RunReport | None") -> Mapping[str, Any] | None:
 
 def why(invocation: Invocation, code: str, reason: str, place: str) -> str:
     """Return why something was not taken, and where it stands, in the person's language."""
-    from ai_worker.cli.failures import chinese
+    from ai_worker.foundation.wording import chinese
 
     words = reason
     if invocation.language == "zh-CN" and (known := chinese().get(code)):

@@ -13,7 +13,7 @@ from ai_worker.connectors.adding import asked_for, compiled, kind_named
 from ai_worker.connectors.draft import Draft
 from ai_worker.connectors.kind import Options
 from ai_worker.connectors.openapi.files import compile_file
-from ai_worker.connectors.operation import Contract, ContractRefused, ContractTooLarge
+from ai_worker.connectors.operation import Contract, ContractTooLarge
 from ai_worker.console.unpacking import unpacked
 from ai_worker.foundation.errors import AiWorkerError, NotFound
 from ai_worker.foundation.ids import new_id
@@ -66,6 +66,8 @@ class Import:
     """Why it cannot be used."""
 
     code: str = ""
+    """The error's; empty unless there is a problem."""
+
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
 
@@ -149,15 +151,13 @@ async def _told(made: Import, work: Callable[[], Awaitable[None]]) -> None:
     try:
         async with asyncio.timeout(COMPILE_S):
             await work()
-    except (ContractRefused, ContractTooLarge) as refused:
-        made.problem = str(refused).replace(f"{made.folder}/", "")
     except AiWorkerError as error:
-        made.problem, made.code = str(error), error.code
+        made.problem, made.code = str(error).replace(f"{made.folder}/", ""), error.code
     except TimeoutError:
-        made.problem = f"it was not compiled within {COMPILE_S:.0f} s"
+        made.problem, made.code = f"it was not compiled within {COMPILE_S:.0f} s", ContractTooLarge.code
     except Exception as error:  # a task boundary: somebody waits for what came of it
         log.exception("console.import_failed", error=type(error).__name__)
-        made.problem = type(error).__name__
+        made.problem, made.code = type(error).__name__, AiWorkerError.code
 
 
 async def _folder() -> Path:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from ai_worker.console.frame import Frame
 from ai_worker.console.session import Sessions
 from ai_worker.foundation.errors import AiWorkerError, BadInput, Busy, Conflict, Denied, NotFound, TooLarge
+from ai_worker.foundation.wording import tell_error
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ class Mishaps:
         """Answer an error that has a code."""
         assert isinstance(error, AiWorkerError)
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-        response = await self._answer(request, error.code, status)
+        response = await self._answer(request, error.code, status, error)
         if isinstance(error, Busy):
             response.headers["Retry-After"] = str(round(error.retry_after))
         return response
@@ -47,15 +48,14 @@ class Mishaps:
         log.error("console.defect", path=request.url.path, error=type(error).__name__)
         return await self._answer(request, "internal", 500)
 
-    async def _answer(self, request: Request, code: str, status: int) -> Response:
+    async def _answer(self, request: Request, code: str, status: int, error: AiWorkerError | None = None) -> Response:
         t = self._frame.words(request)
-        known = code if t.has(f"error.{code}.what") else "internal"
-        context = {
-            "what": t(f"error.{known}.what"),
-            "why": t(f"error.{known}.why"),
-            "how": t(f"error.{known}.how"),
-            "code": code,
-        }
+        if error is not None and not t.has(f"error.{code}.what"):
+            told = tell_error(error, t.language)
+            context = {"what": told.words, "why": told.detail, "how": told.hint, "code": code}
+        else:
+            known = code if t.has(f"error.{code}.what") else "internal"
+            context = {part: t(f"error.{known}.{part}") for part in ("what", "why", "how")} | {"code": code}
         if "hx-request" in request.headers:
             response = self._frame.render(request, "parts/mishap.html", status=status, **context)
             response.headers["HX-Retarget"] = "#flash"

@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
+from ai_worker.foundation.wording import Told, tell
+
 LANGUAGES = ("zh-CN", "en")
 FALLBACK = "zh-CN"
 MISSING = "—"
@@ -52,6 +54,10 @@ class Words:
     def has(self, key: str) -> bool:
         """Return whether any catalogue has words for `key`."""
         return key in self._words or key in self._fallback
+
+    def error(self, code: str, detail: str) -> Told:
+        """Return what an error is told in, of which its code and its English words are known."""
+        return tell(code, detail, self.language)
 
     def number(self, value: float | None, digits: int = 0) -> str:
         """Return a number with its thousands apart; a dash for `None`."""

@@ -27,9 +27,10 @@ from ai_worker.console.imports import OPENAPI, Import, Imports
 from ai_worker.console.option_fields import OFFERED, option_fields, secret_of
 from ai_worker.console.session import Session
 from ai_worker.console.systems import SystemDesk
+from ai_worker.console.words import Words
 from ai_worker.conversation.conversation import State
 from ai_worker.conversation.store import ConversationStore
-from ai_worker.foundation.errors import Misconfigured
+from ai_worker.foundation.errors import AiWorkerError, Misconfigured
 from ai_worker.foundation.secret import Secret
 from ai_worker.foundation.text import clean
 
@@ -139,7 +140,9 @@ class ConnectorImportsPage:
             options = options_of(kind_named(kind), whole.options, resolve)
         except AddIncomplete as incomplete:
             given = {name: str(value) for name, value in form.items() if name not in ("secret", f"option.{option}")}
-            return await self._form(request, session, kind, system, given=given, refused=str(incomplete))
+            return await self._form(
+                request, session, kind, system, given=given, refused=_in_words(self._frame.words(request), incomplete)
+            )
         log.info("console.system_asked", kind=kind, by=self._frame.person(request, session))
         made = await self._imports.ask(
             draft, options, secret, option=option, ask=lambda one, into: self._desk.ask(one, into=into)
@@ -168,7 +171,7 @@ class ConnectorImportsPage:
         except ConnectorRefused as error:
             refused = t("connectors.not_saved", why=error.reason)
         except Misconfigured as error:
-            refused = t("connectors.not_saved", why=str(error))
+            refused = t("connectors.not_saved", why=_in_words(t, error))
         else:
             self._imports.forget(made.token)
             log.info("console.connector_added", connector=draft.id, by=self._frame.person(request, session))
@@ -242,3 +245,9 @@ def _draft(made: Import, contract: Contract, form: FormData) -> tuple[Draft, Sec
         auth, secret = {**auth, "secret": secret}, ""
     draft = replace(draft, base_url=given["base_url"], auth=auth, networks=drafts.networks_told(form))
     return draft, Secret(secret if auth["kind"] != "none" else "")
+
+
+def _in_words(t: Words, error: AiWorkerError) -> str:
+    """Return what an error says and what was seen, in one line."""
+    told = t.error(error.code, str(error))
+    return f"{told.words} {told.detail}".rstrip()
