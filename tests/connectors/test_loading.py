@@ -255,9 +255,10 @@ def test_two_connectors_of_one_name_are_refused(tmp_path: Path) -> None:
         load_connectors(folder, resolve=resolve)
 
 
-def test_a_name_that_is_no_id_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["My Store", "add", "catalogue", "restore"])
+def test_a_name_that_is_no_id_is_refused(tmp_path: Path, name: str) -> None:
     folder = write(tmp_path, GOOD)
-    (folder / "store").rename(folder / "My Store")
+    (folder / "store").rename(folder / name)
 
     with pytest.raises(ConnectorRefused, match="is no id"):
         load_connectors(folder, resolve=resolve)

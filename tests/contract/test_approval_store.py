@@ -1,5 +1,6 @@
 """What every store of approvals promises."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -76,6 +77,16 @@ async def test_who_asks_for_one_thing_after_the_other_is_asked_five_times_in_ten
 
     stores.clock.advance(LASTS)
     assert (await stores.approvals.ask(approval(stores, "a-9", n=9))).id == "a-9"
+
+
+async def test_who_asks_for_many_things_at_once_is_not_asked_more_often(stores: Stores) -> None:
+    at_once = (
+        replace(approval(stores, f"a-{n}", n=n), conversation_key=f"group:g-{n}") for n in range(3 * MOST_OF_CONTACT)
+    )
+    outcomes = await asyncio.gather(*map(stores.approvals.ask, at_once), return_exceptions=True)
+
+    assert sum(isinstance(one, Approval) for one in outcomes) == MOST_OF_CONTACT
+    assert sum(isinstance(one, TooManyAsked) for one in outcomes) == 2 * MOST_OF_CONTACT
 
 
 async def test_what_was_answered_leaves_room_for_more(stores: Stores) -> None:

@@ -18,7 +18,7 @@ from ai_worker.connectors.draft import Draft, text_of
 from ai_worker.connectors.kind import Parts
 from ai_worker.connectors.operation import Contract
 from ai_worker.connectors.placing import copy, hand_over, put, writing
-from ai_worker.connectors.registry import Described, connect, describe, id_of, is_id
+from ai_worker.connectors.registry import Described, connect, describe, id_of, is_id, no_id
 from ai_worker.foundation.errors import Conflict, NotFound
 
 TRASH = ".trash"
@@ -81,7 +81,7 @@ class Workbench:
         """
         home = self.root / connector_id
         if not is_id(connector_id):
-            raise ConnectorRefused(home, f"{connector_id!r} is no id: lower case letters, digits, `_` and `-`")
+            raise ConnectorRefused(home, no_id(connector_id))
         if home.exists() or (self.root / f"{connector_id}.toml").exists():
             raise ConnectorExists(f"there is a connector {connector_id!r} already")
         return home

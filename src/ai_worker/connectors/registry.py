@@ -35,7 +35,8 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind for kind in (OPENAPI, ODATA, GRAPHQL, TRYTON, ODOO, SQL, LDAP, CALDAV, MCP, MANUAL)
 }
 
-_ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_ID = re.compile(r"(?!(?:add|catalogue|restore)\Z)[a-z][a-z0-9_-]{0,31}")
+"""Three words stand for something else where the console has a connector's id in its addresses."""
 
 
 class ConnectorHub:
@@ -281,13 +282,18 @@ def id_of(file: Path) -> str:
     """
     connector_id = file.parent.name if file.name == "connector.toml" else file.stem
     if not is_id(connector_id):
-        raise ConnectorRefused(file, f"{connector_id!r} is no id: lower case letters, digits, `_` and `-`")
+        raise ConnectorRefused(file, no_id(connector_id))
     return connector_id
 
 
 def is_id(text: str) -> bool:
     """Return whether a connector may be called so."""
     return _ID.fullmatch(text) is not None
+
+
+def no_id(text: str) -> str:
+    """Return why a connector may not be called so."""
+    return f"{text!r} is no id: lower case letters, digits, `_` and `-`, at most 32; not add, catalogue or restore"
 
 
 def connector_files(folder: Path) -> list[Path]:

@@ -15,6 +15,9 @@ FIELDS = (
     *("used_by", "body"),
 )
 
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+"""Held by a transaction that counts what is open in a channel: of two at once neither would see the other."""
+
 ASK = f"""
 INSERT INTO approval ({", ".join(FIELDS)}) VALUES ({", ".join(f"${n}" for n in range(1, len(FIELDS) + 1))})
 ON CONFLICT (id) DO NOTHING RETURNING id
@@ -64,6 +67,7 @@ class PostgresApprovalStore:
         row = row_of(approval)
         whose = [rows.plain(str(row[name])) for name in ("channel", "contact_id", "conversation_key", "id")]
         async with self._database.transaction() as connection:
+            await connection.execute(ONE_AT_A_TIME, f"approval:{self._database.address.schema}:{whose[0]}")
             if await connection.fetchval(ASK, *(_plain(row[name]) for name in FIELDS)) is not None:
                 counted = await connection.fetchrow(ASKED, *whose[:3], row["asked_at"])
                 admit(of_contact=counted[0], in_conversation=counted[1])
