@@ -1,6 +1,5 @@
 """Opening the database that the settings name, and the stores in it."""
 
-import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from ai_worker.conversation.contacts import ContactStore
 from ai_worker.conversation.evaluation import EvaluationStore
 from ai_worker.conversation.handoff_store import HandoffStore
 from ai_worker.conversation.store import ConversationStore
+from ai_worker.foundation import durable
 from ai_worker.foundation.clock import Clock
 from ai_worker.foundation.errors import Misconfigured
 from ai_worker.foundation.ids import new_id
@@ -30,7 +30,7 @@ from ai_worker.pipeline.files import FileStore
 from ai_worker.pipeline.store import PipelineStore
 from ai_worker.skills.approval import ApprovalStore
 from ai_worker.skills.calls import CallStore
-from ai_worker.storage.folder import make_folder
+from ai_worker.storage.folder import FolderUnusable, make_folder
 
 SQLITE, POSTGRES = "sqlite:///", ("postgresql://", "postgres://")
 NODE_FILE = "node-id"
@@ -48,13 +48,6 @@ class DriverMissing(Misconfigured):
 
     code = "storage.driver_missing"
     hint = "pip install 'ai-worker[postgres]'; in a folder with the source: ./scripts/setup --with postgres"
-
-
-class FolderUnusable(Misconfigured):
-    """The data folder cannot be made or written."""
-
-    code = "storage.folder_unusable"
-    hint = "Set data_dir to a folder that belongs to the user that ai-worker runs as."
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +235,7 @@ def node_of(data_dir: Path) -> str:
     file = data_dir / NODE_FILE
     try:
         if not file.exists():
-            fresh = data_dir / f"{NODE_FILE}.{os.getpid()}"
-            fresh.write_text(new_id("node"), encoding="ascii")
-            try:
-                os.link(fresh, file)  # never over one that another process has just made
-            except FileExistsError:
-                pass
-            finally:
-                fresh.unlink()
+            durable.put_once(file, [new_id("node").encode("ascii")])
         return f"{socket.gethostname()}/{file.read_text(encoding='ascii').strip()}"
     except OSError as error:
         raise FolderUnusable(f"The data folder {data_dir} cannot be used: {error.strerror}") from None
